@@ -1,0 +1,9 @@
+// The families of kernels each ISA level has: cpu/<family>.inl exports fill_<family>(Table&) in the level's namespace.
+#pragma once
+
+// X(family)
+#define CINTA_FAMILIES(X) X(elementwise) X(tiles) X(reduce) X(gemm) X(conv) X(pool) X(softmax) X(optim) X(random)
+
+#define CINTA_SCALAR_FAMILIES CINTA_FAMILIES
+#define CINTA_AVX2_FAMILIES CINTA_FAMILIES
+#define CINTA_AVX512_FAMILIES CINTA_FAMILIES
