@@ -1,0 +1,43 @@
+# Instruction sets: the only place with -mavx2, -mavx512*. A kernel family is written once (kernels/cpu/<family>.inl) and
+# compiled here once per ISA level, each time behind that level's vector type (kernels/cpu/<isa>/vec.h).
+
+set(CINTA_FAMILIES elementwise tiles reduce gemm softmax optim random conv pool)
+set(CINTA_ISAS scalar)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  list(APPEND CINTA_ISAS avx2 avx512)
+endif()
+
+set(CINTA_FLAGS_scalar -O3)
+set(CINTA_FLAGS_avx2 -O3 -mavx2 -mfma -mf16c)
+set(CINTA_FLAGS_avx512 -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
+
+# GCC would carry broadcast operands across iterations of the micro-kernels and spill accumulators for it.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(CINTA_FLAGS_gemm -fno-predictive-commoning -fno-tree-pre)
+  set(CINTA_FLAGS_conv ${CINTA_FLAGS_gemm})
+endif()
+
+# Adds every (isa, family) to `target`, and gives the sources inside kernels/cpu/<isa>/ that level's flags.
+function(cinta_add_kernels target)
+  set(kernels ${CMAKE_CURRENT_SOURCE_DIR}/cpp/cinta/kernels/cpu)
+  file(GLOB present CONFIGURE_DEPENDS ${kernels}/*.inl ${kernels}/*/vec.h)
+  foreach(isa IN LISTS CINTA_ISAS)
+    foreach(family IN LISTS CINTA_FAMILIES)
+      if(${kernels}/${family}.inl IN_LIST present AND ${kernels}/${isa}/vec.h IN_LIST present)
+        set(source ${CMAKE_CURRENT_BINARY_DIR}/kernels/${isa}/${family}.cpp)
+        configure_file(${CMAKE_CURRENT_SOURCE_DIR}/cpp/cmake/kernel.cpp.in ${source} @ONLY)
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CINTA_FLAGS_${isa}};${CINTA_FLAGS_${family}}")
+        target_sources(${target} PRIVATE ${source})
+      endif()
+    endforeach()
+    file(GLOB own CONFIGURE_DEPENDS ${kernels}/${isa}/*.cpp)
+    set_source_files_properties(${own} PROPERTIES COMPILE_OPTIONS "${CINTA_FLAGS_${isa}}")
+  endforeach()
+  foreach(isa avx2 avx512 amx)
+    if(NOT isa IN_LIST CINTA_ISAS)
+      get_target_property(sources ${target} SOURCES)
+      list(FILTER sources EXCLUDE REGEX "/kernels/cpu/${isa}/")
+      set_target_properties(${target} PROPERTIES SOURCES "${sources}")
+    endif()
+  endforeach()
+endfunction()
