@@ -1,0 +1,78 @@
+// Packing: a strip of `lanes` rows of A or columns of B becomes k short contiguous rows, as the micro-kernel reads
+// them.
+#include "cinta/kernels/kernels.h"
+
+namespace cinta::kernels::CINTA_ISA {
+
+template <int D, class T, int W> CINTA_FN void transpose_stage(Vec<T> (&rows)[W]) {
+  if constexpr (D >= 1) {
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i)
+      if (!(i & D))
+        swap_blocks<D>(rows[i], rows[i + D]);
+    transpose_stage<D / 2>(rows);
+  }
+}
+
+template <class T, int W> CINTA_FN void transpose(Vec<T> (&rows)[W]) { transpose_stage<W / 2>(rows); }
+
+// Rows of the source contiguous along the lanes: copies, the lanes from `lanes` to `width` zero.
+template <class T> void pack_copied(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t k_step, T *to) {
+  constexpr int W = Vec<T>::width;
+  for (int64_t p = 0; p < k; ++p, from += k_step, to += width)
+    for (int64_t l = 0; l < width; l += W) {
+      const int64_t present = lanes - l, room = width - l;
+      const Vec<T> x = present >= W ? Vec<T>::load(from + l)
+                                    : Vec<T>::load_partial(from + (present > 0 ? l : 0), present > 0 ? present : 0);
+      if (room >= W)
+        x.store(to + l);
+      else
+        x.store_partial(to + l, room);
+    }
+}
+
+// Source contiguous along k: W x W blocks are transposed in registers.
+template <class T>
+void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, T *to) {
+  constexpr int W = Vec<T>::width;
+  for (int64_t l = 0; l < width; l += W) {
+    const int64_t present = lanes - l, room = width - l;
+    for (int64_t p = 0; p < k; p += W) {
+      const int64_t depth = k - p < W ? k - p : W;
+      Vec<T> block[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) {
+        const T *line = from + (l + i) * lane_step + p;
+        if (i >= present)
+          block[i] = Vec<T>(T(0));
+        else
+          block[i] = depth == W ? Vec<T>::load(line) : Vec<T>::load_partial(line, depth);
+      }
+      transpose(block);
+      T *out = to + p * width + l;
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) {
+        if (i >= depth)
+          break;
+        if (room >= W)
+          block[i].store(out + i * width);
+        else
+          block[i].store_partial(out + i * width, room);
+      }
+    }
+  }
+}
+
+// to[p * width + l] = from[l * lane_step + p * k_step] for l < lanes, 0 for the lanes after
+template <class T>
+void pack_strip(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
+  if (lane_step == 1 || lanes == 1)
+    return pack_copied(k, lanes, width, from, k_step, to);
+  if (k_step == 1 && k > 1)
+    return pack_transposed(k, lanes, width, from, lane_step, to);
+  for (int64_t p = 0; p < k; ++p, from += k_step, to += width)
+    for (int64_t l = 0; l < width; ++l)
+      to[l] = l < lanes ? from[l * lane_step] : T(0);
+}
+
+} // namespace cinta::kernels::CINTA_ISA
