@@ -1,14 +1,10 @@
 // Matrix product. Blocks of K keep sums short and panels in cache; K is never split over threads, and every element of
 // C is summed in an order that only the shape decides: the same bits on any number of threads.
 #include "cinta/base/parallel.h"
-#include "cinta/kernels/kernels.h"
-
-#define CINTA_QUOTE(path) #path
-#define CINTA_ISA_FILE(path) CINTA_QUOTE(path)
-#include CINTA_ISA_FILE(cinta / kernels / cpu / CINTA_ISA / transpose.h)
 #include "cinta/kernels/cpu/gemm_dot.inl"
 #include "cinta/kernels/cpu/gemm_micro.inl"
 #include "cinta/kernels/cpu/gemm_pack.inl"
+#include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
 

@@ -1,5 +1,8 @@
 // The product as dot products, for few rows (or columns) and both operands contiguous along k: nothing is packed.
+#pragma once
 #include "cinta/base/parallel.h"
+#include "cinta/kernels/cpu/gemm_micro.inl"
+#include "cinta/kernels/cpu/transpose.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -16,20 +19,6 @@ template <class T> struct Dots {
   bool accumulate;
   const T *bias_i, *bias_j; // along i, along j
 };
-
-// Lane l of the result is the sum of all lanes of rows[l].
-template <int D, class T, int W> CINTA_FN Vec<T> sum_each(Vec<T> (&rows)[W]) {
-  if constexpr (D == 0) {
-    return rows[0];
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < D; ++i) {
-      swap_blocks<D>(rows[i], rows[i + D]);
-      rows[i] += rows[i + D];
-    }
-    return sum_each<D / 2>(rows);
-  }
-}
 
 // One tile of I rows by W / I columns. Past the border the last row is read again and its result dropped.
 template <class T, int I> void dot_tile(const Dots<T> &d, int64_t i0, int64_t j0) {

@@ -1,5 +1,6 @@
 // The micro-kernel of the matrix product: a tile of C, MR rows by NV vectors, kept in registers over all of k.
-#include "cinta/kernels/kernels.h"
+#pragma once
+#include <cstdint>
 
 namespace cinta::kernels::CINTA_ISA {
 

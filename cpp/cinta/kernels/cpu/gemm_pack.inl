@@ -1,20 +1,11 @@
 // Packing: a strip of `lanes` rows of A or columns of B becomes k short contiguous rows, as the micro-kernel reads
 // them.
-#include "cinta/kernels/kernels.h"
+#pragma once
+#include <cstdint>
+
+#include "cinta/kernels/cpu/transpose.inl"
 
 namespace cinta::kernels::CINTA_ISA {
-
-template <int D, class T, int W> CINTA_FN void transpose_stage(Vec<T> (&rows)[W]) {
-  if constexpr (D >= 1) {
-#pragma GCC unroll 16
-    for (int i = 0; i < W; ++i)
-      if (!(i & D))
-        swap_blocks<D>(rows[i], rows[i + D]);
-    transpose_stage<D / 2>(rows);
-  }
-}
-
-template <class T, int W> CINTA_FN void transpose(Vec<T> (&rows)[W]) { transpose_stage<W / 2>(rows); }
 
 // Rows of the source contiguous along the lanes: copies, the lanes from `lanes` to `width` zero.
 template <class T> void pack_copied(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t k_step, T *to) {
