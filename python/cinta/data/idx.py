@@ -1,6 +1,6 @@
 """IDX files, the format of MNIST and its relatives, gzipped or not.
 
-A file is four bytes (0, 0, a code for the dtype, the number of dimensions), one big-endian uint32 per dimension, and the
+A file is four bytes (0, 0, the code of a dtype, the number of dimensions), a big-endian uint32 per dimension, and the
 values.
 """
 

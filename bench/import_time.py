@@ -1,0 +1,33 @@
+"""`import cinta` beside `import numpy`, each in fresh processes: exits with 1 if it adds more than 50 ms."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+LIMIT = 0.050
+TIMED = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+def seconds(module: str) -> float:
+    run = subprocess.run([sys.executable, "-c", TIMED.format(module)], check=True, stdout=subprocess.PIPE, text=True)
+    return float(run.stdout)
+
+
+def main(repeats: int = 15) -> bool:
+    seconds("numpy"), seconds("cinta")  # the first of each fills the disk's cache
+    pairs = [(seconds("numpy"), seconds("cinta")) for _ in range(repeats)]
+    numpy, cinta = (statistics.median(column) for column in zip(*pairs))
+    added = statistics.median(c - n for n, c in pairs)
+    met = added <= LIMIT
+    print(
+        f"import numpy {numpy * 1e3:.1f} ms, import cinta {cinta * 1e3:.1f} ms, so cinta adds {added * 1e3:.1f} ms",
+        end="",
+    )
+    print(f" (goal <= {LIMIT * 1e3:.0f} ms: {'yes' if met else 'no'})")
+    return met
+
+
+if __name__ == "__main__":
+    sys.exit(not main())
