@@ -19,6 +19,17 @@ template <> struct Mask<float> {
   CINTA_FN friend Mask operator!(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
   CINTA_FN bool any() const { return _mm256_movemask_ps(m) != 0; }
   CINTA_FN bool all() const { return _mm256_movemask_ps(m) == 0xff; }
+  // One byte per lane, stored as 0 or 1, true where it is not 0.
+  CINTA_FN static Mask load_bytes(const uint8_t *p) {
+    __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p)));
+    return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()))};
+  }
+  CINTA_FN void store_bytes(uint8_t *p) const {
+    __m256i lanes = _mm256_castps_si256(m);
+    __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+    __m128i bytes = _mm_and_si128(_mm_packs_epi16(half, half), _mm_set1_epi8(1));
+    _mm_storel_epi64(reinterpret_cast<__m128i *>(p), bytes);
+  }
 };
 template <> struct Mask<double> {
   __m256d m;
@@ -27,6 +38,19 @@ template <> struct Mask<double> {
   CINTA_FN friend Mask operator!(Mask a) { return {_mm256_xor_pd(a.m, _mm256_castsi256_pd(_mm256_set1_epi32(-1)))}; }
   CINTA_FN bool any() const { return _mm256_movemask_pd(m) != 0; }
   CINTA_FN bool all() const { return _mm256_movemask_pd(m) == 0xf; }
+  CINTA_FN static Mask load_bytes(const uint8_t *p) {
+    int32_t bytes;
+    __builtin_memcpy(&bytes, p, 4);
+    __m256i wide = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+    return {_mm256_castsi256_pd(_mm256_cmpgt_epi64(wide, _mm256_setzero_si256()))};
+  }
+  CINTA_FN void store_bytes(uint8_t *p) const {
+    __m256i bits = _mm256_srli_epi64(_mm256_castpd_si256(m), 63);
+    int64_t lane[4];
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(lane), bits);
+    for (int i = 0; i < 4; ++i)
+      p[i] = uint8_t(lane[i]);
+  }
 };
 
 // All ones in the first n lanes.

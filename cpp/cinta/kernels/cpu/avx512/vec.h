@@ -28,6 +28,14 @@ template <> struct Mask<float> {
   CINTA_FN friend Mask operator!(Mask a) { return {_knot_mask16(a.m)}; }
   CINTA_FN bool any() const { return m != 0; }
   CINTA_FN bool all() const { return m == 0xffff; }
+  // One byte per lane, stored as 0 or 1, true where it is not 0.
+  CINTA_FN static Mask load_bytes(const uint8_t *p) {
+    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+    return {_mm_test_epi8_mask(bytes, bytes)};
+  }
+  CINTA_FN void store_bytes(uint8_t *p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm_maskz_set1_epi8(m, 1));
+  }
 };
 template <> struct Mask<double> {
   __mmask8 m;
@@ -36,6 +44,13 @@ template <> struct Mask<double> {
   CINTA_FN friend Mask operator!(Mask a) { return {_knot_mask8(a.m)}; }
   CINTA_FN bool any() const { return m != 0; }
   CINTA_FN bool all() const { return m == 0xff; }
+  CINTA_FN static Mask load_bytes(const uint8_t *p) {
+    __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(p));
+    return {__mmask8(_mm_test_epi8_mask(bytes, bytes))};
+  }
+  CINTA_FN void store_bytes(uint8_t *p) const {
+    _mm_storel_epi64(reinterpret_cast<__m128i *>(p), _mm_maskz_set1_epi8(m, 1));
+  }
 };
 
 CINTA_FN __mmask16 first_lanes16(int64_t n) { return __mmask16((1u << n) - 1); } // n in [0, 16]

@@ -14,6 +14,9 @@ template <class T> struct Mask {
   CINTA_FN friend Mask operator!(Mask a) { return {!a.m}; }
   CINTA_FN bool any() const { return m; }
   CINTA_FN bool all() const { return m; }
+  // One byte per lane, stored as 0 or 1, true where it is not 0.
+  CINTA_FN static Mask load_bytes(const uint8_t *p) { return {*p != 0}; }
+  CINTA_FN void store_bytes(uint8_t *p) const { *p = m; }
 };
 
 template <class T> struct Vec {
