@@ -1,4 +1,4 @@
-"""Logistic regression on four points by gradient descent; the gradient comes from the loss as it is written."""
+"""Logistic regression on four points, its gradient taken by `grad`, its weights moved by gradient descent."""
 
 import cinta.numpy as np
 from cinta import grad
@@ -24,13 +24,13 @@ def training_loss(weights):
 inputs = np.array([[0.52, 1.12, 0.77], [0.88, -1.08, 0.15], [0.52, 0.06, -1.30], [0.74, -2.49, 1.39]])
 targets = np.array([True, True, False, True])
 
-# Define a function that returns gradients of training loss.
+# Define a function that returns gradients of training loss using autograd.
 training_gradient_fun = grad(training_loss)
 
 # Optimize weights using gradient descent.
 weights = np.array([0.0, 0.0, 0.0])
 print("Initial loss:", training_loss(weights))
-for _ in range(100):
+for i in range(100):
     weights -= training_gradient_fun(weights) * 0.01
 
 print("Trained loss:", training_loss(weights))

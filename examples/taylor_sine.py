@@ -1,4 +1,4 @@
-"""The derivative of a Taylor series of sine, built by a Python loop whose length depends on the values."""
+"""The derivative of a Taylor series of the sine that a Python `while` loop builds: about cos(pi) = -1."""
 
 import cinta.numpy as np
 from cinta import grad

@@ -1,0 +1,107 @@
+"""Every script in examples/ runs on a small setting, as a user would start it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SETTINGS = {
+    "lenet.py": ["--quick"],
+    "taylor_sine.py": [],
+    "logistic_regression.py": [],
+}
+
+
+def run(script: str, *args: object, folder: Path, fails: bool = False) -> str:
+    """Run an example in `folder`; its standard output, or its standard error where it is meant to fail."""
+    command = [sys.executable, str(EXAMPLES / script), *map(str, args)]
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert (done.returncode != 0) == fails, f"{script} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stderr if fails else done.stdout
+
+
+def test_every_example_has_a_setting():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SETTINGS)
+
+
+@pytest.mark.parametrize("script", SETTINGS)
+def test_runs(script, tmp_path):
+    assert run(script, *SETTINGS[script], folder=tmp_path)
+
+
+def test_taylor_sine(tmp_path):
+    assert "-0.9998995297" in run("taylor_sine.py", folder=tmp_path)
+
+
+def test_logistic_regression(tmp_path):
+    losses = re.findall(r"\d+\.\d{7,}", run("logistic_regression.py", folder=tmp_path))
+    np.testing.assert_allclose([float(losses[0]), float(losses[-1])], [2.7725887, 0.3890075], atol=5e-8)
+
+
+class TestLenet:
+    def test_leaves_its_files(self, tmp_path):
+        from PIL import Image
+
+        run("lenet.py", "--quick", "--out", tmp_path / "out", folder=tmp_path)
+        names = {"checkpoint.safetensors", "learning_curve.png", "mistakes.png"}
+        assert {path.name for path in (tmp_path / "out").iterdir()} == names
+        for picture in ("learning_curve.png", "mistakes.png"):
+            with Image.open(tmp_path / "out" / picture) as image:
+                assert min(image.size) > 300
+                assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+
+    def test_resumed_training_equals_an_uninterrupted_one(self, tmp_path):
+        whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
+        small = ("--quick", "--lr", "0.02", "--batch-size", "64")
+        run("lenet.py", *small, "--out", whole, folder=tmp_path)
+        run("lenet.py", *small, "--stop-after", 1, "--out", half, folder=tmp_path)
+        run("lenet.py", *small, "--resume", half / "checkpoint.safetensors", "--out", rest, folder=tmp_path)
+        final, resumed = ((folder / "checkpoint.safetensors").read_bytes() for folder in (whole, rest))
+        assert final == resumed
+        assert final != (half / "checkpoint.safetensors").read_bytes()
+
+    def test_trains_on_idx_files(self, tmp_path):
+        write_mnist(tmp_path)
+        output = run("lenet.py", "--data", tmp_path, "--epochs", 1, folder=tmp_path)
+        assert "of 20 held-out images right" in output
+
+    def test_damaged_idx_files(self, tmp_path):
+        write_mnist(tmp_path)
+        path = tmp_path / "train-labels-idx1-ubyte.gz"
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-3]))
+        error = run("lenet.py", "--data", tmp_path, folder=tmp_path, fails=True)
+        assert "train-labels-idx1-ubyte.gz: got 37 bytes of values, cut short, expected 40" in error
+        assert "Traceback" not in error
+
+    def test_missing_data(self, tmp_path):
+        error = run("lenet.py", "--data", tmp_path / "nowhere", folder=tmp_path, fails=True)
+        assert "has none of train-images-idx3-ubyte" in error
+
+    @pytest.mark.parametrize("content", [b"", b"not a checkpoint at all"])
+    def test_damaged_checkpoint(self, tmp_path, content):
+        (tmp_path / "bad.safetensors").write_bytes(content)
+        error = run("lenet.py", "--quick", "--resume", "bad.safetensors", folder=tmp_path, fails=True)
+        assert "bad.safetensors" in error
+        assert "Traceback" not in error
+
+
+def write_mnist(folder: Path) -> None:
+    """Scikit-learn's digits as MNIST's four gzipped files: 40 for training, 20 held out."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.kron(digits.images[:60] * 15, np.ones((3, 3))).astype(np.uint8)
+    for part, cut in (("train", slice(0, 40)), ("t10k", slice(40, 60))):
+        for kind, array in (("images-idx3", images[cut]), ("labels-idx1", digits.target[cut].astype(np.uint8))):
+            header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
