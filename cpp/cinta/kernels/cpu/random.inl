@@ -1,0 +1,153 @@
+// Random numbers by counting: Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+// Word i of a stream is word i % 4 of block i / 4 under the stream's key, so every element is found without the others.
+// Uniform numbers have the same bits on every level; normal ones agree up to the last bits of log, sin and cos.
+#include "cinta/kernels/cpu/blocks.inl"
+#include "cinta/kernels/cpu/vmath.inl"
+#include "cinta/kernels/kernels.h"
+
+namespace cinta::kernels::CINTA_ISA {
+
+constexpr int kBatch = 32;              // Philox blocks made side by side
+constexpr int kWords = 4 * kBatch;      // and their words
+constexpr int64_t kBlockNumbers = 8192; // numbers per block of threads' work, a multiple of kWords
+
+// Words [first, first + kWords) of the stream; first is a multiple of 4.
+void philox_words(uint64_t key, uint64_t first, uint32_t *words) {
+  uint32_t c0[kBatch], c1[kBatch], c2[kBatch], c3[kBatch];
+  for (int l = 0; l < kBatch; ++l) {
+    const uint64_t block = first / 4 + uint64_t(l);
+    c0[l] = uint32_t(block);
+    c1[l] = uint32_t(block >> 32);
+    c2[l] = c3[l] = 0;
+  }
+  uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
+  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+    for (int l = 0; l < kBatch; ++l) {
+      const uint64_t a = uint64_t(c0[l]) * 0xD2511F53u, b = uint64_t(c2[l]) * 0xCD9E8D57u;
+      const uint32_t n0 = uint32_t(b >> 32) ^ c1[l] ^ k0, n2 = uint32_t(a >> 32) ^ c3[l] ^ k1;
+      c0[l] = n0;
+      c1[l] = uint32_t(b);
+      c2[l] = n2;
+      c3[l] = uint32_t(a);
+    }
+  for (int l = 0; l < kBatch; ++l) {
+    words[4 * l] = c0[l];
+    words[4 * l + 1] = c1[l];
+    words[4 * l + 2] = c2[l];
+    words[4 * l + 3] = c3[l];
+  }
+}
+
+// How many words a number takes, and the number in [0, 1) they make: 24 bits for float, 53 for double.
+template <class T> struct Unit;
+template <> struct Unit<float> {
+  static constexpr int words = 1;
+  CINTA_FN static float of(const uint32_t *w) { return float(int32_t(w[0] >> 8)) * 0x1p-24f; }
+};
+template <> struct Unit<double> {
+  static constexpr int words = 2;
+  CINTA_FN static double of(const uint32_t *w) {
+    return (double(int32_t(w[0] >> 5)) * 0x1p26 + double(int32_t(w[1] >> 6))) * 0x1p-53;
+  }
+};
+
+// use(words, i, count) gives the words of elements [i, i + count) of the n asked for. Batches start at multiples of
+// their size in the stream: where a call begins has no influence on what an element is.
+template <int kWordsEach, class F>
+void for_batches(int64_t n, uint64_t key, uint64_t first, double ns_per_element, const F &use) {
+  constexpr int64_t each = kWords / kWordsEach;
+  for_blocks(n, kBlockNumbers, double(n) * ns_per_element, [&](int64_t begin, int64_t end) {
+    uint32_t words[kWords];
+    for (int64_t i = begin; i < end;) {
+      const uint64_t element = first + uint64_t(i);
+      const int64_t skip = int64_t(element % uint64_t(each));
+      const int64_t count = each - skip < end - i ? each - skip : end - i;
+      philox_words(key, (element - uint64_t(skip)) * kWordsEach, words);
+      use(words, i, skip, count);
+      i += count;
+    }
+  });
+}
+
+template <class T> CINTA_FN T below(T high, T low) {
+  if constexpr (sizeof(T) == 4)
+    return __builtin_nextafterf(high, low);
+  else
+    return __builtin_nextafter(high, low);
+}
+
+template <class T> void uniform_fill(int64_t n, uint64_t key, uint64_t first, double low_, double high_, void *y_) {
+  const T low = T(low_), width = T(high_ - low_), high = T(high_), last = below(high, low);
+  constexpr int each = Unit<T>::words;
+  for_batches<each>(n, key, first, 1, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
+    T *y = static_cast<T *>(y_) + i;
+    T number[kWords / each];
+    for (int l = 0; l < kWords / each; ++l) {
+      const T u = low + width * Unit<T>::of(words + l * each);
+      number[l] = u < high ? u : last; // rounding may reach `high`, which is not in the interval
+    }
+    for (int64_t l = 0; l < count; ++l)
+      y[l] = number[skip + l];
+  });
+}
+
+// Box-Muller: elements 2j and 2j + 1 come from the two uniform numbers of the same places.
+template <class T> void normal_fill(int64_t n, uint64_t key, uint64_t first, double mean_, double std_, void *y_) {
+  const T mean = T(mean_), std = T(std_);
+  constexpr int each = Unit<T>::words, numbers = kWords / each, pairs = numbers / 2, W = Vec<T>::width;
+  for_batches<each>(n, key, first, 4, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
+    T radius[pairs], angle[pairs], number[numbers];
+    for (int l = 0; l < pairs; ++l) {
+      radius[l] = T(1) - Unit<T>::of(words + 2 * l * each); // in (0, 1]
+      angle[l] = Unit<T>::of(words + (2 * l + 1) * each) * T(6.283185307179586);
+    }
+    for (int l = 0; l < pairs; l += W) {
+      const Vec<T> r = sqrt(log(Vec<T>::load(radius + l)) * Vec<T>(T(-2))), turn = Vec<T>::load(angle + l);
+      (r * cos(turn)).store(radius + l);
+      (r * sin(turn)).store(angle + l);
+    }
+    for (int l = 0; l < pairs; ++l) {
+      number[2 * l] = mean + std * radius[l];
+      number[2 * l + 1] = mean + std * angle[l];
+    }
+    T *y = static_cast<T *>(y_) + i;
+    for (int64_t l = 0; l < count; ++l)
+      y[l] = number[skip + l];
+  });
+}
+
+void bits_fill(int64_t n, uint64_t key, uint64_t first, uint32_t *y) {
+  for_batches<1>(n, key, first, 1, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
+    for (int64_t l = 0; l < count; ++l)
+      y[i + l] = words[skip + l];
+  });
+}
+
+// Kept where the word is at least p 2^32: exact to 2^-32, and one word per element for float and double alike.
+template <class T>
+void dropout_fill(int64_t n, uint64_t key, uint64_t first, double p, const void *x_, void *y_, uint8_t *mask) {
+  const uint64_t threshold = uint64_t(p * 0x1p32 + 0.5);
+  const T scale = p < 1 ? T(1 / (1 - p)) : T(0);
+  for_batches<1>(n, key, first, 1.2, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
+    const T *x = static_cast<const T *>(x_) + i;
+    T *y = static_cast<T *>(y_) + i;
+    uint8_t *kept = mask + i;
+    for (int64_t l = 0; l < count; ++l) {
+      const bool keep = words[skip + l] >= threshold;
+      kept[l] = keep;
+      y[l] = keep ? x[l] * scale : T(0);
+    }
+  });
+}
+
+void fill_random(Table &table) {
+  table.uniform_fill[0] = uniform_fill<float>;
+  table.uniform_fill[1] = uniform_fill<double>;
+  table.normal_fill[0] = normal_fill<float>;
+  table.normal_fill[1] = normal_fill<double>;
+  table.bits_fill = bits_fill;
+  table.dropout_fill[0] = dropout_fill<float>;
+  table.dropout_fill[1] = dropout_fill<double>;
+}
+
+} // namespace cinta::kernels::CINTA_ISA

@@ -1,0 +1,207 @@
+// Softmax, log-softmax and cross-entropy over contiguous rows.
+#include "cinta/kernels/cpu/blocks.inl"
+#include "cinta/kernels/cpu/vmath.inl"
+#include "cinta/kernels/kernels.h"
+
+namespace cinta::kernels::CINTA_ISA {
+
+// f(first column, columns) for whole vectors and what is left of the row.
+template <class T, class F> CINTA_FN void for_vectors(int64_t begin, int64_t end, F f) {
+  constexpr int W = Vec<T>::width;
+  int64_t c = begin;
+  for (; c + W <= end; c += W)
+    f(c, int64_t(W));
+  if (c < end)
+    f(c, end - c);
+}
+
+template <class T> CINTA_FN Vec<T> load_some(const T *p, int64_t n) {
+  return n == Vec<T>::width ? Vec<T>::load(p) : Vec<T>::load_partial(p, n);
+}
+template <class T> CINTA_FN void store_some(Vec<T> x, T *p, int64_t n) {
+  if (n == Vec<T>::width)
+    x.store(p);
+  else
+    x.store_partial(p, n);
+}
+
+// Lanes past n hold -inf: neutral for a maximum, and for a sum of exponentials.
+template <class T> CINTA_FN Vec<T> load_or_minus_inf(const T *p, int64_t n) {
+  constexpr int W = Vec<T>::width;
+  if (n == W)
+    return Vec<T>::load(p);
+  T ends[2 * W];
+  for (int i = 0; i < W; ++i) {
+    ends[i] = T(0);
+    ends[W + i] = -T(__builtin_inf());
+  }
+  return Vec<T>::load_partial(p, n) + Vec<T>::load(ends + W - n);
+}
+
+template <class T> T row_max(int64_t cols, const T *x) {
+  constexpr int W = Vec<T>::width;
+  Vec<T> most(-T(__builtin_inf())), other = most;
+  int64_t c = 0;
+  for (; c + 2 * W <= cols; c += 2 * W) {
+    most = max(most, Vec<T>::load(x + c));
+    other = max(other, Vec<T>::load(x + c + W));
+  }
+  for_vectors<T>(c, cols, [&](int64_t i, int64_t n) { most = max(most, load_or_minus_inf(x + i, n)); });
+  return reduce_max(max(most, other));
+}
+
+// Sums of a row: in lanes over short spans, the spans in double, so that the error does not grow with the row.
+template <class T, class F> double row_sum(int64_t cols, F term) {
+  constexpr int64_t span = 32 * Vec<T>::width;
+  double sum = 0;
+  for (int64_t c = 0; c < cols; c += span) {
+    Vec<T> lanes(T(0));
+    for_vectors<T>(c, c + span < cols ? c + span : cols, [&](int64_t i, int64_t n) { lanes += term(i, n); });
+    sum += double(reduce_add(lanes));
+  }
+  return sum;
+}
+
+template <class T> double sum_exp(int64_t cols, const T *x, T shift) {
+  return row_sum<T>(cols, [=](int64_t c, int64_t n) { return exp(load_or_minus_inf(x + c, n) - Vec<T>(shift)); });
+}
+
+// Rows in blocks of about 16K elements; ns_per_element at one lane.
+template <class T, class F> void for_rows(int64_t rows, int64_t cols, double ns_per_element, const F &row) {
+  if (cols <= 0)
+    return;
+  const int64_t block = cols >= 16384 ? 1 : 16384 / cols;
+  const double cost = double(rows) * (double(cols) * ns_per_element / Vec<T>::width + 10);
+  for_blocks(rows, block, cost, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      row(r);
+  });
+}
+
+template <class T> void softmax_rows(int64_t rows, int64_t cols, const void *x_, void *y_) {
+  for_rows<T>(rows, cols, 10, [=](int64_t r) {
+    const T *x = static_cast<const T *>(x_) + r * cols;
+    T *y = static_cast<T *>(y_) + r * cols;
+    const Vec<T> shift(row_max(cols, x));
+    const double sum = row_sum<T>(cols, [=](int64_t c, int64_t n) {
+      const Vec<T> e = exp(load_or_minus_inf(x + c, n) - shift);
+      store_some(e, y + c, n);
+      return e;
+    });
+    const Vec<T> scale(T(1 / sum));
+    for_vectors<T>(0, cols, [=](int64_t c, int64_t n) { store_some(load_some(y + c, n) * scale, y + c, n); });
+  });
+}
+
+template <class T> void log_softmax_rows(int64_t rows, int64_t cols, const void *x_, void *y_) {
+  for_rows<T>(rows, cols, 10, [=](int64_t r) {
+    const T *x = static_cast<const T *>(x_) + r * cols;
+    T *y = static_cast<T *>(y_) + r * cols;
+    const T most = row_max(cols, x);
+    const Vec<T> shift(most), log_sum(T(__builtin_log(sum_exp(cols, x, most))));
+    for_vectors<T>(0, cols, [=](int64_t c, int64_t n) { store_some(load_some(x + c, n) - shift - log_sum, y + c, n); });
+  });
+}
+
+template <class T> void softmax_rows_vjp(int64_t rows, int64_t cols, const void *y_, const void *dy_, void *dx_) {
+  for_rows<T>(rows, cols, 3, [=](int64_t r) {
+    const T *y = static_cast<const T *>(y_) + r * cols, *dy = static_cast<const T *>(dy_) + r * cols;
+    T *dx = static_cast<T *>(dx_) + r * cols;
+    const Vec<T> mean(
+        T(row_sum<T>(cols, [=](int64_t c, int64_t n) { return load_some(y + c, n) * load_some(dy + c, n); })));
+    for_vectors<T>(0, cols, [=](int64_t c, int64_t n) {
+      store_some(load_some(y + c, n) * (load_some(dy + c, n) - mean), dx + c, n);
+    });
+  });
+}
+
+template <class T> void log_softmax_rows_vjp(int64_t rows, int64_t cols, const void *y_, const void *dy_, void *dx_) {
+  for_rows<T>(rows, cols, 10, [=](int64_t r) {
+    const T *y = static_cast<const T *>(y_) + r * cols, *dy = static_cast<const T *>(dy_) + r * cols;
+    T *dx = static_cast<T *>(dx_) + r * cols;
+    const Vec<T> total(T(row_sum<T>(cols, [=](int64_t c, int64_t n) { return load_some(dy + c, n); })));
+    for_vectors<T>(0, cols, [=](int64_t c, int64_t n) {
+      store_some(load_some(dy + c, n) - exp(load_some(y + c, n)) * total, dx + c, n);
+    });
+  });
+}
+
+template <class T> double total_weight(const CrossEntropy &ce) {
+  if (!ce.weight)
+    return double(ce.cols);
+  const T *weight = static_cast<const T *>(ce.weight);
+  return row_sum<T>(ce.cols, [=](int64_t c, int64_t n) { return load_some(weight + c, n); });
+}
+
+// With smoothing s over C classes: (1 - s) w_t (-log p_t) + s / C sum_c w_c (-log p_c), as PyTorch has it.
+template <class T> void cross_entropy_rows(const CrossEntropy &ce, const void *x_, void *loss_, void *logsumexp_) {
+  const double smooth = ce.label_smoothing / double(ce.cols), weights = smooth != 0 ? total_weight<T>(ce) : 0;
+  for_rows<T>(ce.rows, ce.cols, 8, [&](int64_t r) {
+    const T *x = static_cast<const T *>(x_) + r * ce.cols, *weight = static_cast<const T *>(ce.weight);
+    const int64_t target = ce.target[r];
+    T &loss = static_cast<T *>(loss_)[r];
+    const T most = row_max(ce.cols, x);
+    const double log_sum = __builtin_log(sum_exp(ce.cols, x, most));
+    static_cast<T *>(logsumexp_)[r] = T(double(most) + log_sum);
+    if (target < 0 || target == ce.ignore_index) {
+      loss = T(0);
+      return;
+    }
+    const double target_weight = weight ? double(weight[target]) : 1;
+    double sum = (1 - ce.label_smoothing) * target_weight * (log_sum - (double(x[target]) - double(most)));
+    if (smooth != 0) {
+      T ones[Vec<T>::width];
+      for (T &one : ones)
+        one = T(1);
+      const double below = row_sum<T>(ce.cols, [&](int64_t c, int64_t n) { // sum of w_c (x_c - max)
+        return (load_some(x + c, n) - Vec<T>(most)) * load_some(weight ? weight + c : ones, n);
+      });
+      sum += smooth * (weights * log_sum - below);
+    }
+    loss = T(sum);
+  });
+}
+
+// dx_c = scale ((1 - s) w_t (p_c - [c = t]) + s / C (p_c sum w - w_c))
+template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const void *x_, const void *logsumexp_,
+                                               const void *scale_, int scale_step, void *dx_) {
+  const double smooth = ce.label_smoothing / double(ce.cols), weights = smooth != 0 ? total_weight<T>(ce) : 0;
+  for_rows<T>(ce.rows, ce.cols, 8, [&](int64_t r) {
+    const T *x = static_cast<const T *>(x_) + r * ce.cols, *weight = static_cast<const T *>(ce.weight);
+    T *dx = static_cast<T *>(dx_) + r * ce.cols;
+    const int64_t target = ce.target[r];
+    const bool counts = target >= 0 && target != ce.ignore_index;
+    const double scale = counts ? double(static_cast<const T *>(scale_)[r * scale_step]) : 0;
+    if (!counts) {
+      for_vectors<T>(0, ce.cols, [=](int64_t c, int64_t n) { store_some(Vec<T>(T(0)), dx + c, n); });
+      return;
+    }
+    const double on_target = scale * (1 - ce.label_smoothing) * (weight ? double(weight[target]) : 1);
+    const Vec<T> shift(static_cast<const T *>(logsumexp_)[r]), factor(T(on_target + scale * smooth * weights));
+    const Vec<T> each(T(scale * smooth));
+    for_vectors<T>(0, ce.cols, [=](int64_t c, int64_t n) {
+      Vec<T> d = exp(load_some(x + c, n) - shift) * factor;
+      if (smooth != 0)
+        d -= weight ? each * load_some(weight + c, n) : each;
+      store_some(d, dx + c, n);
+    });
+    dx[target] -= T(on_target);
+  });
+}
+
+void fill_softmax(Table &table) {
+  table.softmax_rows[0] = softmax_rows<float>;
+  table.softmax_rows[1] = softmax_rows<double>;
+  table.log_softmax_rows[0] = log_softmax_rows<float>;
+  table.log_softmax_rows[1] = log_softmax_rows<double>;
+  table.softmax_rows_vjp[0] = softmax_rows_vjp<float>;
+  table.softmax_rows_vjp[1] = softmax_rows_vjp<double>;
+  table.log_softmax_rows_vjp[0] = log_softmax_rows_vjp<float>;
+  table.log_softmax_rows_vjp[1] = log_softmax_rows_vjp<double>;
+  table.cross_entropy_rows[0] = cross_entropy_rows<float>;
+  table.cross_entropy_rows[1] = cross_entropy_rows<double>;
+  table.cross_entropy_rows_vjp[0] = cross_entropy_rows_vjp<float>;
+  table.cross_entropy_rows_vjp[1] = cross_entropy_rows_vjp<double>;
+}
+
+} // namespace cinta::kernels::CINTA_ISA

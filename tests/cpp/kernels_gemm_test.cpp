@@ -1,0 +1,150 @@
+// Matrix products on every level against plain loops in long double.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/dispatch.h"
+
+using namespace cinta::kernels;
+
+namespace {
+
+enum class Layout { row_major, column_major, strided };
+
+template <class T> constexpr Compute kCompute = Compute::u64;
+template <> constexpr Compute kCompute<float> = Compute::f32;
+template <> constexpr Compute kCompute<double> = Compute::f64;
+template <> constexpr Compute kCompute<int64_t> = Compute::i64;
+
+template <class T> struct Matrix {
+  std::vector<T> data;
+  int64_t row, col;
+
+  Matrix(int64_t rows, int64_t cols, Layout layout, std::mt19937 &random) {
+    row = layout == Layout::row_major ? cols : layout == Layout::column_major ? 1 : 2 * cols + 3;
+    col = layout == Layout::row_major ? 1 : layout == Layout::column_major ? rows : 2;
+    data.resize(size_t(rows * cols * 2 + rows * 3 + 1));
+    std::normal_distribution<double> normal(0, 4);
+    for (T &x : data)
+      x = T(int64_t(normal(random) * 8)) / T(std::is_integral_v<T> ? 1 : 8);
+  }
+  T at(int64_t i, int64_t j) const { return data[size_t(i * row + j * col)]; }
+};
+
+struct Shape {
+  int64_t M, N, K;
+};
+
+template <class T> void check(const Table &table, Shape s, Layout la, Layout lb, bool accumulate, bool bias) {
+  CAPTURE(table.isa);
+  CAPTURE(s.M);
+  CAPTURE(s.N);
+  CAPTURE(s.K);
+  std::mt19937 random(7);
+  const Matrix<T> A(s.M, s.K, la, random), B(s.K, s.N, lb, random), rows(1, s.N, Layout::row_major, random);
+  const Matrix<T> columns(1, s.M, Layout::row_major, random);
+  const int64_t ldc = s.N + 3;
+  Matrix<T> C(s.M, ldc, Layout::row_major, random);
+  const Matrix<T> before = C;
+  const Gemm g{s.M,
+               s.N,
+               s.K,
+               A.data.data(),
+               A.row,
+               A.col,
+               B.data.data(),
+               B.row,
+               B.col,
+               C.data.data(),
+               ldc,
+               accumulate,
+               bias ? rows.data.data() : nullptr,
+               bias ? columns.data.data() : nullptr};
+  table.gemm[int(kCompute<T>)](g);
+  using Wide = std::conditional_t<std::is_integral_v<T>, T, long double>;
+  const double epsilon = std::is_same_v<T, float> ? 1.2e-7 : std::is_same_v<T, double> ? 2.3e-16 : 0;
+  double worst = 0;
+  for (int64_t i = 0; i < s.M; ++i)
+    for (int64_t j = 0; j < ldc; ++j) {
+      if (j >= s.N) {
+        REQUIRE(C.at(i, j) == before.at(i, j));
+        continue;
+      }
+      Wide sum = accumulate ? Wide(before.at(i, j)) : Wide(0), size = 1;
+      if (bias)
+        sum += Wide(rows.at(0, j)) + Wide(columns.at(0, i));
+      for (int64_t p = 0; p < s.K; ++p) {
+        const Wide term = Wide(A.at(i, p)) * Wide(B.at(p, j));
+        sum += term;
+        size += term < 0 ? -term : term;
+      }
+      worst = std::fmax(worst, std::fabs(double(Wide(C.at(i, j)) - sum)) / (double(size) + 40));
+    }
+  CHECK(worst <= epsilon * (3 + std::sqrt(double(s.K)) / 4));
+}
+
+const Shape kShapes[] = {{0, 3, 4},    {3, 0, 4},     {3, 4, 0},    {1, 1, 1},     {16, 2, 8},    {5, 7, 3},
+                         {1, 33, 40},  {1, 120, 400}, {37, 1, 65},  {4, 100, 70},  {13, 70, 129}, {15, 31, 17},
+                         {29, 65, 33}, {97, 10, 50},  {50, 43, 20}, {71, 90, 401}, {130, 70, 90}};
+
+} // namespace
+
+TEST_CASE("gemm agrees with plain loops for every layout, edge and epilogue") {
+  for (const std::string &isa : available_isas())
+    for (const Shape &s : kShapes)
+      for (int variant = 0; variant < 9; ++variant) {
+        const Layout a = Layout(variant % 3), b = Layout(variant / 3);
+        const bool accumulate = variant % 2, bias = variant % 4 >= 2;
+        check<float>(table_of(isa.c_str()), s, a, b, accumulate, bias);
+        check<double>(table_of(isa.c_str()), s, a, b, !accumulate, bias);
+        check<int64_t>(table_of(isa.c_str()), s, a, b, accumulate, !bias);
+      }
+}
+
+TEST_CASE("gemm gives the same bits on any number of threads") {
+  const Shape shapes[] = {{301, 203, 500}, {9, 700, 900}, {64, 2100, 64}};
+  for (const std::string &isa : available_isas())
+    for (const Shape &s : shapes) {
+      std::mt19937 random(3);
+      const Matrix<float> A(s.M, s.K, Layout::row_major, random), B(s.K, s.N, Layout::column_major, random);
+      std::vector<float> first;
+      for (int threads : {1, 2, 3}) {
+        cinta::set_num_threads(threads);
+        std::vector<float> C(size_t(s.M * s.N));
+        table_of(isa.c_str())
+            .gemm[0]({s.M, s.N, s.K, A.data.data(), A.row, A.col, B.data.data(), B.row, B.col, C.data(), s.N, false,
+                      nullptr, nullptr});
+        if (threads == 1)
+          first = C;
+        else
+          CHECK(std::memcmp(first.data(), C.data(), C.size() * sizeof(float)) == 0);
+      }
+    }
+}
+
+TEST_CASE("gemm_batch is gemm item by item") {
+  for (const std::string &isa : available_isas())
+    for (int64_t b_batch : {int64_t(0), int64_t(7 * 9)}) {
+      std::mt19937 random(5);
+      const int64_t batch = 23, M = 5, N = 9, K = 7;
+      const Matrix<double> A(batch * M, K, Layout::row_major, random), B(batch * K, N, Layout::row_major, random);
+      std::vector<double> C(size_t(batch * M * N)), each = C;
+      Gemm g{M, N, K, A.data.data(), K, 1, B.data.data(), N, 1, C.data(), N, false, nullptr, nullptr};
+      table_of(isa.c_str()).gemm_batch[1](g, batch, M * K, b_batch, M * N);
+      for (int64_t i = 0; i < batch; ++i) {
+        g.A = A.data.data() + i * M * K;
+        g.B = B.data.data() + i * b_batch;
+        g.C = each.data() + i * M * N;
+        table_of(isa.c_str()).gemm[1](g);
+      }
+      double worst = 0;
+      for (size_t i = 0; i < C.size(); ++i)
+        worst = std::fmax(worst, std::fabs(C[i] - each[i]));
+      CHECK(worst < 1e-12);
+    }
+}

@@ -1,0 +1,162 @@
+// Optimizer updates on every level against the formulas written out in long double.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/dispatch.h"
+
+using namespace cinta::kernels;
+
+namespace {
+
+using Wide = long double;
+
+template <class T> constexpr int kSlot = sizeof(T) == 8;
+
+// One weight with up to three numbers of state, all in T and all again in long double.
+template <class T> struct Weights {
+  std::vector<T> p, g, s[3];
+  std::vector<Wide> exact_p, exact[3];
+
+  explicit Weights(int64_t n) {
+    std::mt19937 random(11);
+    std::normal_distribution<double> normal;
+    for (int64_t i = 0; i < n; ++i) {
+      p.push_back(T(normal(random)));
+      g.push_back(T(normal(random)));
+    }
+    exact_p.assign(p.begin(), p.end());
+    for (int k = 0; k < 3; ++k) {
+      s[k].assign(size_t(n), T(0));
+      exact[k].assign(size_t(n), 0);
+    }
+  }
+  void check() const {
+    double worst = 0;
+    for (size_t i = 0; i < p.size(); ++i)
+      worst = std::fmax(worst, std::fabs(double(Wide(p[i]) - exact_p[i])));
+    CHECK(worst < (sizeof(T) == 8 ? 1e-13 : 2e-5));
+  }
+};
+
+// Three steps over odd sizes, and over several blocks; `exact` does for one weight what `step` does for all.
+template <class T, class Step, class Exact> void check_steps(Step step, Exact exact) {
+  for (int64_t n : {0, 1, 7, 16, 100, 40001}) {
+    CAPTURE(n);
+    Weights<T> w(n);
+    for (int t = 1; t <= 3; ++t) {
+      step(n, t, w);
+      for (size_t i = 0; i < w.p.size(); ++i)
+        exact(t, w.exact_p[i], Wide(w.g[i]), w.exact[0][i], w.exact[1][i], w.exact[2][i]);
+    }
+    w.check();
+  }
+}
+
+template <class T> void check_sgd(const Table &table, Sgd o) {
+  check_steps<T>(
+      [&](int64_t n, int t, Weights<T> &w) {
+        o.first = t == 1;
+        table.sgd_step[kSlot<T>](n, o, w.p.data(), w.g.data(), o.momentum != 0 ? w.s[0].data() : nullptr);
+      },
+      [&](int t, Wide &p, Wide g, Wide &v, Wide &, Wide &) {
+        g = (o.maximize ? -g : g) + o.weight_decay * p;
+        if (o.momentum != 0) {
+          v = t == 1 ? g : o.momentum * v + (1 - o.dampening) * g;
+          g = o.nesterov ? g + o.momentum * v : v;
+        }
+        p -= o.lr * g;
+      });
+}
+
+template <class T> void check_adam(const Table &table, bool decoupled, bool amsgrad) {
+  Adam o{0.01, 0.9, 0.99, 1e-8, 0.1, 0, 0, decoupled, false};
+  const auto set_time = [&](int t) {
+    o.bias1 = 1 - std::pow(o.beta1, t);
+    o.bias2 = 1 - std::pow(o.beta2, t);
+  };
+  check_steps<T>(
+      [&](int64_t n, int t, Weights<T> &w) {
+        set_time(t);
+        table.adam_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data(), w.s[1].data(),
+                                  amsgrad ? w.s[2].data() : nullptr);
+      },
+      [&](int t, Wide &p, Wide g, Wide &m, Wide &v, Wide &most) {
+        set_time(t);
+        if (decoupled)
+          p *= 1 - o.lr * o.weight_decay;
+        else
+          g += o.weight_decay * p;
+        m = o.beta1 * m + (1 - o.beta1) * g;
+        v = o.beta2 * v + (1 - o.beta2) * g * g;
+        most = std::fmax(most, v);
+        p -= o.lr / o.bias1 * m / (std::sqrt(amsgrad ? most : v) / std::sqrt(Wide(o.bias2)) + o.eps);
+      });
+}
+
+template <class T> void check_rmsprop(const Table &table, double momentum, bool centered) {
+  const Rmsprop o{0.01, 0.9, 1e-8, 0.1, momentum, true};
+  check_steps<T>(
+      [&](int64_t n, int, Weights<T> &w) {
+        table.rmsprop_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data(),
+                                     momentum != 0 ? w.s[1].data() : nullptr, centered ? w.s[2].data() : nullptr);
+      },
+      [&](int, Wide &p, Wide g, Wide &square, Wide &v, Wide &mean) {
+        g = -g + o.weight_decay * p;
+        square = o.alpha * square + (1 - o.alpha) * g * g;
+        mean = o.alpha * mean + (1 - o.alpha) * g;
+        const Wide spread = std::sqrt(centered ? square - mean * mean : square) + o.eps;
+        v = momentum * v + g / spread;
+        p -= o.lr * v;
+      });
+}
+
+template <class T> void check_adagrad(const Table &table) {
+  const Adagrad o{0.1, 1e-10, 0.01, false};
+  check_steps<T>(
+      [&](int64_t n, int, Weights<T> &w) { table.adagrad_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data()); },
+      [&](int, Wide &p, Wide g, Wide &sum, Wide &, Wide &) {
+        g += o.weight_decay * p;
+        sum += g * g;
+        p -= o.lr * g / (std::sqrt(sum) + o.eps);
+      });
+}
+
+template <class T> void check_all(const Table &table) {
+  check_sgd<T>(table, {0.1, 0, 0, 0, false, false, true});
+  check_sgd<T>(table, {0.1, 0.9, 0.1, 0.01, false, true, true});
+  check_sgd<T>(table, {0.1, 0.9, 0, 0.01, true, false, true});
+  for (int variant = 0; variant < 4; ++variant) {
+    check_adam<T>(table, variant % 2, variant / 2);
+    check_rmsprop<T>(table, variant % 2 ? 0.5 : 0, variant / 2);
+  }
+  check_adagrad<T>(table);
+}
+
+} // namespace
+
+TEST_CASE("optimizer steps follow their formulas") {
+  for (const std::string &isa : available_isas()) {
+    CAPTURE(isa);
+    check_all<float>(table_of(isa.c_str()));
+    check_all<double>(table_of(isa.c_str()));
+  }
+}
+
+TEST_CASE("sum_squares is exact in double and the same on every level and thread count") {
+  const Weights<float> w(100003);
+  Wide exact = 0;
+  for (float g : w.g)
+    exact += Wide(g) * Wide(g);
+  const double first = table_of("scalar").sum_squares[0](100003, w.g.data());
+  CHECK(std::fabs(double(Wide(first) - exact)) < 1e-13 * double(exact));
+  for (const std::string &isa : available_isas())
+    for (int threads : {1, 3}) {
+      cinta::set_num_threads(threads);
+      CHECK(table_of(isa.c_str()).sum_squares[0](100003, w.g.data()) == first);
+    }
+  CHECK(table().sum_squares[1](0, nullptr) == 0);
+}
