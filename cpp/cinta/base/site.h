@@ -1,0 +1,28 @@
+// Where in the user's program something happened, for errors. The bindings supply Python's file and line.
+#pragma once
+#include <string>
+#include <utility>
+
+namespace cinta {
+
+struct Site {
+  void *code = nullptr; // null: unknown
+  int instruction = 0;
+};
+struct SiteHooks {
+  Site (*here)() = nullptr;
+  void (*drop)(Site) = nullptr;
+  std::string (*describe)(Site) = nullptr;
+};
+inline SiteHooks site_hooks;
+
+inline Site site_here() { return site_hooks.here ? site_hooks.here() : Site{}; }
+inline void drop_site(Site &site) {
+  if (site.code)
+    site_hooks.drop(std::exchange(site, Site{}));
+}
+inline std::string describe(const Site &site) {
+  return site.code ? site_hooks.describe(site) : std::string("an unknown line");
+}
+
+} // namespace cinta

@@ -1,0 +1,466 @@
+#include "cinta/ops/elementwise.h"
+
+#include <array>
+#include <utility>
+
+#include "cinta/ops/elementwise_rules.h"
+#include "cinta/ops/shape.h"
+#include "cinta/ops/tile_loop.h"
+
+namespace cinta::ops {
+namespace {
+
+using kernels::Compute;
+
+constexpr int64_t kSmall = 1 << 14;       // up to here a single kernel call
+constexpr double kCheap = 0.3, kDear = 2; // ns per element, for deciding on threads
+double cost(UnaryOp op) { return op <= UnaryOp::Sqrt || op == UnaryOp::Relu ? kCheap : kDear; }
+double cost(BinaryOp op) { return op <= BinaryOp::Div ? kCheap : kDear; }
+
+bool simple(const Tensor &t) { return t.contiguous() && is_native(t.dtype()) && t.size() <= kSmall; }
+
+// ---- one operand
+
+struct UnaryContext {
+  kernels::Unary forward;
+  kernels::UnaryVjp vjp;
+  const double *parameters;
+};
+
+void run(UnaryOp op, const Tensor &x, const Tensor &y, const Parameters &parameters) {
+  UnaryContext c{kernel().unary[int(op)][int(compute_type(x.dtype()))], nullptr, parameters.value};
+  if (simple(x)) {
+    c.forward(x.size(), x.data(), y.data(), c.parameters);
+    return;
+  }
+  Operand operands[2] = {operand(x), operand(y)};
+  tile_loop(x.shape(), operands, 1, 1,
+            [](const void *context, int64_t n, void *const *p, const int *) {
+              const auto &c = *static_cast<const UnaryContext *>(context);
+              c.forward(n, p[0], p[1], c.parameters);
+            },
+            &c, cost(op));
+}
+
+Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const Tensor &dy, const Parameters &parameters) {
+  Tensor dx = empty(dy.shape(), dy.dtype());
+  const Tensor &x = saved_x ? saved_x : dy, &y = saved_y ? saved_y : dy; // what is not saved is not read
+  UnaryContext c{nullptr, kernel().unary_vjp[int(op)][floating_index(dy.dtype())], parameters.value};
+  if (simple(dy) && x.contiguous() && y.contiguous()) {
+    c.vjp(dy.size(), x.data(), y.data(), dy.data(), dx.data(), c.parameters);
+    return dx;
+  }
+  Operand operands[4] = {operand(x), operand(y), operand(dy), operand(dx)};
+  tile_loop(dy.shape(), operands, 3, 1,
+            [](const void *context, int64_t n, void *const *p, const int *) {
+              const auto &c = *static_cast<const UnaryContext *>(context);
+              c.vjp(n, p[0], p[1], p[2], p[3], c.parameters);
+            },
+            &c, cost(op));
+  return dx;
+}
+
+struct UnaryAttributes {
+  UnaryOp op;
+  Parameters parameters = {};
+};
+struct Unary final : OpWith<UnaryAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override { return rule(op).name; }
+  uint32_t saves() const override { return rule(op).saves; }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    *out = empty(in[0].shape(), in[0].dtype());
+    run(op, in[0], *out, parameters);
+  }
+  void vjp(Vjp &v) const override {
+    Tensor none;
+    const Tensor &x = saves() & saves::input(0) ? v.in(0) : none, &y = saves() & saves::output() ? v.out() : none;
+    v.dx(0, grad_enabled() ? recorded_vjp(op, x, y, v.dy(), parameters) : run_vjp(op, x, y, v.dy(), parameters));
+  }
+};
+
+// ---- two operands of one shape and dtype
+
+struct BinaryContext {
+  kernels::Binary forward;
+  kernels::BinaryVjp vjp;
+  kernels::Compare compare;
+  kernels::Select select;
+};
+
+void run(BinaryOp op, const Tensor &a, const Tensor &b, const Tensor &y) {
+  BinaryContext c{kernel().binary[int(op)][int(compute_type(a.dtype()))], nullptr, nullptr, nullptr};
+  Operand operands[3] = {scalar_operand(a), scalar_operand(b), operand(y)};
+  tile_loop(y.shape(), operands, 2, 1,
+            [](const void *context, int64_t n, void *const *p, const int *steps) {
+              static_cast<const BinaryContext *>(context)->forward(n, p[0], steps[0], p[1], steps[1], p[2]);
+            },
+            &c, cost(op));
+}
+
+Tensor run_vjp(BinaryOp op, int which, const Tensor &saved_a, const Tensor &saved_b, const Tensor &saved_y, const Tensor &dy) {
+  Tensor d = empty(dy.shape(), dy.dtype());
+  const Tensor &a = saved_a ? saved_a : dy, &b = saved_b ? saved_b : dy, &y = saved_y ? saved_y : dy;
+  const auto &rules = which == 0 ? kernel().binary_vjp_a : kernel().binary_vjp_b;
+  BinaryContext c{nullptr, rules[int(op)][floating_index(dy.dtype())], nullptr, nullptr};
+  if (simple(dy) && a.contiguous() && b.contiguous() && y.contiguous()) {
+    c.vjp(dy.size(), a.data(), 1, b.data(), 1, y.data(), dy.data(), d.data());
+    return d;
+  }
+  Operand operands[5] = {scalar_operand(a), scalar_operand(b), operand(y), operand(dy), operand(d)};
+  tile_loop(dy.shape(), operands, 4, 1,
+            [](const void *context, int64_t n, void *const *p, const int *steps) {
+              static_cast<const BinaryContext *>(context)->vjp(n, p[0], steps[0], p[1], steps[1], p[2], p[3], p[4]);
+            },
+            &c, cost(op));
+  return d;
+}
+
+struct BinaryAttributes {
+  BinaryOp op;
+};
+struct Binary final : OpWith<BinaryAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override { return rule(op).name; }
+  uint32_t saves() const override { return rule(op).saves; }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    *out = empty(in[0].shape(), in[0].dtype());
+    run(op, in[0], in[1], *out);
+  }
+  void vjp(Vjp &v) const override {
+    Tensor none;
+    const uint32_t s = saves();
+    const Tensor &a = s & saves::input(0) ? v.in(0) : none, &b = s & saves::input(1) ? v.in(1) : none;
+    const Tensor &y = s & saves::output() ? v.out() : none;
+    for (int which : {0, 1})
+      if (v.needs(which))
+        v.dx(which, gradient(which, a, b, y, v.dy()));
+  }
+  Tensor gradient(int which, const Tensor &a, const Tensor &b, const Tensor &y, const Tensor &dy) const {
+    if (op == BinaryOp::Add || (op == BinaryOp::Sub && which == 0))
+      return dy; // no work and no copy
+    return grad_enabled() ? recorded_vjp(op, which, a, b, y, dy) : run_vjp(op, which, a, b, y, dy);
+  }
+};
+
+struct Keep final : OpWith<NoAttributes> { // a copy
+  using OpWith::OpWith;
+  const char *name() const override { return "clone"; }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    *out = empty(in[0].shape(), in[0].dtype());
+    copy(in[0], *out);
+  }
+  void vjp(Vjp &v) const override { v.dx(0, v.dy()); }
+};
+
+// One immortal object per op: recording allocates nothing.
+template <class O, class Names, size_t... I> auto make_all(std::index_sequence<I...>) {
+  return std::array<OpRef, sizeof...(I)>{OpRef(new O(typename O::Attributes{Names(I)}))...};
+}
+const OpRef &object(UnaryOp op) {
+  static const auto &all = *new auto(make_all<Unary, UnaryOp>(std::make_index_sequence<size_t(UnaryOp::count)>()));
+  return all[size_t(op)];
+}
+const OpRef &object(BinaryOp op) {
+  static const auto &all = *new auto(make_all<Binary, BinaryOp>(std::make_index_sequence<size_t(BinaryOp::count)>()));
+  return all[size_t(op)];
+}
+
+[[gnu::cold]] void fail_no_kernel(const char *name, Dtype dtype) {
+  fail_dtype(name, dtype, is_floating(dtype) ? "an integer or boolean dtype" : "a floating or integer dtype");
+}
+
+Dtype binary_dtype(BinaryOp op, Dtype a, Dtype b) {
+  Dtype dtype = promote(a, b);
+  bool has_integer = kernel().binary[int(op)][int(Compute::i64)];
+  if (!has_integer)
+    dtype = to_floating(dtype);
+  bool arithmetic = op < BinaryOp::BitwiseAnd;
+  if (dtype == Dtype::bool_ && op == BinaryOp::Sub)
+    fail_dtype(name_of(op), dtype, "a number dtype: use ct.logical_xor for booleans");
+  if (dtype == Dtype::bool_ && arithmetic &&
+      (op == BinaryOp::Pow || op == BinaryOp::FloorDivide || op == BinaryOp::Remainder || op == BinaryOp::Fmod))
+    dtype = Dtype::int8; // NumPy's choice
+  if (!kernel().binary[int(op)][int(compute_type(dtype))])
+    fail_no_kernel(name_of(op), dtype);
+  return dtype;
+}
+
+// What the tape adds gradients with.
+[[maybe_unused]] const bool installed = (add_gradients = [](const Tensor &a, const Tensor &b) { return add(a, b); }, true);
+
+} // namespace
+
+const char *name_of(UnaryOp op) { return rule(op).name; }
+const char *name_of(BinaryOp op) { return rule(op).name; }
+const char *name_of(CompareOp op) { return rule(op).name; }
+
+void fail_dtype(const char *op, Dtype got, const char *expected) {
+  fail<TypeError>("[", op, "] dtype ", got, " is not supported, expected ", expected);
+}
+
+Tensor unary(UnaryOp op, const Tensor &x, const Parameters &parameters) {
+  check_fresh(x, name_of(op));
+  const auto &kernels = kernel().unary[int(op)];
+  if (!kernels[int(compute_type(x.dtype()))]) {
+    if (is_floating(x.dtype()))
+      fail_no_kernel(name_of(op), x.dtype());
+    return unary(op, astype(x, to_floating(x.dtype())), parameters);
+  }
+  if (x.dtype() == Dtype::bool_ && op != UnaryOp::Abs && op != UnaryOp::Invert) {
+    if (op == UnaryOp::Neg || op == UnaryOp::Sign)
+      fail_dtype(name_of(op), x.dtype(), "a number dtype: use ct.logical_not or astype");
+  }
+  Tensor y = empty_like(x);
+  run(op, x, y, parameters);
+  if (parameters.value[0] == 0 && parameters.value[1] == 0)
+    record(*object(op), &x, 1, &y, 1);
+  else if (grad_enabled() && x.requires_grad())
+    record(*make_op<Unary>({op, parameters}), &x, 1, &y, 1);
+  return y;
+}
+
+Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b) {
+  if (a.dtype() == b.dtype() && simple(a) && b.contiguous() && a.shape() == b.shape()) {
+    if (kernels::Binary f = kernel().binary[int(op)][int(compute_type(a.dtype()))]) { // the hot path
+      check_fresh(a, name_of(op));
+      check_fresh(b, name_of(op));
+      Tensor y = empty_like(a);
+      f(a.size(), a.data(), 1, b.data(), 1, y.data());
+      if (a.requires_grad() || b.requires_grad()) {
+        const Tensor in[2] = {a, b};
+        record(*object(op), in, 2, &y, 1);
+      }
+      return y;
+    }
+  }
+  Dtype dtype = binary_dtype(op, a.dtype(), b.dtype());
+  Shape shape = broadcast(a.shape(), b.shape(), name_of(op));
+  const Tensor in[2] = {broadcast_to(astype(a, dtype), shape), broadcast_to(astype(b, dtype), shape)};
+  check_fresh(in[0], name_of(op));
+  check_fresh(in[1], name_of(op));
+  Tensor y = empty(shape, dtype);
+  run(op, in[0], in[1], y);
+  record(*object(op), in, 2, &y, 1);
+  return y;
+}
+
+Tensor binary_inplace(BinaryOp op, const Tensor &self, const Tensor &other) {
+  const char *name = name_of(op);
+  bool recording = grad_enabled() && (self.requires_grad() || other.requires_grad());
+  check_writable(self, name, recording);
+  check_fresh(other, name);
+  Dtype dtype = binary_dtype(op, self.dtype(), other.dtype());
+  auto kind = [](Dtype d) { return is_floating(d) ? 2 : d == Dtype::bool_ ? 0 : 1; };
+  if (kind(dtype) > kind(self.dtype()))
+    fail<TypeError>("[", name, "] the result has dtype ", dtype, ", which cannot be written into the ", self.dtype(),
+                    " operand on the left: convert it with .astype(ct.", dtype, ") first");
+  if (!(broadcast(self.shape(), other.shape(), name) == self.shape()))
+    fail<ValueError>("[", name, "] the operand on the right has shape ", other.shape(), ", which does not broadcast to ",
+                     self.shape(), " of the operand written in place");
+  // What the gradient will read, or what this write would change under itself, is kept in a copy.
+  const uint32_t saves = recording ? rule(op).saves : 0;
+  const bool shared = other->storage.get() == self->storage.get(), same = other.body() == self.body();
+  const bool copy_other = shared && (!same || (saves & saves::input(1)));
+  const Tensor in[2] = {saves & saves::input(0) ? keep_value(self) : self,
+                        broadcast_to(astype(copy_other ? keep_value(other) : other, self.dtype()), self.shape())};
+  Tensor y = alias(self);
+  run(op, in[0], in[1], y);
+  mark_written(y);
+  if (!recording) {
+    self->version = y->version;
+    return self;
+  }
+  y->storage->recorded_write = y->version; // self's old value is stale from here on
+  record(*object(op), in, 2, &y, 1);
+  return y;
+}
+
+Tensor copy_inplace(const Tensor &self, const Tensor &source) {
+  bool recording = grad_enabled() && (self.requires_grad() || source.requires_grad());
+  check_writable(self, "copy_", recording);
+  check_fresh(source, "copy_");
+  if (!(broadcast(self.shape(), source.shape(), "copy_") == self.shape()))
+    fail<ValueError>("[copy_] the source has shape ", source.shape(), ", which does not broadcast to ", self.shape());
+  Tensor value = broadcast_to(astype(source, self.dtype()), self.shape());
+  Tensor y = alias(self);
+  copy(source->storage.get() == self->storage.get() ? keep_value(value) : value, y);
+  mark_written(y);
+  if (!recording) {
+    self->version = y->version;
+    return self;
+  }
+  y->storage->recorded_write = y->version;
+  record(*make_op<Keep>({}), &value, 1, &y, 1);
+  return y;
+}
+
+// ---- comparisons, selection, conversion
+
+Tensor compare(CompareOp op, const Tensor &a, const Tensor &b) {
+  check_fresh(a, name_of(op));
+  check_fresh(b, name_of(op));
+  GradMode off(false);
+  Dtype dtype = promote(a.dtype(), b.dtype());
+  Shape shape = broadcast(a.shape(), b.shape(), name_of(op));
+  Tensor x = broadcast_to(astype(a, dtype), shape), z = broadcast_to(astype(b, dtype), shape);
+  Tensor y = empty(shape, Dtype::bool_);
+  BinaryContext c{nullptr, nullptr, kernel().compare[int(op)][int(compute_type(dtype))], nullptr};
+  Operand operands[3] = {scalar_operand(x), scalar_operand(z), raw_operand(y)};
+  tile_loop(shape, operands, 2, 1,
+            [](const void *context, int64_t n, void *const *p, const int *steps) {
+              static_cast<const BinaryContext *>(context)->compare(n, p[0], steps[0], p[1], steps[1],
+                                                                   static_cast<uint8_t *>(p[2]));
+            },
+            &c, kCheap);
+  return y;
+}
+
+namespace {
+
+struct Where final : OpWith<NoAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override { return "where"; }
+  uint32_t saves() const override { return saves::input(0); }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    *out = empty(in[1].shape(), in[1].dtype());
+    BinaryContext c{nullptr, nullptr, nullptr, kernel().select[int(compute_type(in[1].dtype()))]};
+    Operand operands[4] = {raw_operand(in[0]), scalar_operand(in[1]), scalar_operand(in[2]), operand(*out)};
+    tile_loop(in[1].shape(), operands, 3, 1,
+              [](const void *context, int64_t n, void *const *p, const int *steps) {
+                static_cast<const BinaryContext *>(context)->select(n, static_cast<const uint8_t *>(p[0]), p[1], steps[1],
+                                                                    p[2], steps[2], p[3]);
+              },
+              &c, kCheap);
+  }
+  void vjp(Vjp &v) const override {
+    Tensor zero = number(0, v.dy());
+    if (v.needs(1))
+      v.dx(1, where(v.in(0), v.dy(), zero));
+    if (v.needs(2))
+      v.dx(2, where(v.in(0), zero, v.dy()));
+  }
+};
+
+struct AstypeAttributes {
+  Dtype from, to;
+};
+struct Astype final : OpWith<AstypeAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override { return "astype"; }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    *out = empty(in[0].shape(), to);
+    copy(in[0], *out);
+  }
+  void vjp(Vjp &v) const override { v.dx(0, astype(v.dy(), from)); }
+};
+
+} // namespace
+
+Tensor where(const Tensor &condition, const Tensor &a, const Tensor &b) {
+  Dtype dtype = promote(a.dtype(), b.dtype());
+  Shape shape = broadcast(broadcast(a.shape(), b.shape(), "where"), condition.shape(), "where");
+  Tensor mask = condition.dtype() == Dtype::bool_ ? condition : compare(CompareOp::NotEqual, condition, number(0, condition));
+  return apply(make_op<Where>({}), {broadcast_to(mask, shape), broadcast_to(astype(a, dtype), shape),
+                                    broadcast_to(astype(b, dtype), shape)});
+}
+
+Tensor astype(const Tensor &x, Dtype dtype) {
+  return x.dtype() == dtype ? x : apply(make_op<Astype>({x.dtype(), dtype}), {x});
+}
+
+Tensor clone(const Tensor &x) { return apply(make_op<Keep>({}), {x}); }
+
+Tensor keep_value(const Tensor &x) {
+  Tensor y = empty(x.shape(), x.dtype());
+  copy(x, y);
+  if (x->requires_grad && x->creator) {
+    y->creator = x->creator;
+    y->output_index = x->output_index;
+    y->requires_grad = true;
+    retain(y->creator);
+  }
+  return y;
+}
+
+Tensor contiguous_native(const Tensor &x) {
+  Dtype native = is_native(x.dtype())                      ? x.dtype()
+                 : compute_type(x.dtype()) == Compute::f32 ? Dtype::float32
+                                                           : Dtype::int64;
+  if (x.contiguous() && x.dtype() == native)
+    return x;
+  Tensor y = empty(x.shape(), native);
+  copy(x, y);
+  return y;
+}
+
+Tensor from_native(const Tensor &y, Dtype dtype) {
+  if (y.dtype() == dtype)
+    return y;
+  Tensor z = empty(y.shape(), dtype);
+  copy(y, z);
+  return z;
+}
+
+// ---- by name
+
+Tensor number(double value, const Tensor &like) { return scalar(value, like.dtype()); }
+
+namespace {
+// Ops with constants keep integers as they are where the formula is for floats only.
+Tensor as_floating(const Tensor &x) {
+  return is_floating(x.dtype()) ? x : astype(x, to_floating(x.dtype()));
+}
+} // namespace
+
+Tensor relu(const Tensor &x) { return unary(UnaryOp::Relu, x); }
+Tensor gelu(const Tensor &x, bool tanh_form) { return unary(tanh_form ? UnaryOp::GeluTanh : UnaryOp::Gelu, x); }
+Tensor leaky_relu(const Tensor &x, double slope) { return unary(UnaryOp::LeakyRelu, as_floating(x), {{slope, 0}}); }
+Tensor elu(const Tensor &x, double alpha) { return unary(UnaryOp::Elu, as_floating(x), {{alpha, 0}}); }
+Tensor softplus(const Tensor &x, double beta, double threshold) {
+  if (!(beta > 0))
+    fail<ValueError>("[softplus] beta is ", beta, ", expected above 0");
+  return unary(UnaryOp::Softplus, as_floating(x), {{beta, threshold}});
+}
+
+Tensor clip(const Tensor &x, std::optional<double> low, std::optional<double> high) {
+  const double infinity = __builtin_inf();
+  if (is_floating(x.dtype()))
+    return unary(UnaryOp::Clip, x, {{low.value_or(-infinity), high.value_or(infinity)}});
+  Tensor y = x;
+  if (low)
+    y = maximum(y, number(*low, y));
+  return high ? minimum(y, number(*high, y)) : y;
+}
+
+Tensor logical_not(const Tensor &x) { return compare(CompareOp::Equal, x, number(0, x)); }
+
+Tensor logical(const char *name, const Tensor &a, const Tensor &b) {
+  auto truth = [](const Tensor &t) { return t.dtype() == Dtype::bool_ ? detach(t) : compare(CompareOp::NotEqual, t, number(0, t)); };
+  const std::string n = name;
+  return n == "logical_and"  ? bitwise_and(truth(a), truth(b))
+         : n == "logical_or" ? bitwise_or(truth(a), truth(b))
+                             : bitwise_xor(truth(a), truth(b));
+}
+
+Tensor isnan(const Tensor &x) { return compare(CompareOp::NotEqual, x, x); }
+Tensor isinf(const Tensor &x) {
+  if (!is_floating(x.dtype()))
+    return zeros(x.shape(), Dtype::bool_);
+  Tensor z = detach(x);
+  return equal(abs(z), number(__builtin_inf(), z));
+}
+Tensor isfinite(const Tensor &x) {
+  if (!is_floating(x.dtype()))
+    return full(x.shape(), 1, Dtype::bool_);
+  Tensor z = detach(x);
+  return less(abs(z), number(__builtin_inf(), z));
+}
+
+Tensor logaddexp(const Tensor &a, const Tensor &b) { // max + log(1 + e^-|a - b|), also where both are infinite
+  Tensor top = maximum(a, b), gap = neg(abs(subtract(a, b)));
+  Tensor same = equal(detach(a), detach(b));
+  return add(top, log1p(exp(where(same, number(0, gap), gap))));
+}
+
+} // namespace cinta::ops

@@ -1,0 +1,226 @@
+#include "cinta/ops/matmul.h"
+
+#include <algorithm>
+
+#include "cinta/ops/elementwise.h"
+#include "cinta/ops/reduce.h"
+#include "cinta/ops/shape.h"
+
+namespace cinta::ops {
+namespace {
+
+using kernels::Gemm;
+
+// A matrix in a dtype that gemm multiplies: its own, or its compute type.
+Tensor native(const Tensor &x) { return is_native(x.dtype()) ? x : contiguous_native(x); }
+
+Dtype product_dtype(const Tensor &a, const Tensor &b, const char *op) {
+  Dtype dtype = promote(a.dtype(), b.dtype());
+  if (dtype == Dtype::bool_)
+    fail_dtype(op, dtype, "a number dtype: convert with .astype");
+  return dtype;
+}
+
+Gemm problem(const Tensor &a, const Tensor &b, const Tensor &c) { // over the last two axes
+  int ra = a.ndim() - 2, rb = b.ndim() - 2, rc = c.ndim() - 2;
+  return {a.shape()[ra], b.shape()[rb + 1], a.shape()[ra + 1], a.data(), a.strides()[ra], a.strides()[ra + 1], b.data(),
+          b.strides()[rb], b.strides()[rb + 1], c.data(), c.strides()[rc], false, nullptr, nullptr};
+}
+
+// Batched products [.., M,K] x [.., K,N], batch axes already equal.
+struct Matmul final : OpWith<NoAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override { return "matmul"; }
+  uint32_t saves() const override { return saves::input(0) | saves::input(1); }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    GradMode off(false);
+    Tensor a = native(in[0]), b = native(in[1]);
+    Shape shape = a.shape();
+    shape[shape.size() - 1] = b.shape(-1);
+    Tensor c = empty(shape, a.dtype());
+    int batch_axes = shape.size() - 2;
+    if (batch_axes == 0) {
+      gemm(a, b, c);
+    } else if (c.size()) {
+      int64_t batch = 1;
+      for (int i = 0; i < batch_axes; ++i)
+        batch *= shape[i];
+      a = merge_batch(a, batch); // the batch axes as one, a copy only where strides demand it
+      b = merge_batch(b, batch);
+      c = merge_batch(c, batch);
+      kernel().gemm_batch[int(compute_type(a.dtype()))](problem(a, b, c), batch, a.strides()[0], b.strides()[0], c.strides()[0]);
+      c = reshape(c, shape);
+    }
+    *out = from_native(c, in[0].dtype());
+  }
+  static Tensor merge_batch(const Tensor &x, int64_t batch) { return reshape(x, {batch, x.shape(-2), x.shape(-1)}); }
+  void vjp(Vjp &v) const override {
+    if (v.needs(0))
+      v.dx(0, matmul(v.dy(), matrix_transpose(v.in(1))));
+    if (v.needs(1))
+      v.dx(1, matmul(matrix_transpose(v.in(0)), v.dy()));
+  }
+};
+
+struct Linear final : OpWith<NoAttributes> { // x [M,K], weight [N,K], bias [N]
+  using OpWith::OpWith;
+  const char *name() const override { return "linear"; }
+  uint32_t saves() const override { return saves::input(0) | saves::input(1); }
+  void forward(const Tensor *in, int n, Tensor *out) const override {
+    GradMode off(false);
+    Tensor x = native(in[0]), w = native(in[1]);
+    Tensor bias = n > 2 ? contiguous_native(in[2]) : Tensor();
+    Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype());
+    gemm(x, matrix_transpose(w), y, bias);
+    *out = from_native(y, in[0].dtype());
+  }
+  void vjp(Vjp &v) const override {
+    if (v.needs(0))
+      v.dx(0, matmul(v.dy(), v.in(1)));
+    if (v.needs(1))
+      v.dx(1, matmul(matrix_transpose(v.dy()), v.in(0)));
+    if (v.inputs() > 2 && v.needs(2))
+      v.dx(2, sum(v.dy(), Axes{0}, false));
+  }
+};
+
+} // namespace
+
+void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n) {
+  if (c.size() == 0)
+    return;
+  Gemm g = problem(a, b, c);
+  g.bias_n = bias_n ? bias_n.data() : nullptr;
+  kernel().gemm[int(compute_type(a.dtype()))](g);
+}
+
+Tensor matmul(const Tensor &a, const Tensor &b) {
+  if (a.ndim() == 0 || b.ndim() == 0)
+    fail<ValueError>("[matmul] operands have shapes ", a.shape(), " and ", b.shape(), ", expected at least 1 axis each: "
+                     "multiply by a scalar with *");
+  Dtype dtype = product_dtype(a, b, "matmul");
+  Tensor x = astype(a, dtype), y = astype(b, dtype);
+  if (a.ndim() == 1)
+    x = expand_dims(x, {0});
+  if (b.ndim() == 1)
+    y = expand_dims(y, {1});
+  if (x.shape(-1) != y.shape(-2))
+    fail<ValueError>("[matmul] shapes ", a.shape(), " and ", b.shape(), " do not fit: axis -1 of the first has size ",
+                     x.shape(-1), ", axis ", b.ndim() == 1 ? -1 : -2, " of the second ", y.shape(-2), ", expected the same");
+  if (x.ndim() > 2 || y.ndim() > 2) {
+    Shape xb(x.shape()), yb(y.shape());
+    for (Shape *s : {&xb, &yb}) {
+      s->erase(s->size() - 1);
+      s->erase(s->size() - 1);
+    }
+    if (yb.empty() && b.ndim() > 1) { // one matrix for all: a single product
+      Shape out = xb;
+      out.push_back(x.shape(-2));
+      out.push_back(y.shape(-1));
+      Tensor z = matmul(reshape(x, {count(xb) * x.shape(-2), x.shape(-1)}), y);
+      return a.ndim() == 1 ? squeeze(reshape(z, out), Axes{-2}) : reshape(z, out);
+    }
+    Shape batch = broadcast(xb, yb, "matmul");
+    xb = yb = batch;
+    for (int i : {-2, -1}) {
+      xb.push_back(x.shape(i));
+      yb.push_back(y.shape(i));
+    }
+    x = broadcast_to(x, xb);
+    y = broadcast_to(y, yb);
+  }
+  Tensor z = apply(make_op<Matmul>({}), {x, y});
+  if (a.ndim() == 1)
+    z = squeeze(z, Axes{-2});
+  return b.ndim() == 1 ? squeeze(z, Axes{-1}) : z;
+}
+
+Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  if (weight.ndim() != 2)
+    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out_features, in_features]");
+  if (x.ndim() == 0 || x.shape(-1) != weight.shape()[1])
+    fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
+                     weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
+  if (bias && !(bias.shape() == Shape{weight.shape()[0]}))
+    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0], "] (weight [out,in] = ",
+                     weight.shape(), ")");
+  Dtype dtype = product_dtype(x, weight, "linear");
+  Tensor rows = astype(x, dtype);
+  if (x.ndim() != 2)
+    rows = reshape(rows, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
+  static const OpRef &op = *new OpRef(make_op<Linear>({}));
+  Tensor in[3] = {rows, astype(weight, dtype), bias ? astype(bias, dtype) : bias}, y;
+  apply(op, in, bias ? 3 : 2, &y);
+  if (x.ndim() == 2)
+    return y;
+  Shape shape = x.shape();
+  shape[shape.size() - 1] = weight.shape()[0];
+  return reshape(y, shape);
+}
+
+Tensor tensordot(const Tensor &a, const Tensor &b, const Axes &a_axes, const Axes &b_axes) {
+  if (a_axes.size() != b_axes.size())
+    fail<ValueError>("[tensordot] axes ", a_axes, " and ", b_axes, " differ in length");
+  Axes order_a, order_b, sum_a, sum_b;
+  Shape out;
+  int64_t m = 1, n = 1, k = 1;
+  for (int i = 0; i < a_axes.size(); ++i) {
+    sum_a.push_back(normalize_axis(a_axes[i], a.ndim(), "tensordot"));
+    sum_b.push_back(normalize_axis(b_axes[i], b.ndim(), "tensordot"));
+    int64_t sa = a.shape()[int(sum_a[i])], sb = b.shape()[int(sum_b[i])];
+    if (sa != sb)
+      fail<ValueError>("[tensordot] axis ", a_axes[i], " of ", a.shape(), " and axis ", b_axes[i], " of ", b.shape(),
+                       " have sizes ", sa, " and ", sb, ", expected the same");
+    k *= sa;
+  }
+  auto in = [](const Axes &axes, int i) { return std::find(axes.begin(), axes.end(), i) != axes.end(); };
+  for (int i = 0; i < a.ndim(); ++i)
+    if (!in(sum_a, i)) {
+      order_a.push_back(i);
+      out.push_back(a.shape()[i]);
+      m *= a.shape()[i];
+    }
+  for (int64_t i : sum_a)
+    order_a.push_back(i);
+  for (int64_t i : sum_b)
+    order_b.push_back(i);
+  for (int i = 0; i < b.ndim(); ++i)
+    if (!in(sum_b, i)) {
+      order_b.push_back(i);
+      out.push_back(b.shape()[i]);
+      n *= b.shape()[i];
+    }
+  Tensor x = a.ndim() ? transpose(a, order_a) : a, y = b.ndim() ? transpose(b, order_b) : b;
+  return reshape(matmul(reshape(x, {m, k}), reshape(y, {k, n})), out);
+}
+
+Tensor outer(const Tensor &a, const Tensor &b) {
+  return multiply(reshape(a, {a.size(), 1}), reshape(b, {1, b.size()}));
+}
+
+Tensor inner(const Tensor &a, const Tensor &b) {
+  return a.ndim() == 0 || b.ndim() == 0 ? multiply(a, b) : tensordot(a, b, {-1}, {-1});
+}
+
+Tensor dot(const Tensor &a, const Tensor &b) {
+  if (a.ndim() == 0 || b.ndim() == 0)
+    return multiply(a, b);
+  return a.ndim() <= 2 && b.ndim() <= 2 ? matmul(a, b) : tensordot(a, b, {-1}, {b.ndim() == 1 ? -1 : -2});
+}
+
+Tensor kron(const Tensor &a, const Tensor &b) {
+  int n = std::max(a.ndim(), b.ndim());
+  Shape sa, sb, out;
+  for (int i = 0; i < n; ++i) {
+    int ia = i - (n - a.ndim()), ib = i - (n - b.ndim());
+    int64_t x = ia < 0 ? 1 : a.shape()[ia], y = ib < 0 ? 1 : b.shape()[ib];
+    sa.push_back(x);
+    sa.push_back(1);
+    sb.push_back(1);
+    sb.push_back(y);
+    out.push_back(x * y);
+  }
+  return reshape(multiply(reshape(a, sa), reshape(b, sb)), out);
+}
+
+} // namespace cinta::ops

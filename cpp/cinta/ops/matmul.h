@@ -1,0 +1,19 @@
+// Products of matrices and everything that is one.
+#pragma once
+#include "cinta/ops/op.h"
+
+namespace cinta::ops {
+
+Tensor matmul(const Tensor &a, const Tensor &b);                             // NumPy's rules for 1-d operands and batches
+Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias);    // x W^T + b, W [out,in]; bias may be empty
+Tensor einsum(const std::string &equation, const Tensors &operands);
+Tensor tensordot(const Tensor &a, const Tensor &b, const Axes &a_axes, const Axes &b_axes);
+Tensor outer(const Tensor &a, const Tensor &b);
+Tensor inner(const Tensor &a, const Tensor &b);
+Tensor dot(const Tensor &a, const Tensor &b); // NumPy's
+Tensor kron(const Tensor &a, const Tensor &b);
+
+// C [M,N] = A [M,K] B [K,N] of native dtype and any strides, C contiguous; the single place that calls the gemm kernel.
+void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n = {});
+
+} // namespace cinta::ops

@@ -1,0 +1,115 @@
+#include "cinta/ops/random.h"
+
+#include <numeric>
+
+#include "cinta/base/random.h"
+#include "cinta/ops/elementwise.h"
+#include "cinta/ops/shape.h"
+
+namespace cinta::ops {
+namespace {
+
+Dtype drawn_dtype(Dtype dtype, const char *op) {
+  if (!is_floating(dtype))
+    fail_dtype(op, dtype, "a floating dtype");
+  return dtype == Dtype::float64 ? Dtype::float64 : Dtype::float32;
+}
+
+std::vector<uint32_t> bits(int64_t n) {
+  std::vector<uint32_t> out(static_cast<size_t>(n));
+  if (n)
+    kernel().bits_fill(n, generator.key, generator.take(uint64_t(n)), out.data());
+  return out;
+}
+
+struct DropoutAttributes {
+  double p;
+};
+struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of what was kept
+  using OpWith::OpWith;
+  const char *name() const override { return "dropout"; }
+  int outputs() const override { return 2; }
+  uint32_t saves() const override { return saves::output(1); }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());
+    out[1] = empty(x.shape(), Dtype::bool_);
+    uint64_t first = generator.take(uint64_t(x.size()));
+    if (x.size())
+      kernel().dropout_fill[floating_index(x.dtype())](x.size(), generator.key, first, p, x.data(), y.data(),
+                                                       out[1].data<uint8_t>());
+    out[0] = from_native(y, in[0].dtype());
+  }
+  void vjp(Vjp &v) const override {
+    if (const Tensor &dy = v.dy(0))
+      v.dx(0, where(v.out(1), multiply(dy, 1 / (1 - p)), number(0, dy)));
+  }
+};
+
+} // namespace
+
+Tensor random_uniform(const Shape &shape, double low, double high, Dtype dtype) {
+  Tensor y = empty(shape, drawn_dtype(dtype, "uniform"));
+  if (y.size())
+    kernel().uniform_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), low, high,
+                                                     y.data());
+  return from_native(y, dtype);
+}
+
+Tensor random_normal(const Shape &shape, double mean, double std, Dtype dtype) {
+  if (!(std >= 0))
+    fail<ValueError>("[normal] std is ", std, ", expected 0 or more");
+  Tensor y = empty(shape, drawn_dtype(dtype, "normal"));
+  if (y.size())
+    kernel().normal_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), mean, std,
+                                                    y.data());
+  return from_native(y, dtype);
+}
+
+Tensor random_integers(const Shape &shape, int64_t low, int64_t high) {
+  if (low >= high)
+    fail<ValueError>("[integers] the range [", low, ", ", high, ") is empty, expected low < high");
+  Tensor y = empty(shape, Dtype::int64);
+  std::vector<uint32_t> words = bits(2 * y.size());
+  const auto range = static_cast<unsigned __int128>(uint64_t(high) - uint64_t(low));
+  for (int64_t i = 0; i < y.size(); ++i) { // 64 random bits scaled to the range: bias below 2^-32 for ranges below 2^32
+    uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
+    y.data<int64_t>()[i] = int64_t(uint64_t(low) + uint64_t((r * range) >> 64));
+  }
+  return y;
+}
+
+Tensor random_permutation(int64_t n) {
+  if (n < 0)
+    fail<ValueError>("[permutation] n is ", n, ", expected 0 or more");
+  Tensor y = empty({n}, Dtype::int64);
+  int64_t *p = y.data<int64_t>();
+  std::iota(p, p + n, int64_t(0));
+  std::vector<uint32_t> words = bits(2 * n);
+  for (int64_t i = n - 1; i > 0; --i) { // Fisher-Yates
+    uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
+    std::swap(p[i], p[int64_t((r * static_cast<unsigned __int128>(i + 1)) >> 64)]);
+  }
+  return y;
+}
+
+Tensor random_bernoulli(const Shape &shape, double p) {
+  if (!(p >= 0 && p <= 1))
+    fail<ValueError>("[bernoulli] p is ", p, ", expected 0 to 1");
+  Tensor u = random_uniform(shape, 0, 1, Dtype::float64);
+  return less(u, number(p, u));
+}
+
+Tensor dropout(const Tensor &x, double p, bool training) {
+  if (!(p >= 0 && p <= 1))
+    fail<ValueError>("[dropout] p is ", p, ", expected 0 to 1");
+  check_floating(x, "dropout");
+  if (!training || p == 0)
+    return x;
+  if (p == 1)
+    return multiply(x, 0.0);
+  Tensor out[2];
+  apply(make_op<Dropout>({p}), &x, 1, out);
+  return out[0];
+}
+
+} // namespace cinta::ops

@@ -1,0 +1,295 @@
+#include "cinta/ops/reduce.h"
+
+#include <algorithm>
+
+#include "cinta/base/parallel.h"
+#include "cinta/ops/elementwise.h"
+#include "cinta/ops/index.h"
+#include "cinta/ops/join.h"
+#include "cinta/ops/shape.h"
+
+namespace cinta::ops {
+namespace {
+
+using kernels::Compute;
+using kernels::ReduceOp;
+
+constexpr int64_t kChunk = int64_t(1) << 16; // elements per unit of work; fixed, so that sums never depend on threads
+
+struct Axis { // a run of neighbouring axes that are all reduced, or all kept
+  int64_t size;
+  bool reduced;
+};
+
+struct Rows {
+  kernels::ReduceRows f;
+  const char *x;
+  char *y;
+  int64_t rows, cols, per_block, chunks, chunk;
+  size_t bytes;
+};
+
+// y[rows] from x[rows, cols]; long rows are cut into chunks whose results are reduced again.
+Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {
+  Rows r;
+  r.f = kernel().reduce_rows[int(op)][int(compute_type(x.dtype()))];
+  r.chunks = cols > 2 * kChunk ? (cols + kChunk - 1) / kChunk : 1;
+  r.chunk = r.chunks > 1 ? kChunk : cols;
+  Tensor y = empty({rows * r.chunks}, x.dtype());
+  r.x = x.data<char>();
+  r.y = y.data<char>();
+  r.rows = rows;
+  r.cols = cols;
+  r.per_block = std::max<int64_t>(1, kChunk / std::max<int64_t>(cols, 1));
+  r.bytes = itemsize(x.dtype());
+  if (r.chunks == 1) {
+    parallel_for((rows + r.per_block - 1) / r.per_block, double(rows) * double(cols) * 0.3,
+                 [](void *context, int64_t block) {
+                   const Rows &r = *static_cast<Rows *>(context);
+                   int64_t first = block * r.per_block, n = std::min(r.per_block, r.rows - first);
+                   r.f(n, r.cols, r.x + size_t(first * r.cols) * r.bytes, r.cols, r.y + size_t(first) * r.bytes);
+                 },
+                 &r);
+    return y;
+  }
+  parallel_for(rows * r.chunks, double(rows) * double(cols) * 0.3,
+               [](void *context, int64_t block) {
+                 const Rows &r = *static_cast<Rows *>(context);
+                 int64_t row = block / r.chunks, first = block % r.chunks * r.chunk;
+                 r.f(1, std::min(r.chunk, r.cols - first), r.x + size_t(row * r.cols + first) * r.bytes, r.cols,
+                     r.y + size_t(block) * r.bytes);
+               },
+               &r);
+  return reduce_rows(op, y, rows, r.chunks);
+}
+
+struct Columns {
+  kernels::ReduceColumns f;
+  const char *x;
+  char *y;
+  int64_t rows, cols, chunks, chunk;
+  size_t bytes;
+};
+
+// y[outer, cols] from x[outer, rows, cols]
+Tensor reduce_columns(ReduceOp op, const Tensor &x, int64_t outer, int64_t rows, int64_t cols) {
+  Columns c;
+  c.f = kernel().reduce_columns[int(op)][int(compute_type(x.dtype()))];
+  c.chunk = std::max<int64_t>(16, kChunk / std::max<int64_t>(cols, 1));
+  c.chunks = std::max<int64_t>(1, (rows + c.chunk - 1) / c.chunk);
+  Tensor y = empty({outer * c.chunks * cols}, x.dtype());
+  c.x = x.data<char>();
+  c.y = y.data<char>();
+  c.rows = rows;
+  c.cols = cols;
+  c.bytes = itemsize(x.dtype());
+  parallel_for(outer * c.chunks, double(x.size()) * 0.3,
+               [](void *context, int64_t block) {
+                 const Columns &c = *static_cast<Columns *>(context);
+                 int64_t o = block / c.chunks, first = block % c.chunks * c.chunk;
+                 c.f(std::min(c.chunk, c.rows - first), c.cols, c.x + size_t((o * c.rows + first) * c.cols) * c.bytes,
+                     c.cols, c.y + size_t(block * c.cols) * c.bytes);
+               },
+               &c);
+  return c.chunks == 1 ? y : reduce_columns(op, y, outer, c.chunks, cols);
+}
+
+// One run of axes after the other, from the last: as rows where it is innermost, else as columns.
+Tensor reduce(ReduceOp op, const Tensor &input, const Axes &axes, bool keepdims) {
+  Tensor x = contiguous_native(input);
+  std::vector<Axis> runs;
+  Shape shape;
+  for (int i = 0; i < input.ndim(); ++i) {
+    bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    int64_t size = input.shape()[i];
+    if (!reduced)
+      shape.push_back(size);
+    else if (keepdims)
+      shape.push_back(1);
+    if (!runs.empty() && runs.back().reduced == reduced)
+      runs.back().size *= size;
+    else
+      runs.push_back({size, reduced});
+  }
+  bool reduced_any = false;
+  for (size_t k = runs.size(); k-- > 0;) {
+    if (!runs[k].reduced)
+      continue;
+    int64_t outer = 1, inner = 1;
+    for (size_t j = 0; j < k; ++j)
+      outer *= runs[j].size;
+    for (size_t j = k + 1; j < runs.size(); ++j)
+      inner *= runs[j].reduced ? 1 : runs[j].size;
+    x = inner == 1 ? reduce_rows(op, x, outer, runs[k].size) : reduce_columns(op, x, outer, runs[k].size, inner);
+    reduced_any = true;
+  }
+  if (!reduced_any && x.body() == input.body())
+    x = keep_value(x);
+  return view(x, shape, contiguous_strides(shape));
+}
+
+Dtype sum_dtype(Dtype dtype) { // small integers add up in 64 bits, as in NumPy
+  if (is_floating(dtype) || itemsize(dtype) == 8)
+    return dtype;
+  return dtype == Dtype::bool_ || info(dtype).signed_ ? Dtype::int64 : Dtype::uint64;
+}
+
+struct ReduceAttributes {
+  ReduceOp op;
+  Axes axes;
+  bool keepdims;
+  Shape x_shape, kept; // kept: the result's shape with keepdims
+};
+struct Reduce final : OpWith<ReduceAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override {
+    static const char *names[] = {"sum", "prod", "max", "min"};
+    return names[int(op)];
+  }
+  uint32_t saves() const override { return op == ReduceOp::Sum ? saves::none : saves::input(0) | saves::output(); }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    bool adds = op == ReduceOp::Sum || op == ReduceOp::Prod;
+    *out = from_native(reduce(op, in[0], axes, keepdims), adds ? sum_dtype(in[0].dtype()) : in[0].dtype());
+  }
+  void vjp(Vjp &v) const override {
+    Tensor dy = reshape(v.dy(), kept);
+    if (op == ReduceOp::Sum) {
+      v.dx(0, broadcast_to(dy, x_shape));
+      return;
+    }
+    // max and min: equal shares to all that reach it
+    Tensor hit = astype(equal(v.in(0), reshape(detach(v.out()), kept)), dy.dtype());
+    v.dx(0, multiply(hit, divide(dy, sum(hit, axes, true))));
+  }
+};
+
+Axes all_or(const OptionalAxes &axes, const Tensor &x, const char *op) {
+  if (axes)
+    return normalize_axes(*axes, x.ndim(), op);
+  Axes every;
+  for (int i = 0; i < x.ndim(); ++i)
+    every.push_back(i);
+  return every;
+}
+
+Tensor run(ReduceOp op, const Tensor &x, const OptionalAxes &given, bool keepdims, const char *name) {
+  Axes axes = all_or(given, x, name);
+  Shape kept = x.shape();
+  int64_t n = 1;
+  for (int64_t axis : axes) {
+    n *= kept[int(axis)];
+    kept[int(axis)] = 1;
+  }
+  if ((op == ReduceOp::Max || op == ReduceOp::Min) && n == 0 && !axes.empty())
+    fail<ValueError>("[", name, "] axes ", axes, " of shape ", x.shape(), " hold no elements, expected at least one");
+  return apply(make_op<Reduce>({op, axes, keepdims, x.shape(), kept}), {x});
+}
+
+int64_t elements(const Tensor &x, const OptionalAxes &axes, const char *op) {
+  int64_t n = 1;
+  for (int64_t axis : all_or(axes, x, op))
+    n *= x.shape()[int(axis)];
+  return n;
+}
+
+Tensor as_floating(const Tensor &x) { return is_floating(x.dtype()) ? x : astype(x, Dtype::float64); }
+
+} // namespace
+
+Tensor sum(const Tensor &x, const OptionalAxes &axes, bool keepdims) { return run(ReduceOp::Sum, x, axes, keepdims, "sum"); }
+Tensor max(const Tensor &x, const OptionalAxes &axes, bool keepdims) { return run(ReduceOp::Max, x, axes, keepdims, "max"); }
+Tensor min(const Tensor &x, const OptionalAxes &axes, bool keepdims) { return run(ReduceOp::Min, x, axes, keepdims, "min"); }
+
+Tensor prod(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  if (!grad_enabled() || !x.requires_grad())
+    return run(ReduceOp::Prod, x, axes, keepdims, "prod");
+  // Halves multiplied together: its gradient needs no division, so zeros are safe, to any order.
+  Tensor y = x;
+  for (int64_t a : all_or(axes, x, "prod")) {
+    int axis = int(a);
+    if (y.shape()[axis] == 0)
+      return add(sum(y, axes, keepdims), 1.0);
+    for (int64_t n; (n = y.shape()[axis]) > 1;) {
+      Tensor z = multiply(narrow(y, axis, 0, n / 2), narrow(y, axis, n / 2, n / 2));
+      y = n % 2 ? concat({z, narrow(y, axis, n - 1, 1)}, axis) : z;
+    }
+  }
+  return keepdims ? y : sum(y, axes, false); // all sizes are 1
+}
+
+Tensor mean(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  Tensor y = sum(as_floating(x), axes, keepdims);
+  return divide(y, number(double(elements(x, axes, "mean")), y));
+}
+
+Tensor var(const Tensor &x, const OptionalAxes &axes, double ddof, bool keepdims) {
+  Tensor z = as_floating(x);
+  Tensor y = sum(square(subtract(z, mean(z, axes, true))), axes, keepdims);
+  return divide(y, number(std::max(double(elements(x, axes, "var")) - ddof, 0.0), y));
+}
+
+Tensor std_(const Tensor &x, const OptionalAxes &axes, double ddof, bool keepdims) {
+  return sqrt(var(x, axes, ddof, keepdims));
+}
+
+namespace {
+Tensor truth(const Tensor &x) {
+  return x.dtype() == Dtype::bool_ ? x : compare(CompareOp::NotEqual, x, number(0, x));
+}
+Tensor truth_reduce(ReduceOp op, const Tensor &x, const OptionalAxes &given, bool keepdims, const char *name) {
+  GradMode off(false);
+  Axes axes = all_or(given, x, name);
+  Tensor hits = run(ReduceOp::Sum, truth(x), axes, keepdims, name); // empty axes: any is false, all is true
+  int64_t n = elements(x, given, name);
+  return op == ReduceOp::Max ? greater(hits, number(0, hits)) : equal(hits, number(double(n), hits));
+}
+} // namespace
+
+Tensor any(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  return truth_reduce(ReduceOp::Max, x, axes, keepdims, "any");
+}
+Tensor all(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  return truth_reduce(ReduceOp::Min, x, axes, keepdims, "all");
+}
+
+Tensor logsumexp(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  Tensor z = as_floating(x);
+  Tensor top = max(detach(z), axes, true);
+  top = where(isfinite(top), top, number(0, top));
+  Tensor y = log(sum(exp(subtract(z, top)), axes, true));
+  y = add(y, top);
+  return keepdims ? y : sum(y, axes, false);
+}
+
+// ---- argmax, argmin
+
+namespace {
+Tensor arg(const Tensor &x, std::optional<int64_t> axis, bool keepdims, bool maximum) {
+  const char *name = maximum ? "argmax" : "argmin";
+  check_fresh(x, name);
+  GradMode off(false);
+  int a = axis ? normalize_axis(*axis, x.ndim(), name) : 0;
+  Tensor moved = axis ? moveaxis(x, {a}, {-1}) : reshape(x, {x.size()});
+  int64_t cols = moved.shape(-1), rows = cols ? moved.size() / cols : 0;
+  if (cols == 0)
+    fail<ValueError>("[", name, "] shape ", x.shape(), " has no elements along the axis, expected at least one");
+  Tensor z = contiguous_native(moved);
+  Shape shape;
+  for (int i = 0; i < x.ndim(); ++i)
+    if (!axis || i == a) {
+      if (keepdims)
+        shape.push_back(1);
+    } else {
+      shape.push_back(x.shape()[i]);
+    }
+  Tensor y = empty(shape, Dtype::int64);
+  auto f = maximum ? kernel().argmax_rows : kernel().argmin_rows;
+  f[int(compute_type(z.dtype()))](rows, cols, z.data(), cols, y.data<int64_t>());
+  return y;
+}
+} // namespace
+
+Tensor argmax(const Tensor &x, std::optional<int64_t> axis, bool keepdims) { return arg(x, axis, keepdims, true); }
+Tensor argmin(const Tensor &x, std::optional<int64_t> axis, bool keepdims) { return arg(x, axis, keepdims, false); }
+
+} // namespace cinta::ops

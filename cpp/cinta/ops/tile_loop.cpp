@@ -1,0 +1,189 @@
+#include "cinta/ops/tile_loop.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/kernels.h"
+
+namespace cinta::ops {
+namespace {
+
+constexpr int kMaxOperands = 6;
+constexpr int64_t kTile = 512;          // elements converted at a time; all tiles stay in L1
+constexpr int64_t kBlock = int64_t(1) << 14; // elements per unit of parallel work; fixed, so results never depend on threads
+
+struct Plan {
+  Shape shape; // collapsed
+  Operand operands[kMaxOperands];
+  int n, inputs;
+  int64_t size;
+  Tile tile;
+  const void *context;
+  bool converts[kMaxOperands]; // this operand passes through a tile buffer
+  bool any_converts;
+};
+
+// Drops axes of size 1 and merges neighbours that every operand walks in one stride.
+void collapse(Plan &p, const Shape &shape) {
+  Strides strides[kMaxOperands];
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] == 1)
+      continue;
+    bool merge = !p.shape.empty();
+    for (int k = 0; merge && k < p.n; ++k)
+      merge = strides[k].back() == p.operands[k].strides[axis] * shape[axis];
+    if (merge) {
+      p.shape[p.shape.size() - 1] *= shape[axis];
+      for (int k = 0; k < p.n; ++k)
+        strides[k][strides[k].size() - 1] = p.operands[k].strides[axis];
+    } else {
+      p.shape.push_back(shape[axis]);
+      for (int k = 0; k < p.n; ++k)
+        strides[k].push_back(p.operands[k].strides[axis]);
+    }
+  }
+  if (p.shape.empty()) {
+    p.shape.push_back(1);
+    for (int k = 0; k < p.n; ++k)
+      strides[k].push_back(1);
+  }
+  for (int k = 0; k < p.n; ++k)
+    p.operands[k].strides = strides[k];
+}
+
+void run_row(const Plan &p, int64_t n, char *const *start) {
+  const auto &table = kernels::table();
+  const int inner = p.shape.size() - 1;
+  void *pointers[kMaxOperands];
+  int steps[kMaxOperands];
+  if (!p.any_converts) {
+    for (int k = 0; k < p.n; ++k) {
+      pointers[k] = start[k];
+      steps[k] = int(p.operands[k].strides[inner]);
+    }
+    p.tile(p.context, n, pointers, steps);
+    return;
+  }
+  alignas(64) char buffers[kMaxOperands][kTile * 8];
+  for (int64_t done = 0; done < n; done += kTile) {
+    int64_t m = std::min(kTile, n - done);
+    for (int k = 0; k < p.n; ++k) {
+      const Operand &o = p.operands[k];
+      int64_t stride = o.strides[inner];
+      char *at = start[k] + done * stride * int64_t(itemsize(o.dtype));
+      pointers[k] = p.converts[k] ? buffers[k] : at;
+      steps[k] = stride == 0 && o.scalar_ok ? 0 : 1;
+      if (p.converts[k] && k < p.inputs) {
+        if (o.raw)
+          for (int64_t i = 0; i < (steps[k] ? m : 1); ++i)
+            buffers[k][i] = at[i * stride];
+        else
+          table.load_tile[int(o.dtype)](steps[k] ? m : 1, at, stride, buffers[k]);
+      }
+    }
+    p.tile(p.context, m, pointers, steps);
+    for (int k = p.inputs; k < p.n; ++k) {
+      const Operand &o = p.operands[k];
+      int64_t stride = o.strides[inner];
+      char *at = start[k] + done * stride * int64_t(itemsize(o.dtype));
+      if (!p.converts[k])
+        continue;
+      if (o.raw)
+        for (int64_t i = 0; i < m; ++i)
+          at[i * stride] = buffers[k][i];
+      else
+        table.store_tile[int(o.dtype)](m, buffers[k], at, stride);
+    }
+  }
+}
+
+// Elements [block * kBlock, ...) in row-major order of the collapsed shape.
+void run_block(void *context, int64_t block) {
+  const Plan &p = *static_cast<const Plan *>(context);
+  const int dims = p.shape.size();
+  int64_t first = block * kBlock, left = std::min(kBlock, p.size - first);
+  int64_t index[kMaxDims];
+  for (int axis = dims - 1; axis >= 0; --axis) {
+    index[axis] = first % p.shape[axis];
+    first /= p.shape[axis];
+  }
+  while (left > 0) {
+    char *start[kMaxOperands];
+    for (int k = 0; k < p.n; ++k) {
+      int64_t at = 0;
+      for (int axis = 0; axis < dims; ++axis)
+        at += index[axis] * p.operands[k].strides[axis];
+      start[k] = p.operands[k].data + at * int64_t(itemsize(p.operands[k].dtype));
+    }
+    int64_t n = std::min(left, p.shape[dims - 1] - index[dims - 1]);
+    run_row(p, n, start);
+    left -= n;
+    index[dims - 1] += n;
+    for (int axis = dims - 1; axis > 0 && index[axis] == p.shape[axis]; --axis) {
+      index[axis] = 0;
+      ++index[axis - 1];
+    }
+  }
+}
+
+} // namespace
+
+void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outputs, Tile tile, const void *context,
+               double ns_per_element) {
+  Plan p;
+  p.n = inputs + outputs;
+  p.inputs = inputs;
+  p.tile = tile;
+  p.context = context;
+  p.size = count(shape);
+  if (p.size == 0)
+    return;
+  std::copy(operands, operands + p.n, p.operands);
+  collapse(p, shape);
+  const int inner = p.shape.size() - 1;
+  p.any_converts = false;
+  for (int k = 0; k < p.n; ++k) {
+    const Operand &o = p.operands[k];
+    bool direct = o.strides[inner] == 1 || (o.strides[inner] == 0 && o.scalar_ok);
+    p.converts[k] = !direct || !(o.raw || is_native(o.dtype));
+    p.any_converts |= p.converts[k];
+  }
+  parallel_for((p.size + kBlock - 1) / kBlock, double(p.size) * ns_per_element, run_block, &p);
+}
+
+namespace {
+
+struct CopyContext {
+  kernels::ConvertTile convert; // null: the compute types agree
+  size_t bytes;
+};
+
+void copy_tile(const void *context, int64_t n, void *const *pointers, const int *) {
+  const CopyContext &c = *static_cast<const CopyContext *>(context);
+  char *y = static_cast<char *>(pointers[1]);
+  const char *x = static_cast<const char *>(pointers[0]);
+  if (c.convert)
+    c.convert(n, x, y);
+  else
+    std::memcpy(y, x, size_t(n) * c.bytes);
+}
+
+} // namespace
+
+void copy(const Tensor &x, const Tensor &y) {
+  if (x.size() == 0)
+    return;
+  if (x.dtype() == y.dtype() && x.contiguous() && y.contiguous()) {
+    std::memcpy(y.data(), x.data(), x.nbytes());
+    return;
+  }
+  using kernels::Compute;
+  Compute from = compute_type(x.dtype()), to = compute_type(y.dtype());
+  CopyContext c{from == to ? nullptr : kernels::table().convert_tile[int(from)][int(to)],
+                to == Compute::f32 ? size_t(4) : size_t(8)};
+  Operand operands[2] = {operand(x), operand(y)};
+  tile_loop(y.shape(), operands, 1, 1, copy_tile, &c, 0.5);
+}
+
+} // namespace cinta::ops

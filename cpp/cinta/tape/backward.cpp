@@ -1,0 +1,226 @@
+// Backpropagation: one reverse loop over the tape from the last output, visiting the instructions that hold a gradient.
+#include <exception>
+#include <unordered_map>
+
+#include "cinta/kernels/kernels.h"
+#include "cinta/tape/tape.h"
+
+namespace cinta {
+namespace {
+
+bool exclusive(const Tensor &t) {
+  return t->refs == 1 && t->storage->refs == 1 && t.contiguous() && !t->creator && is_native(t.dtype()) &&
+         !t->storage->readonly;
+}
+
+// slot += gradient, in place where nobody else can see it.
+void accumulate(Tensor &slot, Tensor gradient) {
+  if (!slot) {
+    slot = std::move(gradient);
+  } else if (!grad_enabled() && exclusive(slot) && gradient.contiguous()) {
+    kernels::table().accumulate[int(compute_type(slot.dtype()))](slot.size(), gradient.data(), slot.data());
+  } else if (!grad_enabled() && exclusive(gradient) && slot.contiguous()) {
+    kernels::table().accumulate[int(compute_type(slot.dtype()))](slot.size(), slot.data(), gradient.data());
+    slot = std::move(gradient);
+  } else {
+    slot = add_gradients(slot, gradient);
+  }
+}
+
+Tensor owned(Tensor gradient) { // for .grad, which users may write to
+  if (exclusive(gradient) || gradient->requires_grad)
+    return gradient;
+  Tensor zero = scalar(0, gradient.dtype());
+  return add_gradients(gradient, zero);
+}
+
+class Walk final : public Vjp {
+public:
+  Walk(const std::vector<Tensor> *wanted, BackwardOptions options) : wanted_(wanted), options_(options) {
+    if (!wanted)
+      return;
+    found_.resize(wanted->size());
+    for (size_t k = 0; k < wanted->size(); ++k) {
+      const Tensor &w = (*wanted)[k];
+      slots_.emplace(key(w->creator ? static_cast<void *>(w->creator) : w.body(), w->creator ? w->output_index : 0), k);
+    }
+  }
+
+  void seed(const Tensor &output, Tensor gradient) {
+    if (output->creator)
+      arrive(output->creator, output->output_index, std::move(gradient));
+    else
+      arrive_leaf(output, std::move(gradient));
+  }
+
+  void run() {
+    Instr *i = start_;
+    std::exception_ptr error;
+    while (i && pending_ > 0) {
+      if (!i->pending) {
+        i = i->prev;
+        continue;
+      }
+      if (!error) {
+        try {
+          visit(*i);
+        } catch (...) {
+          error = std::current_exception(); // go on, to leave no gradients behind
+        }
+      }
+      Instr *prev = i->prev;
+      leave(*i);
+      i = prev;
+    }
+    if (error)
+      std::rethrow_exception(error);
+  }
+
+  std::vector<Tensor> take_found() { return std::move(found_); }
+
+  const Tensor &in(int i) const override {
+    const Instr::Input &input = now_->inputs[i];
+    if (input.saved && input.value && input.value->storage->version != input.version)
+      fail_overwritten(input.value, join("input ", i));
+    return input.value;
+  }
+  const Tensor &out(int i) const override {
+    Instr::Output &output = now_->outputs[i];
+    if (output.value->storage->version != output.version)
+      fail_overwritten(output.value, join("output ", i));
+    if (!options_.create_graph)
+      return output.value;
+    // For the higher order the alias gets its place in the graph, for the time of this visit.
+    Tensor &linked = linked_[i];
+    linked = alias(output.value);
+    linked->creator = now_;
+    linked->requires_grad = true;
+    linked->output_index = uint8_t(i);
+    retain(now_);
+    return linked;
+  }
+  const Tensor &dy(int i) const override { return now_->outputs[i].grad; }
+  bool needs(int i) const override { return now_->inputs[i].needs; }
+  int inputs() const override { return now_->inputs_n; }
+  void dx(int i, Tensor gradient) override {
+    Instr::Input &input = now_->inputs[i];
+    if (!input.needs || !gradient)
+      return;
+    if (input.producer)
+      arrive(input.producer, input.output_index, std::move(gradient));
+    else
+      arrive_leaf(input.value, std::move(gradient));
+  }
+
+private:
+  static size_t key(void *p, int index) { return reinterpret_cast<size_t>(p) + size_t(index); }
+
+  void arrive(Instr *producer, int output, Tensor gradient) {
+    if (!producer->pending) {
+      producer->pending = true;
+      retain(producer);
+      ++pending_;
+      if (!start_ || producer->position > start_->position)
+        start_ = producer;
+    }
+    accumulate(producer->outputs[output].grad, std::move(gradient));
+  }
+
+  void arrive_leaf(const Tensor &leaf, Tensor gradient) {
+    if (wanted_) {
+      auto range = slots_.equal_range(key(leaf.body(), 0));
+      for (auto it = range.first; it != range.second; ++it)
+        accumulate(found_[it->second], gradient);
+    } else if (leaf->grad) {
+      accumulate(leaf->grad, std::move(gradient));
+    } else {
+      leaf->grad = owned(std::move(gradient));
+    }
+  }
+
+  void visit(Instr &i) {
+    if (i.freed)
+      fail<RuntimeError>("[backward] this graph was walked before and its saved values were freed: pass "
+                         "retain_graph=True to the first backward, or compute the loss again");
+    now_ = &i;
+    if (wanted_)
+      for (int k = 0; k < i.outputs_n; ++k) {
+        auto range = slots_.equal_range(key(&i, k));
+        for (auto it = range.first; it != range.second; ++it)
+          if (i.outputs[k].grad)
+            accumulate(found_[it->second], i.outputs[k].grad);
+      }
+    i.op->vjp(*this);
+    for (Tensor &linked : linked_)
+      linked = Tensor();
+  }
+
+  // Saved values go as the walk passes, unless they are asked to stay.
+  void leave(Instr &i) {
+    for (int k = 0; k < i.outputs_n; ++k)
+      i.outputs[k].grad = Tensor();
+    if (!options_.retain_graph && !i.freed) {
+      i.freed = true;
+      for (int k = 0; k < i.inputs_n; ++k) {
+        i.inputs[k].value = Tensor();
+        if (Instr *producer = std::exchange(i.inputs[k].producer, nullptr))
+          release(producer);
+      }
+      for (int k = 0; k < i.outputs_n; ++k)
+        i.outputs[k].value = Tensor();
+      i.op = OpRef();
+    }
+    i.pending = false;
+    --pending_;
+    release(&i);
+  }
+
+  [[noreturn]] void fail_overwritten(const Tensor &x, const std::string &which) const {
+    fail<RuntimeError>("[backward] ", now_->op->name(), " at ", describe(now_->site), " saved its ", which, " (shape ",
+                       x.shape(), ") for the gradient, but it was overwritten in place at ",
+                       describe(x->storage->written_at), ": use the out-of-place operation there, or write to a .clone()");
+  }
+
+  const std::vector<Tensor> *wanted_;
+  BackwardOptions options_;
+  std::unordered_multimap<size_t, size_t> slots_; // where gradients of the wanted go
+  std::vector<Tensor> found_;
+  Instr *start_ = nullptr;
+  Instr *now_ = nullptr;
+  mutable Tensor linked_[16];
+  int64_t pending_ = 0;
+};
+
+} // namespace
+
+std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &seeds,
+                             const std::vector<Tensor> *inputs, BackwardOptions options) {
+  for (const Tensor &y : outputs)
+    if (!y->requires_grad)
+      fail<RuntimeError>("[backward] the output (shape ", y.shape(), ", dtype ", y.dtype(), ") does not depend on any "
+                         "tensor that requires grad: set requires_grad on an input, or look for .detach() or no_grad() on the way");
+  options.retain_graph |= options.create_graph;
+  Walk walk(inputs, options);
+  GradMode mode(options.create_graph);
+  for (size_t k = 1; k < outputs.size(); ++k)
+    if (outputs[k]->creator && outputs[0]->creator && outputs[k]->creator->tape != outputs[0]->creator->tape)
+      fail<RuntimeError>("[backward] outputs 0 and ", k, " were recorded by two threads, expected one: call backward in each");
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const Tensor &y = outputs[k];
+    Tensor seed = k < seeds.size() ? seeds[k] : Tensor();
+    if (!seed) {
+      if (y.size() != 1)
+        fail<ValueError>("[backward] the output has shape ", y.shape(), ", expected a scalar: reduce it with .sum() or "
+                         ".mean(), or pass the gradient of the output");
+      seed = full(y.shape(), 1, y.dtype());
+    } else if (!(seed.shape() == y.shape()) || seed.dtype() != y.dtype()) {
+      fail<ValueError>("[backward] gradient has shape ", seed.shape(), " and dtype ", seed.dtype(), ", expected ",
+                       y.shape(), " and ", y.dtype(), " as the output");
+    }
+    walk.seed(y, std::move(seed));
+  }
+  walk.run();
+  return walk.take_found();
+}
+
+} // namespace cinta

@@ -1,0 +1,103 @@
+#include "cinta/tensor/allocator.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <vector>
+
+#include "cinta/base/check.h"
+
+namespace cinta {
+namespace {
+
+// Four classes per power of two: at most a quarter of a block is wasted.
+struct SizeClass {
+  int index;
+  size_t bytes;
+};
+SizeClass size_class(size_t bytes) {
+  bytes = std::max<size_t>(bytes, 64);
+  int log = std::bit_width(bytes - 1) - 1; // 2^log < bytes <= 2^(log+1)
+  size_t step = std::max<size_t>((size_t(1) << log) / 4, 64);
+  size_t rounded = (bytes + step - 1) / step * step;
+  return {log * 4 + int((rounded - 1 - (size_t(1) << log)) / step), rounded};
+}
+
+constexpr int kClasses = 64 * 4;
+constexpr size_t kHugePage = size_t(2) << 20;
+
+struct Cache {
+  std::vector<void *> free[kClasses];
+  MemoryStats stats{};
+};
+// Never destroyed: tensors of other statics may be freed after it would be.
+Cache &cache() {
+  static Cache &instance = *new Cache;
+  return instance;
+}
+
+size_t physical_memory() {
+  static const size_t bytes = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+} // namespace
+
+void *allocate(size_t bytes) {
+  Cache &c = cache();
+  if (bytes > physical_memory())
+    fail<MemoryError>("a block of ", bytes, " bytes was asked for, the machine has ", physical_memory(),
+                      " bytes of memory (", c.stats.live, " in use by live tensors): use smaller shapes or batches");
+  SizeClass k = size_class(bytes);
+  void *block = nullptr;
+  auto &list = c.free[k.index];
+  if (!list.empty()) {
+    block = list.back();
+    list.pop_back();
+    c.stats.cached -= k.bytes;
+  } else {
+    bool huge = k.bytes >= 2 * kHugePage;
+    size_t alignment = huge ? kHugePage : 64;
+    block = std::aligned_alloc(alignment, (k.bytes + alignment - 1) / alignment * alignment);
+    if (!block && c.stats.cached) {
+      empty_cache();
+      block = std::aligned_alloc(alignment, (k.bytes + alignment - 1) / alignment * alignment);
+    }
+    if (!block)
+      fail<MemoryError>("no block of ", bytes, " bytes could be had, live tensors hold ", c.stats.live,
+                        " bytes: drop tensors that are no longer needed or use smaller batches");
+#ifdef MADV_HUGEPAGE
+    if (huge)
+      madvise(block, k.bytes, MADV_HUGEPAGE);
+#endif
+  }
+  c.stats.live += k.bytes;
+  c.stats.peak = std::max(c.stats.peak, c.stats.live);
+  return block;
+}
+
+void deallocate(void *block, size_t bytes) {
+  Cache &c = cache();
+  SizeClass k = size_class(bytes);
+  c.stats.live -= k.bytes;
+  c.stats.cached += k.bytes;
+  c.free[k.index].push_back(block);
+}
+
+MemoryStats memory_stats() { return cache().stats; }
+void reset_peak_memory() { cache().stats.peak = cache().stats.live; }
+
+void empty_cache() {
+  Cache &c = cache();
+  for (auto &list : c.free) {
+    for (void *block : list)
+      std::free(block);
+    list.clear();
+  }
+  c.stats.cached = 0;
+}
+
+} // namespace cinta

@@ -1,0 +1,18 @@
+// A caching allocator: freed blocks are kept by size class and handed out again, because a fresh large block costs
+// three times a reused one (page faults). Called under the interpreter's lock only.
+#pragma once
+#include <cstddef>
+
+namespace cinta {
+
+void *allocate(size_t bytes); // 64-byte aligned; MemoryError says how much was asked, lives and is cached
+void deallocate(void *block, size_t bytes);
+
+struct MemoryStats {
+  size_t live, cached, peak; // bytes
+};
+MemoryStats memory_stats();
+void reset_peak_memory();
+void empty_cache(); // gives cached blocks back to the system
+
+} // namespace cinta

@@ -1,0 +1,56 @@
+// Storage: the bytes that tensors look at, shared by their views.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "cinta/base/site.h"
+
+namespace cinta {
+
+inline constexpr size_t kInlineBytes = 64; // small tensors live inside their storage
+
+struct alignas(64) Storage {
+  char inline_data[kInlineBytes];
+  char *data;
+  size_t bytes;
+  int32_t refs;
+  uint32_t version;        // counts in-place writes
+  uint32_t recorded_write; // version of the last in-place write that is on a tape
+  bool readonly;
+  Site written_at; // the last in-place write
+  void (*release)(void *owner); // for memory that is somebody else's; null: ours
+  void *owner;
+  Storage *next_free;
+};
+
+Storage *new_storage(size_t bytes);
+Storage *wrap_storage(void *data, size_t bytes, bool readonly, void *owner, void (*release)(void *owner));
+void free_storage(Storage *storage);
+
+// A counted reference; counts are plain integers, guarded by the interpreter's lock.
+class StorageRef {
+public:
+  StorageRef() = default;
+  explicit StorageRef(Storage *s) : s_(s) {} // takes over one reference
+  StorageRef(const StorageRef &o) : s_(o.s_) {
+    if (s_)
+      ++s_->refs;
+  }
+  StorageRef(StorageRef &&o) noexcept : s_(std::exchange(o.s_, nullptr)) {}
+  StorageRef &operator=(StorageRef o) noexcept {
+    std::swap(s_, o.s_);
+    return *this;
+  }
+  ~StorageRef() {
+    if (s_ && --s_->refs == 0)
+      free_storage(s_);
+  }
+  Storage *operator->() const { return s_; }
+  Storage *get() const { return s_; }
+
+private:
+  Storage *s_ = nullptr;
+};
+
+} // namespace cinta
