@@ -1,0 +1,88 @@
+"""Layers, losses and containers: PyTorch's module, argument and parameter names, so state dictionaries interchange."""
+
+from cinta.nn import functional, init
+from cinta.nn.containers import ModuleDict, ModuleList, Sequential
+from cinta.nn.layers.activations import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from cinta.nn.layers.convolution import Conv1d, Conv2d
+from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
+from cinta.nn.layers.dropout import Dropout
+from cinta.nn.layers.embedding import Embedding
+from cinta.nn.layers.linear import Identity, Linear
+from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
+from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.shape import Flatten, Unflatten
+from cinta.nn.losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
+from cinta.nn.module import Module
+from cinta.nn.parameter import Parameter
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GroupNorm",
+    "HingeLoss",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "Unflatten",
+    "functional",
+    "init",
+]

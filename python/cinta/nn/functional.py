@@ -1,0 +1,139 @@
+"""Layers without state: PyTorch's names, NumPy's `axis`.
+
+Most are the core's operations under their own names; `help(nn.functional.conv2d)` shows formula and shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cinta._core import (
+    Tensor,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    batch_norm,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
+    cross_entropy,
+    dropout,
+    elu,
+    embedding,
+    fold,
+    gelu,
+    group_norm,
+    hinge_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    layer_norm,
+    leaky_relu,
+    linear,
+    log_softmax,
+    max_pool1d,
+    max_pool2d,
+    maximum,
+    mse_loss,
+    nll_loss,
+    one_hot,
+    relu,
+    sigmoid,
+    silu,
+    smooth_l1_loss,
+    softmax,
+    softplus,
+    sqrt,
+    square,
+    tanh,
+    unfold,
+)
+from cinta._core import sum as sum_
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "fold",
+    "gelu",
+    "group_norm",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "relu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softplus",
+    "tanh",
+    "unfold",
+]
+
+
+def logsigmoid(x: Tensor) -> Tensor:
+    """Logarithm of the logistic function, without its overflow.
+
+    y = -log(1 + e^-x), x, y [...]
+
+    Example:
+        >>> round(nn.functional.logsigmoid(ct.tensor([0.0])).item(), 4)
+        -0.6931
+    """
+    return -softplus(-x)
+
+
+def normalize(x: Tensor, axis: Any = 1, eps: float = 1e-12) -> Tensor:
+    """Scales vectors along `axis` to length 1.
+
+    y = x / max(sqrt(sum x^2), eps), x, y [...]
+
+    Example:
+        >>> nn.functional.normalize(ct.tensor([[3.0, 4.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929]]
+    """
+    # The floor stands inside the root, whose slope at zero would be infinite.
+    return x / sqrt(maximum(sum_(square(x), axis, keepdims=True), eps * eps))
+
+
+def cosine_similarity(a: Tensor, b: Tensor, axis: int = 1, eps: float = 1e-8) -> Tensor:
+    """Cosine of the angle between vectors along `axis`.
+
+    y = sum(a b) / (max(|a|, eps) max(|b|, eps)), a and b [...] broadcasting, y without `axis`
+
+    Example:
+        >>> nn.functional.cosine_similarity(ct.tensor([[1.0, 0.0]]), ct.tensor([[0.0, 2.0]])).tolist()
+        [0.0]
+    """
+    return sum_(normalize(a, axis, eps) * normalize(b, axis, eps), axis)

@@ -1,0 +1,58 @@
+"""Forward hooks: a hooked module gets its own `forward`, so modules without hooks pay nothing for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cinta.nn.module import Module
+
+
+class Handle:
+    """What registering a hook returns; `remove()` takes the hook off again."""
+
+    def __init__(self, module: Module, hook: tuple[str, Callable[..., Any]]) -> None:
+        self._module = module
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Takes the hook off; a second call does nothing."""
+        hooks: list[Any] = self._module.__dict__.get("_hooks", [])
+        hooks[:] = [hook for hook in hooks if hook is not self._hook]
+        if not hooks and "_hooks" in self._module.__dict__:
+            del self._module.__dict__["_hooks"], self._module.__dict__["forward"]
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def _hooked_forward(module: Module, *args: Any, **kwargs: Any) -> Any:
+    hooks = list(module.__dict__["_hooks"])
+    for when, hook in hooks:
+        if when == "before":
+            changed = hook(module, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+    output = type(module).forward(module, *args, **kwargs)
+    for when, hook in hooks:
+        if when == "after":
+            changed = hook(module, args, output)
+            if changed is not None:
+                output = changed
+    return output
+
+
+def add(module: Module, when: str, hook: Callable[..., Any]) -> Handle:
+    """Registers `hook` to run "before" or "after" the module's forward."""
+    if not callable(hook):
+        raise TypeError(f"[{type(module).__name__}] hook got a {type(hook).__name__}, expected a function")
+    hooks = module.__dict__.setdefault("_hooks", [])
+    entry = (when, hook)
+    hooks.append(entry)
+    module.__dict__["forward"] = MethodType(_hooked_forward, module)
+    return Handle(module, entry)

@@ -1,0 +1,208 @@
+"""Activations: elementwise nonlinearities, and softmax."""
+
+from __future__ import annotations
+
+from cinta._core import (
+    Tensor,
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+
+from cinta.nn.module import Module
+
+
+class Tanh(Module):
+    """Hyperbolic tangent.
+
+    y = (e^x - e^-x) / (e^x + e^-x), x, y [...]
+
+    Example:
+        >>> nn.Tanh()(ct.tensor([0.0])).tolist()
+        [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tanh(x)
+
+
+class Sigmoid(Module):
+    """Logistic function.
+
+    y = 1 / (1 + e^-x), x, y [...]
+
+    Example:
+        >>> nn.Sigmoid()(ct.tensor([0.0])).tolist()
+        [0.5]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return sigmoid(x)
+
+
+class ReLU(Module):
+    """Rectified linear unit.
+
+    y = max(x, 0), x, y [...]
+
+    Example:
+        >>> nn.ReLU()(ct.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(x)
+
+
+class LeakyReLU(Module):
+    """Rectified linear unit that lets a part of negative values through.
+
+    y = x for x >= 0, negative_slope x otherwise, x, y [...]
+    Source: Maas, Hannun and Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+
+    Example:
+        >>> nn.LeakyReLU(0.5)(ct.tensor([-1.0, 2.0])).tolist()
+        [-0.5, 2.0]
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"{self.negative_slope:g}"
+
+
+class ELU(Module):
+    """Exponential linear unit.
+
+    y = x for x > 0, alpha (e^x - 1) otherwise, x, y [...]
+    Source: Clevert, Unterthiner and Hochreiter, "Fast and Accurate Deep Network Learning by ELUs", 2015.
+
+    Example:
+        >>> nn.ELU()(ct.tensor([0.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha:g}"
+
+
+class GELU(Module):
+    """Gaussian error linear unit.
+
+    y = x/2 (1 + erf(x / sqrt 2)), or with approximate='tanh' x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), x, y [...]
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+
+    Example:
+        >>> nn.GELU()(ct.tensor([0.0])).tolist()
+        [0.0]
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"[GELU] approximate got {approximate!r}, expected 'none' or 'tanh'")
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """Sigmoid linear unit, also called swish.
+
+    y = x / (1 + e^-x), x, y [...]
+    Source: Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units", 2017.
+
+    Example:
+        >>> nn.SiLU()(ct.tensor([0.0])).tolist()
+        [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return silu(x)
+
+
+class Softplus(Module):
+    """A smooth relu.
+
+    y = log(1 + e^(beta x)) / beta, and y = x where beta x > threshold, x, y [...]
+
+    Example:
+        >>> nn.Softplus()(ct.tensor([30.0])).tolist()
+        [30.0]
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        return softplus(x, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"beta={self.beta:g}, threshold={self.threshold:g}"
+
+
+class Softmax(Module):
+    """Probabilities from scores along dimension `dim`.
+
+    y_i = e^(x_i) / sum_j e^(x_j), x, y [...]
+
+    Example:
+        >>> nn.Softmax()(ct.tensor([1.0, 1.0])).tolist()
+        [0.5, 0.5]
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """Logarithms of the probabilities that `Softmax` gives, without its overflow.
+
+    y_i = x_i - log sum_j e^(x_j), x, y [...]
+
+    Example:
+        >>> nn.LogSoftmax()(ct.tensor([0.0])).tolist()
+        [0.0]
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return log_softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"

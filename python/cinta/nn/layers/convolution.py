@@ -1,0 +1,180 @@
+"""Convolutions over one and two dimensions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cinta._core import Tensor, conv1d, conv2d, empty, pad
+
+from cinta.nn.init import uniform_
+from cinta.nn.layers.arguments import brief, int_tuple, positive
+from cinta.nn.module import Module
+from cinta.nn.parameter import Parameter
+
+_PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+class Convolution(Module):
+    """What all convolution layers share: arguments, weight [O, I/groups, *kernel] or transposed, bias [O]."""
+
+    dims: int
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+        bias: bool,
+        padding_mode: str,
+        dtype: Any,
+        transposed: bool = False,
+    ) -> None:
+        super().__init__()
+        layer, dims = type(self).__name__, self.dims
+        positive(layer, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"[{layer}] groups got {groups}, expected a divisor of in_channels {in_channels} and "
+                f"out_channels {out_channels}"
+            )
+        if padding_mode not in _PAD_MODES or (transposed and padding_mode != "zeros"):
+            modes = ["zeros"] if transposed else list(_PAD_MODES)
+            raise ValueError(f"[{layer}] padding_mode got {padding_mode!r}, expected one of {modes}")
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = int_tuple(layer, "kernel_size", kernel_size, dims, 1)
+        self.stride = int_tuple(layer, "stride", stride, dims, 1)
+        self.dilation = int_tuple(layer, "dilation", dilation, dims, 1)
+        self.groups = groups
+        self.padding_mode = padding_mode
+        if not isinstance(padding, str):
+            self.padding: Any = int_tuple(layer, "padding", padding, dims, 0)
+        elif transposed or padding not in ("same", "valid"):
+            words = "" if transposed else " or 'same' or 'valid'"
+            raise ValueError(f"[{layer}] padding got {padding!r}, expected an int >= 0, {dims} of them{words}")
+        elif padding == "same" and max(self.stride) > 1 and padding_mode != "zeros":
+            raise ValueError(f"[{layer}] padding 'same' got stride {self.stride}, expected 1 with {padding_mode!r}")
+        else:
+            self.padding = padding
+        channels = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
+        self.weight = Parameter(empty((*channels, *self.kernel_size), dtype=dtype))
+        self.register_parameter("bias", Parameter(empty((out_channels,), dtype=dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws weight and bias anew."""
+        bound = 1.0 / math.sqrt(math.prod(self.weight.shape[1:]))
+        uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            uniform_(self.bias, -bound, bound)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """The input with this layer's padding around it, for the modes that the core's convolution lacks."""
+        if self.padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            sides = [(total // 2, total - total // 2) for total in totals]
+        else:
+            sides = [(0, 0)] * self.dims if self.padding == "valid" else [(p, p) for p in self.padding]
+        return pad(x, [(0, 0)] * (x.ndim - self.dims) + sides, mode=_PAD_MODES[self.padding_mode])
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels} -> {self.out_channels}, kernel_size={brief(self.kernel_size)}"
+        for name, default in (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1)):
+            value = self.__dict__.get(name, default)
+            if isinstance(value, str):
+                text += f", {name}={value!r}"
+            elif value != default and set(value) != {default}:
+                text += f", {name}={brief(value)}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.bias is None:
+            text += ", bias=False"
+        return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode!r}"
+
+
+class Conv1d(Convolution):
+    """Cross-correlation of sequences with learned kernels.
+
+    y[n,o,t] = b[o] + sum_{i,k} W[o,i,k] x[n,i, t stride + k dilation - padding]
+    x [N, I, L], weight W [O, I/groups, K], bias b [O], y [N, O, L'],
+    L' = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1
+
+    `padding` is a number, 'same' or 'valid'; `padding_mode` 'zeros', 'reflect', 'replicate' or 'circular'.
+    Weight and bias start as U(-1/sqrt(f), 1/sqrt(f)), f = I/groups K.
+    Errors: ValueError where x's channels are not I or the kernel exceeds the padded input.
+
+    Example:
+        >>> nn.Conv1d(2, 4, 3, padding=1)(ct.ones((8, 2, 20))).shape
+        (8, 4, 20)
+    """
+
+    dims = 1
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            return conv1d(self._padded(x), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Conv2d(Convolution):
+    """Cross-correlation of images with learned kernels.
+
+    y[n,o,p,q] = b[o] + sum_{i,k,l} W[o,i,k,l] x[n,i, p stride + k dilation - padding, q ...]
+    x [N, I, H, W], weight W [O, I/groups, KH, KW], bias b [O], y [N, O, H', W'],
+    H' = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1, W' alike
+
+    Arguments are one number or a pair (height, width); `padding` also 'same' or 'valid', `padding_mode` 'zeros',
+    'reflect', 'replicate' or 'circular'. Weight and bias start as U(-1/sqrt(f), 1/sqrt(f)), f = I/groups KH KW.
+    Errors: ValueError where x's channels are not I or the kernel exceeds the padded input.
+
+    Example:
+        >>> nn.Conv2d(1, 6, 5, padding=2)(ct.ones((8, 1, 28, 28))).shape
+        (8, 6, 28, 28)
+    """
+
+    dims = 2
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            return conv2d(self._padded(x), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
