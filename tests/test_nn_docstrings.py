@@ -1,0 +1,43 @@
+"""Every public name of nn, optim and files has a docstring whose example runs as printed."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import cinta as ct
+from cinta import files, nn, optim
+
+MODULES = [
+    importlib.import_module(info.name)
+    for package in (nn, optim)
+    for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+] + [files]
+PUBLIC = [
+    (f"{module.__name__}.{name}", thing)
+    for module in (nn, nn.init, optim, files)
+    for name, thing in vars(module).items()
+    if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
+    if thing.__module__.startswith(("cinta.nn", "cinta.optim", "cinta.files"))
+]
+SHORT = {"cinta.nn.init.zeros_", "cinta.nn.init.ones_"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_examples_run(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(module, extraglobs={"ct": ct, "nn": nn, "optim": optim})
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize(("name", "thing"), PUBLIC, ids=lambda value: value if isinstance(value, str) else "")
+def test_docstrings_are_whole(name, thing):
+    text = inspect.getdoc(thing)
+    assert (text or "").split("\n")[0].endswith("."), f"{name}: the first line is one sentence"
+    assert "Example:\n" in text or name in SHORT, f"{name}: no example"
+    if inspect.isclass(thing):
+        for method, function in vars(thing).items():
+            if not method.startswith("_") and inspect.isfunction(function) and method not in ("forward", "extra_repr"):
+                assert inspect.getdoc(function), f"{name}.{method}"
