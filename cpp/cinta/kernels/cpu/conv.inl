@@ -1,0 +1,33 @@
+// Convolution in float32 with an implicit im2col: what every level of instruction sets shares, compiled once for each.
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/kernels.h"
+
+#include "cinta/kernels/cpu/conv_image.inl"
+
+#include "cinta/kernels/cpu/conv_tiles.inl"
+#include "cinta/kernels/cpu/conv_weight_tiles.inl"
+
+#include "cinta/kernels/cpu/conv_forward.inl"
+#include "cinta/kernels/cpu/conv_weight.inl"
+
+namespace cinta::kernels::CINTA_ISA {
+namespace {
+
+// Whether each direction keeps enough lanes busy to beat im2col + gemm.
+inline bool conv2d_fits(const Conv2d &g) {
+  const bool unit_stride = g.stride_h == 1 && g.stride_w == 1 && g.KH * g.KW > 1;
+  const bool no_cropping = (g.KH - 1) * g.dilation_h >= g.pad_h && (g.KW - 1) * g.dilation_w >= g.pad_w;
+  const int64_t floats = at_least(Planes(g).image, Planes(adjoint(g)).image); // taps hold 32-bit offsets
+  return unit_stride && no_cropping && floats < 1 << 30 && lanes_share(g) >= 0.4 && lanes_share(adjoint(g)) >= 0.4;
+}
+
+} // namespace
+
+void fill_conv(Table &table) {
+  table.conv2d_fits = conv2d_fits;
+  table.conv2d_forward = conv2d_forward;
+  table.conv2d_backward_data = conv2d_backward_data;
+  table.conv2d_backward_weight = conv2d_backward_weight;
+}
+
+} // namespace cinta::kernels::CINTA_ISA

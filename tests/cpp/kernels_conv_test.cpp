@@ -1,0 +1,135 @@
+// The implicit im2col kernels on every level against plain loops in double.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/dispatch.h"
+
+using namespace cinta::kernels;
+
+namespace {
+
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+
+Conv2d shape(int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t KH, int64_t KW, int64_t pad_h,
+             int64_t pad_w, int64_t dilation_h = 1, int64_t dilation_w = 1) {
+  const int64_t OH = H + 2 * pad_h - (KH - 1) * dilation_h, OW = W + 2 * pad_w - (KW - 1) * dilation_w;
+  return {N, C, H, W, O, KH, KW, OH, OW, 1, 1, pad_h, pad_w, dilation_h, dilation_w, C * H * W, O * OH * OW};
+}
+
+Floats normal(int64_t n, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> one(0, 1);
+  Floats values(static_cast<size_t>(n));
+  for (float &v : values)
+    v = one(random);
+  return values;
+}
+
+// visit(x, w, y): flat indices of every product of the convolution
+template <class F> void products(const Conv2d &g, F visit) {
+  for (int64_t n = 0; n < g.N; ++n)
+    for (int64_t o = 0; o < g.O; ++o)
+      for (int64_t i = 0; i < g.OH; ++i)
+        for (int64_t j = 0; j < g.OW; ++j)
+          for (int64_t c = 0; c < g.C; ++c)
+            for (int64_t kh = 0; kh < g.KH; ++kh)
+              for (int64_t kw = 0; kw < g.KW; ++kw) {
+                const int64_t h = i + kh * g.dilation_h - g.pad_h, w = j + kw * g.dilation_w - g.pad_w;
+                if (h >= 0 && h < g.H && w >= 0 && w < g.W)
+                  visit(size_t(n * g.x_batch + (c * g.H + h) * g.W + w),
+                        size_t(((o * g.C + c) * g.KH + kh) * g.KW + kw),
+                        size_t(n * g.y_batch + (o * g.OH + i) * g.OW + j));
+              }
+}
+
+double worst(const Floats &got, const Doubles &expected) {
+  double difference = 0, size = 1e-3;
+  for (size_t i = 0; i < got.size(); ++i) {
+    difference = std::fmax(difference, std::isnan(got[i]) ? 1e30 : std::fabs(double(got[i]) - expected[i]));
+    size = std::fmax(size, std::fabs(expected[i]));
+  }
+  return difference / size;
+}
+
+const Conv2d kShapes[] = {
+    shape(3, 1, 32, 32, 6, 5, 5, 0, 0),  shape(2, 6, 14, 14, 16, 5, 5, 0, 0),      shape(1, 6, 14, 14, 16, 5, 5, 2, 2),
+    shape(2, 3, 9, 35, 5, 3, 3, 1, 1),   shape(17, 7, 8, 8, 33, 3, 3, 1, 1),       shape(2, 64, 8, 8, 80, 3, 3, 1, 1),
+    shape(2, 20, 5, 17, 50, 2, 4, 1, 0), shape(3, 5, 12, 20, 9, 3, 3, 2, 2, 2, 2), shape(2, 4, 1, 60, 11, 1, 9, 0, 4),
+    shape(2, 2, 30, 3, 19, 5, 1, 2, 0),  shape(1, 40, 16, 16, 24, 3, 3, 0, 0),     shape(5, 3, 4, 70, 1, 1, 7, 0, 3),
+    shape(2, 17, 6, 6, 129, 3, 3, 2, 2), shape(70, 2, 6, 6, 3, 3, 3, 1, 1)};
+
+} // namespace
+
+TEST_CASE("conv2d kernels agree with plain loops in all three directions") {
+  for (const std::string &isa : available_isas())
+    for (const Conv2d &g : kShapes) {
+      const Table &table = table_of(isa.c_str());
+      CAPTURE(isa);
+      CAPTURE(g.C);
+      CAPTURE(g.H);
+      CAPTURE(g.W);
+      CAPTURE(g.O);
+      const Floats x = normal(g.N * g.x_batch, 1), w = normal(g.O * g.C * g.KH * g.KW, 2), bias = normal(g.O, 3);
+      const Floats dy = normal(g.N * g.y_batch, 4);
+      Doubles y_expected(dy.size()), dx_expected(x.size()), dw_expected(w.size());
+      for (size_t i = 0; i < y_expected.size(); ++i)
+        y_expected[i] = double(bias[i / size_t(g.OH * g.OW) % size_t(g.O)]);
+      products(g, [&](size_t ix, size_t iw, size_t iy) {
+        y_expected[iy] += double(x[ix]) * double(w[iw]);
+        dx_expected[ix] += double(dy[iy]) * double(w[iw]);
+        dw_expected[iw] += double(dy[iy]) * double(x[ix]);
+      });
+      Floats y(dy.size(), NAN), dx(x.size(), NAN), dw(w.size(), NAN);
+      table.conv2d_forward(g, x.data(), w.data(), bias.data(), y.data());
+      table.conv2d_backward_data(g, dy.data(), w.data(), dx.data());
+      table.conv2d_backward_weight(g, x.data(), dy.data(), dw.data());
+      CHECK(worst(y, y_expected) < 2e-6);
+      CHECK(worst(dx, dx_expected) < 2e-6);
+      CHECK(worst(dw, dw_expected) < 2e-6);
+    }
+}
+
+TEST_CASE("conv2d kernels give the same bits on any number of threads") {
+  const Conv2d g = shape(40, 6, 14, 14, 16, 5, 5, 2, 2);
+  for (const std::string &isa : available_isas()) {
+    const Table &table = table_of(isa.c_str());
+    const Floats x = normal(g.N * g.x_batch, 1), w = normal(g.O * g.C * 25, 2), dy = normal(g.N * g.y_batch, 4);
+    Floats first;
+    for (int threads : {1, 2, 3}) {
+      cinta::set_num_threads(threads);
+      Floats all(dy.size() + x.size() + w.size());
+      table.conv2d_forward(g, x.data(), w.data(), nullptr, all.data());
+      table.conv2d_backward_data(g, dy.data(), w.data(), all.data() + dy.size());
+      table.conv2d_backward_weight(g, x.data(), dy.data(), all.data() + dy.size() + x.size());
+      if (threads == 1)
+        first = all;
+      CHECK(std::memcmp(first.data(), all.data(), all.size() * sizeof(float)) == 0);
+    }
+  }
+}
+
+TEST_CASE("an infinity in x reaches only the weights it is multiplied with") {
+  const Conv2d g = shape(1, 1, 6, 21, 3, 3, 3, 0, 0);
+  for (const std::string &isa : available_isas()) {
+    Floats x = normal(g.N * g.x_batch, 1), dy = normal(g.N * g.y_batch, 4), dw(27);
+    x[0] = INFINITY; // seen by tap (0, 0) alone
+    table_of(isa.c_str()).conv2d_backward_weight(g, x.data(), dy.data(), dw.data());
+    for (size_t k = 0; k < dw.size(); ++k)
+      CHECK(std::isfinite(dw[k]) == (k % 9 != 0));
+  }
+}
+
+TEST_CASE("conv2d_fits takes what the kernels can do") {
+  Conv2d g = shape(8, 16, 12, 12, 32, 3, 3, 1, 1);
+  CHECK(table().conv2d_fits(g));
+  g.stride_w = 2;
+  CHECK_FALSE(table().conv2d_fits(g));
+  CHECK_FALSE(table().conv2d_fits(shape(8, 16, 12, 12, 32, 1, 1, 0, 0)));
+  CHECK_FALSE(table().conv2d_fits(shape(8, 16, 12, 12, 32, 3, 3, 3, 3)));
+}
