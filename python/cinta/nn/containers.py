@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import index
 from typing import Any, overload
 
-from cinta.nn.error_path import add_input
+from cinta.nn.error_path import add_input, add_path
 from cinta.nn.module import Module
 
 
@@ -97,14 +97,16 @@ class Sequential(_Indexed):
             self._fill(modules)  # type: ignore[arg-type]
 
     def forward(self, x: Any) -> Any:
+        # Straight to the layers' forward, and their __call__'s part in an error done here: 100 ns less a layer.
         attributes = self.__dict__
         layer = before = None
         try:
             for name in self._module_names:
                 before, layer = layer, attributes[name]
-                x = layer(x)
+                x = layer.forward(x)
         except Exception as error:
             if layer is not None:
+                add_path(layer, error)
                 add_input(error, layer, before, x)
             raise
         return x

@@ -91,12 +91,12 @@ class Module:
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         for names in (self._parameter_names, self._buffer_names, self._module_names):
-            names.pop(name, None)  # type: ignore[attr-defined]
+            names.pop(name, None)
 
     def _enlist(self, names: dict[str, Any], name: str, flag: bool | None) -> None:
         for other in (self._parameter_names, self._buffer_names, self._module_names):
             if other is not names:
-                other.pop(name, None)  # type: ignore[attr-defined]
+                other.pop(name, None)
         names[name] = flag
 
     def _register(self, names: dict[str, Any], kind: type, name: str, value: Any, flag: bool | None) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
 from typing import Any
 
 from cinta._core import Tensor, zeros_like
 
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim import state
-
-_grad_of = attrgetter("grad")
-_NONE = type(None)
 
 
 class Run:
@@ -140,15 +136,19 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        plans = self._plans
         for number, group in enumerate(self.param_groups):
-            grads = list(map(_grad_of, group["params"]))
-            # Asked of the types, because `None in grads` would compare tensors.
-            mask = tuple(grad is not None for grad in grads) if _NONE in map(type, grads) else None
+            grads = []
+            complete = True
+            for param in group["params"]:
+                grad = param.grad
+                if grad is None:
+                    complete = False
+                grads.append(grad)
+            mask = None if complete else tuple(grad is not None for grad in grads)
             names = self._names(group)
-            plan = plans[number]
+            plan = self._plans[number]
             if plan is None or plan.names != names or plan.mask != mask:
-                plan = plans[number] = self._plan(group, names, mask)
+                plan = self._plans[number] = self._plan(group, names, mask)
             for run in plan.runs:
                 self._update(group, run, grads if run.indices is None else [grads[i] for i in run.indices])
                 run.steps += 1

@@ -46,7 +46,8 @@ class Embedding(Module):
         table = Parameter(embeddings, requires_grad=False)
         if table.ndim != 2:
             raise ValueError(f"[Embedding] embeddings has shape {list(table.shape)}, expected [V, D]")
-        layer = cls(*table.shape, padding_idx=padding_idx, dtype=table.dtype)
+        rows, width = table.shape
+        layer = cls(rows, width, padding_idx, table.dtype)
         layer.load_state_dict({"weight": table})
         layer.requires_grad_(not freeze)
         return layer
