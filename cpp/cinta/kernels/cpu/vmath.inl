@@ -1,4 +1,4 @@
-// Functions on vectors.
+// Functions on vectors. Those of floats that networks use are our own; the rest goes through libm lane by lane.
 namespace cinta::kernels::CINTA_ISA {
 
 template <class T, class F> CINTA_FN Vec<T> by_lane(Vec<T> x, F f) {
@@ -17,10 +17,26 @@ template <class T, class F> CINTA_FN Vec<T> by_lane(Vec<T> a, Vec<T> b, F f) {
   return Vec<T>::load(lane);
 }
 
-#define CINTA_LIBM(name)                                                                                               \
+// c0 + c1 x + c2 x^2 + ...
+template <class T> CINTA_FN Vec<T> polynomial(Vec<T>, double c0) { return Vec<T>(T(c0)); }
+template <class T, class... C> CINTA_FN Vec<T> polynomial(Vec<T> x, double c0, C... rest) {
+  return fma(x, polynomial(x, rest...), Vec<T>(T(c0)));
+}
+
+} // namespace cinta::kernels::CINTA_ISA
+
+#include "cinta/kernels/cpu/vmath_exp.inl"
+#include "cinta/kernels/cpu/vmath_log.inl"
+#include "cinta/kernels/cpu/vmath_saturating.inl"
+#include "cinta/kernels/cpu/vmath_trig.inl"
+
+namespace cinta::kernels::CINTA_ISA {
+
+#define CINTA_LIBM_F32(name)                                                                                           \
   CINTA_FN Vec<float> name(Vec<float> x) {                                                                             \
     return by_lane(x, [](float v) { return __builtin_##name##f(v); });                                                 \
-  }                                                                                                                    \
+  }
+#define CINTA_LIBM_F64(name)                                                                                           \
   CINTA_FN Vec<double> name(Vec<double> x) {                                                                           \
     return by_lane(x, [](double v) { return __builtin_##name(v); });                                                   \
   }
@@ -32,15 +48,17 @@ template <class T, class F> CINTA_FN Vec<T> by_lane(Vec<T> a, Vec<T> b, F f) {
     return by_lane(a, b, [](double u, double v) { return __builtin_##name(u, v); });                                   \
   }
 // clang-format off
-CINTA_LIBM(exp) CINTA_LIBM(exp2) CINTA_LIBM(expm1) CINTA_LIBM(log) CINTA_LIBM(log2) CINTA_LIBM(log10) CINTA_LIBM(log1p)
-CINTA_LIBM(sin) CINTA_LIBM(cos) CINTA_LIBM(tan) CINTA_LIBM(asin) CINTA_LIBM(acos) CINTA_LIBM(atan) CINTA_LIBM(sinh)
-CINTA_LIBM(cosh) CINTA_LIBM(asinh) CINTA_LIBM(acosh) CINTA_LIBM(atanh) CINTA_LIBM(tanh) CINTA_LIBM(erf)
+CINTA_LIBM_F32(tan) CINTA_LIBM_F32(asin) CINTA_LIBM_F32(acos) CINTA_LIBM_F32(atan) CINTA_LIBM_F32(sinh)
+CINTA_LIBM_F32(cosh) CINTA_LIBM_F32(asinh) CINTA_LIBM_F32(acosh) CINTA_LIBM_F32(atanh)
+CINTA_LIBM_F64(exp2) CINTA_LIBM_F64(log2) CINTA_LIBM_F64(log10) CINTA_LIBM_F64(sin) CINTA_LIBM_F64(cos)
+CINTA_LIBM_F64(tan) CINTA_LIBM_F64(asin) CINTA_LIBM_F64(acos) CINTA_LIBM_F64(atan) CINTA_LIBM_F64(sinh)
+CINTA_LIBM_F64(cosh) CINTA_LIBM_F64(asinh) CINTA_LIBM_F64(acosh) CINTA_LIBM_F64(atanh) CINTA_LIBM_F64(erf)
 CINTA_LIBM2(pow) CINTA_LIBM2(atan2) CINTA_LIBM2(hypot) CINTA_LIBM2(fmod)
-// clang-format on
-template <class T> CINTA_FN Vec<T> sigmoid(Vec<T> x) { return Vec<T>(T(1)) / (Vec<T>(T(1)) + exp(-x)); }
+    // clang-format on
 
-// As NumPy's: the remainder has the sign of b, the quotient is the integer that belongs to it.
-template <class T> CINTA_FN Mask<T> signs_differ(Vec<T> a, Vec<T> b) {
+    // As NumPy's: the remainder has the sign of b, the quotient is the integer that belongs to it.
+    template <class T>
+    CINTA_FN Mask<T> signs_differ(Vec<T> a, Vec<T> b) {
   Vec<T> zero(T(0));
   return ((a < zero) & (b > zero)) | ((a > zero) & (b < zero));
 }

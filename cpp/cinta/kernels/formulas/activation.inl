@@ -75,14 +75,14 @@ struct GeluTanh {
   static constexpr auto doc = "y = x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2";
   static constexpr unsigned computes = kFloats;
   static constexpr unsigned saves = kSavesX;
+  static constexpr double twice = 4 * kRsqrtPi * kRsqrt2; // (1 + tanh u) / 2 = sigmoid(2 u), without cancellation
   template <class T> CINTA_FN static T forward(T x) {
-    T t = tanh(T(2 * kRsqrtPi * kRsqrt2) * x * (T(1) + T(0.044715) * x * x));
-    return T(0.5) * x * (T(1) + t);
+    return x * sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x));
   }
   template <class T> CINTA_FN static T vjp(T x, T, T dy) {
-    T t = tanh(T(2 * kRsqrtPi * kRsqrt2) * x * (T(1) + T(0.044715) * x * x));
-    T slope = T(2 * kRsqrtPi * kRsqrt2) * (T(1) + T(3 * 0.044715) * x * x);
-    return dy * T(0.5) * (T(1) + t + x * (T(1) - t * t) * slope);
+    T s = sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x));
+    T slope = T(twice) * (T(1) + T(3 * 0.044715) * x * x);
+    return dy * (s + x * s * (T(1) - s) * slope);
   }
 };
 

@@ -192,21 +192,25 @@ CINTA_FN Vec<double> round(Vec<double> x) { return _mm256_round_pd(x.v, 8); }
 CINTA_FN Vec<float> trunc(Vec<float> x) { return _mm256_round_ps(x.v, 11); }
 CINTA_FN Vec<double> trunc(Vec<double> x) { return _mm256_round_pd(x.v, 11); }
 
-// x * 2^n for integral n and 2^-90 < |x| < 2^90: right down to the denormals and up to inf. In steps, since 2^n alone
-// may not fit; only the last one rounds.
+// x * 2^floor(n) for 2^-90 < |x| < 2^90: right down to the denormals and up to inf. Where 2^n alone does not fit, in
+// steps of which only the last one rounds.
 CINTA_FN Vec<float> scale_by_power(Vec<float> x, Vec<float> n) {
-  IntVec<int32_t> i = to_int(min(max(n, Vec<float>(-250)), Vec<float>(250)));
+  IntVec<int32_t> bias(127), i = to_int(floor(min(max(n, Vec<float>(-250)), Vec<float>(250))));
+  if ((abs(n) <= Vec<float>(126)).all()) [[likely]]
+    return x * as_float(shift_left<23>(i + bias));
   IntVec<int32_t> quarter = _mm256_srai_epi32(i.v, 2);
-  Vec<float> step = as_float(shift_left<23>(quarter + IntVec<int32_t>(127)));
-  Vec<float> rest = as_float(shift_left<23>(i - quarter - quarter - quarter + IntVec<int32_t>(127)));
+  Vec<float> step = as_float(shift_left<23>(quarter + bias));
+  Vec<float> rest = as_float(shift_left<23>(i - quarter - quarter - quarter + bias));
   return x * rest * (step * step) * step;
 }
 CINTA_FN Vec<double> scale_by_power(Vec<double> x, Vec<double> n) {
-  Vec<double> clamped = min(max(n, Vec<double>(-2000)), Vec<double>(2000));
-  Vec<double> quarter = floor(clamped * Vec<double>(0.25));
   IntVec<int64_t> bias(1023);
+  Vec<double> i = floor(min(max(n, Vec<double>(-2000)), Vec<double>(2000)));
+  if ((abs(n) <= Vec<double>(1022)).all()) [[likely]]
+    return x * as_float(shift_left<52>(to_int(i) + bias));
+  Vec<double> quarter = floor(i * Vec<double>(0.25));
   Vec<double> step = as_float(shift_left<52>(to_int(quarter) + bias));
-  Vec<double> rest = as_float(shift_left<52>(to_int(clamped - quarter * Vec<double>(3)) + bias));
+  Vec<double> rest = as_float(shift_left<52>(to_int(i - quarter * Vec<double>(3)) + bias));
   return x * rest * (step * step) * step;
 }
 // x = mantissa * 2^exponent with mantissa in [1, 2), for finite x > 0, denormals too. Elsewhere without meaning.

@@ -182,7 +182,7 @@ CINTA_FN Vec<double> round(Vec<double> x) { return _mm512_maskz_roundscale_pd(0x
 CINTA_FN Vec<float> trunc(Vec<float> x) { return _mm512_maskz_roundscale_ps(0xffff, x.v, 11); }
 CINTA_FN Vec<double> trunc(Vec<double> x) { return _mm512_maskz_roundscale_pd(0xff, x.v, 11); }
 
-// x * 2^n for integral n and 2^-90 < |x| < 2^90: right down to the denormals and up to inf.
+// x * 2^floor(n) for 2^-90 < |x| < 2^90: right down to the denormals and up to inf.
 CINTA_FN Vec<float> scale_by_power(Vec<float> x, Vec<float> n) { return _mm512_maskz_scalef_ps(0xffff, x.v, n.v); }
 CINTA_FN Vec<double> scale_by_power(Vec<double> x, Vec<double> n) { return _mm512_maskz_scalef_pd(0xff, x.v, n.v); }
 // x = mantissa * 2^exponent with mantissa in [1, 2), for finite x > 0, denormals too. Elsewhere without meaning.

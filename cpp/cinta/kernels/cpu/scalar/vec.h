@@ -99,12 +99,12 @@ CINTA_FN Vec<double> round(Vec<double> x) { return __builtin_rint(x.v); }
 CINTA_FN Vec<float> trunc(Vec<float> x) { return __builtin_truncf(x.v); }
 CINTA_FN Vec<double> trunc(Vec<double> x) { return __builtin_trunc(x.v); }
 
-// x * 2^n for integral n and 2^-90 < |x| < 2^90: right down to the denormals and up to inf.
+// x * 2^floor(n) for 2^-90 < |x| < 2^90: right down to the denormals and up to inf.
 CINTA_FN Vec<float> scale_by_power(Vec<float> x, Vec<float> n) {
-  return __builtin_ldexpf(x.v, int(min(max(n, Vec<float>(-400)), Vec<float>(400)).v));
+  return __builtin_ldexpf(x.v, int(floor(min(max(n, Vec<float>(-400)), Vec<float>(400))).v));
 }
 CINTA_FN Vec<double> scale_by_power(Vec<double> x, Vec<double> n) {
-  return __builtin_ldexp(x.v, int(min(max(n, Vec<double>(-3000)), Vec<double>(3000)).v));
+  return __builtin_ldexp(x.v, int(floor(min(max(n, Vec<double>(-3000)), Vec<double>(3000))).v));
 }
 // x = mantissa * 2^exponent with mantissa in [1, 2), for finite x > 0, denormals too. Elsewhere without meaning.
 template <class T> CINTA_FN Vec<T> split_exponent(Vec<T> x, Vec<T> &exponent) {
