@@ -14,110 +14,147 @@ CINTA_FN int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 CINTA_FN int64_t part_begin(int64_t n, int64_t parts, int64_t i) { return n / parts * i + least(i, n % parts); }
 
 template <class T> struct Blocking {
-  static constexpr int64_t KC = 384;    // a strip of A (14 x 384 floats) and a row of B panels share the L1
-  static constexpr int64_t NC = 2048;   // columns of B packed at once: at most 3 MB, read from L3 once per row group
-  static constexpr int64_t strips = 6;  // of A per block: 84 x 384 floats in L2
-  static constexpr int64_t blocks = 16; // aimed at per product, so that many threads find work
-  static constexpr int64_t direct_rows = 3 * TileShape<T>::MR; // up to here B is read in place: packing would not pay
-  static constexpr int64_t direct_cols = 2 * TileShape<T>::NR; // likewise A
-  static constexpr int64_t direct_size = 32 * 32;              // operands this small are read in place too
+  static constexpr int64_t KC = 1024 / sizeof(T); // a panel of B, 48 x 256 floats, fills the L1
+  static constexpr int64_t group_rows = 128;      // a block of C, 128 x 512 floats, stays in L2 over all of K
+  static constexpr int64_t group_cols = 32 * Vec<T>::width;
+  static constexpr int64_t shared_depth = 2048;   // B is packed for all blocks in chunks of at most
+  static constexpr int64_t shared_cols = 4096;    // this much, to be read from L3
+  static constexpr int64_t direct_rows = 40;      // up to here B is read in place: packing would not pay
+  static constexpr int64_t direct_cols = 96;      // likewise A
+  static constexpr int64_t direct_size = 32 * 32; // operands this small are read in place too
   static constexpr double flops_per_ns = 4 * Vec<T>::width;
 };
 
-// One product under way: what a block needs to know.
-template <class T> struct Product {
-  const Gemm *g;
-  int64_t row_strips, row_groups, column_groups;
-  bool pack_a, pack_b;
-  int64_t k0, kc, j0, nc; // the current chunk
-  const T *b;             // packed panels of the chunk, or B itself at (k0, j0)
+// Where tiles read B: in place, or packed by the block that uses it, or packed once for several row groups.
+enum class PackB { none, own, shared };
 
-  const T *a_at(int64_t i) const { return static_cast<const T *>(g->A) + i * g->a_row + k0 * g->a_col; }
-  int64_t row_begin(int64_t strip) const { return part_begin(g->M, row_strips, strip); }
+// One product under way: what a block needs to know. A is cut into strips of rows and B into panels of columns, both
+// evenly; a strip and a panel make a tile of C.
+template <class T> struct Product {
+  static constexpr int W = Vec<T>::width;
+  const Gemm *g;
+  int64_t strips, row_groups, column_groups;
+  bool pack_a;
+  PackB pack_b;
+  int64_t k0, depth, k_parts, j0, nc, panels; // the current chunk
+  T *shared_b;
+
+  int64_t row(int64_t strip) const { return part_begin(g->M, strips, strip); }
+  int64_t column(int64_t panel) const { return part_begin(ceil_div(nc, W), panels, panel) * W; } // of the chunk
+  int64_t k(int64_t part) const { return part_begin(depth, k_parts, part); }                     // of the chunk
+  T *shared_panel(int64_t part, int64_t panel) const {
+    const int64_t kc = k(part + 1) - k(part);
+    return shared_b + k(part) * column(panels) + column(panel) * kc;
+  }
+  const T *b_at(int64_t part, int64_t panel) const {
+    return static_cast<const T *>(g->B) + (k0 + k(part)) * g->b_row + (j0 + column(panel)) * g->b_col;
+  }
+  const T *a_at(int64_t part, int64_t i) const {
+    return static_cast<const T *>(g->A) + i * g->a_row + (k0 + k(part)) * g->a_col;
+  }
+  void pack_panel(int64_t part, int64_t panel, T *to) const {
+    const int64_t width = column(panel + 1) - column(panel), kc = k(part + 1) - k(part);
+    pack_strip(kc, least(width, nc - column(panel)), width, b_at(part, panel), g->b_col, g->b_row, to);
+  }
 };
 
-template <class T> void pack_b_panel(void *context, int64_t panel) {
-  constexpr int NR = TileShape<T>::NR;
+template <class T> void pack_shared_panel(void *context, int64_t block) {
   const Product<T> &p = *static_cast<const Product<T> *>(context);
-  const int64_t j = panel * NR;
-  const T *from = static_cast<const T *>(p.g->B) + p.k0 * p.g->b_row + (p.j0 + j) * p.g->b_col;
-  pack_strip(p.kc, least(NR, p.nc - j), NR, from, p.g->b_col, p.g->b_row, const_cast<T *>(p.b) + j * p.kc);
+  const int64_t part = block / p.panels, panel = block % p.panels;
+  p.pack_panel(part, panel, p.shared_panel(part, panel));
 }
 
 // Block (row group, column group) of the current chunk.
 template <class T> void product_block(void *context, int64_t block) {
-  constexpr int NR = TileShape<T>::NR;
   const Product<T> &p = *static_cast<const Product<T> *>(context);
   const Gemm &g = *p.g;
   const int64_t row_group = block / p.column_groups, column_group = block % p.column_groups;
-  const int64_t strip_begin = part_begin(p.row_strips, p.row_groups, row_group);
-  const int64_t strip_end = part_begin(p.row_strips, p.row_groups, row_group + 1);
-  const int64_t panels = ceil_div(p.nc, NR);
-  const int64_t j_begin = part_begin(panels, p.column_groups, column_group) * NR;
-  const int64_t j_end = least(p.nc, part_begin(panels, p.column_groups, column_group + 1) * NR);
-  const int64_t i0 = p.row_begin(strip_begin);
+  const int64_t strip_begin = part_begin(p.strips, p.row_groups, row_group);
+  const int64_t strip_end = part_begin(p.strips, p.row_groups, row_group + 1);
+  const int64_t panel_begin = part_begin(p.panels, p.column_groups, column_group);
+  const int64_t panel_end = part_begin(p.panels, p.column_groups, column_group + 1);
+  const int64_t i0 = p.row(strip_begin), rows = p.row(strip_end) - i0;
+  const size_t longest = size_t(ceil_div(p.depth, p.k_parts)) * sizeof(T);
+  T *a = p.pack_a ? static_cast<T *>(scratch(Scratch::pack_a, size_t(rows) * longest)) : nullptr;
+  T *b = nullptr;
+  if (p.pack_b == PackB::own)
+    b = static_cast<T *>(scratch(Scratch::pack_b, size_t(8 * Vec<T>::width) * longest));
 
-  T *packed = nullptr;
-  if (p.pack_a) {
-    packed = static_cast<T *>(scratch(Scratch::pack_a, size_t(p.row_begin(strip_end) - i0) * size_t(p.kc) * sizeof(T)));
-    for (int64_t s = strip_begin; s < strip_end; ++s) {
-      const int64_t i = p.row_begin(s), rows = p.row_begin(s + 1) - i;
-      pack_strip(p.kc, rows, rows, p.a_at(i), g.a_row, g.a_col, packed + (i - i0) * p.kc);
+  Tile<T> t;
+  t.ldc = g.ldc;
+  for (int64_t part = 0; part < p.k_parts; ++part) {
+    t.k = p.k(part + 1) - p.k(part);
+    const bool first = p.k0 + part == 0;
+    t.add = g.accumulate || !first;
+    if (p.pack_a)
+      for (int64_t s = strip_begin; s < strip_end; ++s) {
+        const int64_t i = p.row(s), height = p.row(s + 1) - i;
+        pack_strip(t.k, height, height, p.a_at(part, i), g.a_row, g.a_col, a + (i - i0) * t.k);
+      }
+    for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+      const int64_t j = p.column(panel), end = p.column(panel + 1), columns = least(end, p.nc) - j;
+      t.b_row = p.pack_b == PackB::none ? g.b_row : end - j;
+      t.b = p.pack_b == PackB::none ? p.b_at(part, panel) : p.pack_b == PackB::own ? b : p.shared_panel(part, panel);
+      if (p.pack_b == PackB::own)
+        p.pack_panel(part, panel, b);
+      t.bias_n = first && g.bias_n ? static_cast<const T *>(g.bias_n) + p.j0 + j : nullptr;
+      for (int64_t s = strip_begin; s < strip_end; ++s) {
+        const int64_t i = p.row(s), height = p.row(s + 1) - i;
+        t.a = p.pack_a ? a + (i - i0) * t.k : p.a_at(part, i);
+        t.a_row = p.pack_a ? 1 : g.a_row;
+        t.a_col = p.pack_a ? height : g.a_col;
+        t.c = static_cast<T *>(g.C) + i * g.ldc + p.j0 + j;
+        t.bias_m = first && g.bias_m ? static_cast<const T *>(g.bias_m) + i : nullptr;
+        run_tile(t, height, columns);
+      }
     }
   }
-  const bool first = p.k0 == 0, add = g.accumulate || !first;
-  const T *bias_n = static_cast<const T *>(first ? g.bias_n : nullptr);
-  const T *bias_m = static_cast<const T *>(first ? g.bias_m : nullptr);
-  const bool wide = !p.pack_b && p.row_strips == 1;
-  const int64_t step = wide ? j_end - j_begin : NR;
-  for (int64_t j = j_begin; j < j_end; j += step)
-    for (int64_t s = strip_begin; s < strip_end; ++s) {
-      const int64_t i = p.row_begin(s), rows = p.row_begin(s + 1) - i;
-      Tile<T> t;
-      t.k = p.kc;
-      t.a = p.pack_a ? packed + (i - i0) * p.kc : p.a_at(i);
-      t.a_row = p.pack_a ? 1 : g.a_row;
-      t.a_col = p.pack_a ? rows : g.a_col;
-      t.b = p.pack_b ? p.b + j * p.kc : p.b + j;
-      t.b_row = p.pack_b ? NR : g.b_row;
-      t.c = static_cast<T *>(g.C) + i * g.ldc + p.j0 + j;
-      t.ldc = g.ldc;
-      t.last = 0;
-      t.add = add;
-      t.bias_n = bias_n ? bias_n + p.j0 + j : nullptr;
-      t.bias_m = bias_m ? bias_m + i : nullptr;
-      run_tiles(t, rows, least(step, j_end - j), wide);
-    }
 }
 
 template <class T> void run_product(const Gemm &g) {
   using Limits = Blocking<T>;
-  constexpr int NR = TileShape<T>::NR;
+  using Shape = TileShape<T>;
+  constexpr int W = Vec<T>::width;
   Product<T> p;
   p.g = &g;
-  p.row_strips = ceil_div(g.M, TileShape<T>::MR);
-  p.pack_b = g.N > 1 && g.b_col != 1;
-  p.pack_b = p.pack_b || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size);
   p.pack_a = g.N > Limits::direct_cols && g.M * g.K > Limits::direct_size;
-  const int64_t k_chunks = ceil_div(g.K, Limits::KC), j_chunks = p.pack_b ? ceil_div(g.N, Limits::NC) : 1;
+  p.row_groups = ceil_div(g.M, Limits::group_rows);
+  p.pack_b = PackB::none;
+  if ((g.N > 1 && g.b_col != 1) || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size))
+    p.pack_b = p.row_groups == 1 ? PackB::own : PackB::shared;
+
+  // Columns decide how tall a tile may be, unless all rows fit one: then they decide how wide.
+  const int64_t all_vectors = ceil_div(g.N, W);
+  int64_t panel_vectors = ceil_div(all_vectors, ceil_div(all_vectors, Shape::vectors));
+  p.strips = ceil_div(g.M, Shape::rows(panel_vectors));
+  if (g.M <= Shape::most_rows) {
+    p.strips = 1;
+    panel_vectors = widest<T>(int(g.M));
+  }
+  p.row_groups = least(p.row_groups, p.strips);
+
+  const bool shared = p.pack_b == PackB::shared;
+  const int64_t threads = num_threads();
+  const int64_t k_chunks = shared ? ceil_div(g.K, Limits::shared_depth) : 1;
+  const int64_t j_chunks = shared ? ceil_div(g.N, Limits::shared_cols) : 1;
   for (int64_t jc = 0; jc < j_chunks; ++jc) {
-    const int64_t panels = ceil_div(g.N, NR);
-    p.j0 = part_begin(panels, j_chunks, jc) * NR;
-    p.nc = least(g.N, part_begin(panels, j_chunks, jc + 1) * NR) - p.j0;
-    for (int64_t pc = 0; pc < k_chunks; ++pc) {
-      p.k0 = part_begin(g.K, k_chunks, pc);
-      p.kc = part_begin(g.K, k_chunks, pc + 1) - p.k0;
-      const int64_t chunk_panels = ceil_div(p.nc, NR);
-      p.b = static_cast<const T *>(g.B) + p.k0 * g.b_row + p.j0 * g.b_col;
-      if (p.pack_b) {
-        p.b = static_cast<T *>(scratch(Scratch::pack_b, size_t(chunk_panels * NR * p.kc) * sizeof(T)));
-        parallel_for(chunk_panels, double(p.kc * p.nc) * 0.3, pack_b_panel<T>, &p);
+    p.j0 = part_begin(all_vectors, j_chunks, jc) * W;
+    p.nc = least(g.N, part_begin(all_vectors, j_chunks, jc + 1) * W) - p.j0;
+    p.panels = ceil_div(ceil_div(p.nc, W), panel_vectors);
+    for (int64_t kc = 0; kc < k_chunks; ++kc) {
+      p.k0 = part_begin(g.K, k_chunks, kc);
+      p.depth = part_begin(g.K, k_chunks, kc + 1) - p.k0;
+      p.k_parts = ceil_div(p.depth, Limits::KC);
+      if (shared) {
+        p.shared_b = static_cast<T *>(scratch(Scratch::pack_b, size_t(p.column(p.panels) * p.depth) * sizeof(T)));
+        parallel_for(p.k_parts * p.panels, double(p.depth * p.nc) * 0.3, pack_shared_panel<T>, &p);
       }
-      const double cost = double(g.M) * double(p.nc) * double(p.kc) * 2 / Limits::flops_per_ns;
-      const int64_t wanted = cost < 1e5 ? 1 + int64_t(cost / 1e4) : Limits::blocks;
-      p.row_groups = ceil_div(p.row_strips, Limits::strips);
-      p.row_groups = least(p.row_strips, p.row_groups < wanted ? wanted : p.row_groups);
-      p.column_groups = least(ceil_div(wanted, p.row_groups), ceil_div(p.nc, p.pack_a ? 512 : 4 * NR));
+      // How strips and panels are shared out has no part in what a tile computes: here threads may count.
+      const double cost = double(g.M) * double(p.nc) * double(p.depth) * 2 / Limits::flops_per_ns;
+      const int64_t pieces = threads == 1 ? 1 : least(3 * threads, 1 + int64_t(cost / 1e4));
+      p.column_groups = ceil_div(p.nc, Limits::group_cols);
+      if (p.row_groups * p.column_groups < pieces)
+        p.column_groups = least(ceil_div(pieces, p.row_groups), ceil_div(p.panels, 2));
       parallel_for(p.row_groups * p.column_groups, cost, product_block<T>, &p);
     }
   }

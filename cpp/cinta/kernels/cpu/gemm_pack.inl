@@ -33,11 +33,12 @@ void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int
       Vec<T> block[W];
 #pragma GCC unroll 16
       for (int i = 0; i < W; ++i) {
-        const T *line = from + (l + i) * lane_step + p;
         if (i >= present)
           block[i] = Vec<T>(T(0));
+        else if (depth == W)
+          block[i] = Vec<T>::load(from + (l + i) * lane_step + p);
         else
-          block[i] = depth == W ? Vec<T>::load(line) : Vec<T>::load_partial(line, depth);
+          block[i] = Vec<T>::load_partial(from + (l + i) * lane_step + p, depth);
       }
       transpose(block);
       T *out = to + p * width + l;
@@ -54,11 +55,40 @@ void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int
   }
 }
 
+// Strips of half a vector: a vector of the source holds two runs of k, which are transposed side by side.
+template <class T> void pack_transposed_half(int64_t k, const T *from, int64_t lane_step, T *to) {
+  constexpr int W = Vec<T>::width, H = W / 2;
+  for (int64_t p = 0; p < k; p += W) {
+    const int64_t depth = k - p < W ? k - p : W;
+    Vec<T> block[H];
+#pragma GCC unroll 16
+    for (int i = 0; i < H; ++i)
+      block[i] =
+          depth == W ? Vec<T>::load(from + i * lane_step + p) : Vec<T>::load_partial(from + i * lane_step + p, depth);
+    transpose_stage<H / 2>(block);
+#pragma GCC unroll 16
+    for (int i = 0; i < H; i += 2)
+      swap_blocks<H>(block[i], block[i + 1]);
+#pragma GCC unroll 16
+    for (int i = 0; i < H; ++i) { // now the rows of H at p + i and the next, even i, or at p + H + i - 1, odd
+      const int64_t at = i % 2 ? H + i - 1 : i, left = depth - at;
+      T *out = to + (p + at) * H;
+      if (left >= 2)
+        block[i].store(out);
+      else if (left == 1)
+        block[i].store_partial(out, H);
+    }
+  }
+}
+
 // to[p * width + l] = from[l * lane_step + p * k_step] for l < lanes, 0 for the lanes after
 template <class T>
 void pack_strip(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
   if (lane_step == 1 || lanes == 1)
     return pack_copied(k, lanes, width, from, k_step, to);
+  if constexpr (Vec<T>::width == 16)
+    if (k_step == 1 && k > 1 && lanes == 8 && width == 8)
+      return pack_transposed_half(k, from, lane_step, to);
   if (k_step == 1 && k > 1)
     return pack_transposed(k, lanes, width, from, lane_step, to);
   for (int64_t p = 0; p < k; ++p, from += k_step, to += width)
