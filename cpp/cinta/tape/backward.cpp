@@ -36,7 +36,12 @@ Tensor owned(Tensor gradient) { // for .grad, which users may write to
 
 class Walk final : public Vjp {
 public:
-  Walk(const std::vector<Tensor> *wanted, BackwardOptions options) : wanted_(wanted), options_(options) {
+  Walk(const std::vector<Tensor> *wanted, BackwardOptions options)
+      : wanted_(wanted), options_(options), around_(std::exchange(current_, this)) {
+    if (options.onward && !around_) {
+      current_ = nullptr; // no destructor will run
+      fail<RuntimeError>("[backward] an onward walk got no walk around it, expected to be called by a gradient rule");
+    }
     if (!wanted)
       return;
     found_.resize(wanted->size());
@@ -45,6 +50,10 @@ public:
       slots_.emplace(key(w->creator ? static_cast<void *>(w->creator) : w.body(), w->creator ? w->output_index : 0), k);
     }
   }
+
+  ~Walk() { current_ = around_; }
+  Walk(const Walk &) = delete;
+  Walk &operator=(const Walk &) = delete;
 
   void seed(const Tensor &output, Tensor gradient) {
     if (output->creator)
@@ -116,6 +125,14 @@ private:
   static size_t key(void *p, int index) { return reinterpret_cast<size_t>(p) + size_t(index); }
 
   void arrive(Instr *producer, int output, Tensor gradient) {
+    if (producer->position < options_.since) {
+      if (options_.onward)
+        around_->arrive(producer, output, std::move(gradient));
+      return;
+    }
+    if (now_ && producer->position >= now_->position)
+      fail<RuntimeError>("[checkpoint] the second run used a tensor (from ", producer->op->name(), ") made after the first, "
+                         "expected the same ones: do not rebind what a checkpointed function takes from outside");
     if (!producer->pending) {
       producer->pending = true;
       retain(producer);
@@ -127,7 +144,9 @@ private:
   }
 
   void arrive_leaf(const Tensor &leaf, Tensor gradient) {
-    if (wanted_) {
+    if (options_.onward) {
+      around_->arrive_leaf(leaf, std::move(gradient));
+    } else if (wanted_) {
       auto range = slots_.equal_range(key(leaf.body(), 0));
       for (auto it = range.first; it != range.second; ++it)
         accumulate(found_[it->second], gradient);
@@ -150,6 +169,9 @@ private:
           if (i.outputs[k].grad)
             accumulate(found_[it->second], i.outputs[k].grad);
       }
+    for (int k = 0; k < i.outputs_n; ++k)
+      if (Body *body = i.outputs[k].retained; body && i.outputs[k].grad)
+        body->grad = body->grad ? add_gradients(body->grad, i.outputs[k].grad) : i.outputs[k].grad;
     i.op->vjp(*this);
     for (Tensor &linked : linked_)
       linked = Tensor();
@@ -189,7 +211,11 @@ private:
   Instr *now_ = nullptr;
   mutable Tensor linked_[16];
   int64_t pending_ = 0;
+  Walk *around_; // the walk one of whose rules runs this one
+  static thread_local Walk *current_;
 };
+
+thread_local Walk *Walk::current_ = nullptr;
 
 } // namespace
 
@@ -200,6 +226,8 @@ std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vect
       fail<RuntimeError>("[backward] the output (shape ", y.shape(), ", dtype ", y.dtype(), ") does not depend on any "
                          "tensor that requires grad: set requires_grad on an input, or look for .detach() or no_grad() on the way");
   options.retain_graph |= options.create_graph;
+  if (!outputs.empty() && outputs[0]->creator && outputs[0]->creator->tape != tape_state().tape)
+    options.since = 0; // a position of another thread's tape says nothing here
   Walk walk(inputs, options);
   GradMode mode(options.create_graph);
   for (size_t k = 1; k < outputs.size(); ++k)

@@ -101,6 +101,8 @@ TapeState &tape_state() {
 
 int64_t live_instructions() { return tape_state().tape->live; }
 
+int64_t tape_position() { return int64_t(tape_state().tape->next_position); }
+
 void retain(Instr *i) { ++i->refs; }
 
 void release(Instr *i) {
@@ -118,6 +120,17 @@ void release(Instr *i) {
   }
   destroying = false;
 }
+
+void retain_grad(const Tensor &x) {
+  if (!x->requires_grad)
+    fail<RuntimeError>("[retain_grad] the tensor does not require grad, no gradient will reach it");
+  if (!x->creator)
+    return;
+  x->retains_grad = true;
+  x->creator->outputs[x->output_index].retained = x.body();
+}
+
+void forget_retained(Instr *creator, int output) { creator->outputs[output].retained = nullptr; }
 
 void apply(const OpRef &op, const Tensor *in, int inputs, Tensor *out) {
   for (int k = 0; k < inputs; ++k)
@@ -169,6 +182,7 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
     Instr::Output &output = i->outputs[k];
     new (&output.value) Tensor();
     new (&output.grad) Tensor();
+    output.retained = nullptr;
     if (saves & saves::output(k)) {
       output.value = alias(out[k]);
       output.version = out[k]->storage->version;

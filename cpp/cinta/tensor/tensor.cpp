@@ -36,6 +36,8 @@ Body *new_body(StorageRef storage, char *data, Dtype dtype) {
 void free_body(Body *b) {
   b->storage.~StorageRef();
   Instr *creator = b->creator;
+  if (b->retains_grad)
+    forget_retained(creator, b->output_index);
   b->grad.~Tensor();
   b->creator = reinterpret_cast<Instr *>(free_list);
   free_list = b;

@@ -13,6 +13,7 @@ namespace cinta {
 class Instr;
 void retain(Instr *instr);
 void release(Instr *instr); // tape/tape.cpp: iterative, however long the chain behind it
+void forget_retained(Instr *creator, int output);
 
 enum class Device : uint8_t { cpu };
 

@@ -1,0 +1,52 @@
+// Random numbers: cinta._core.random.
+#include "bindings/function.h"
+#include "cinta/base/random.h"
+#include "cinta/ops/elementwise.h"
+#include "cinta/ops/random.h"
+
+namespace cinta::python {
+namespace {
+
+void write(const Tensor &t, const Tensor &drawn, const char *op) {
+  GradMode off(false);
+  if (!is_floating(t.dtype()))
+    ops::fail_dtype(op, t.dtype(), "a floating dtype");
+  ops::copy_inplace(t, drawn);
+}
+
+Dtype or_float32(const std::optional<Dtype> &dtype) { return dtype.value_or(Dtype::float32); }
+
+} // namespace
+
+void define_random() {
+  define<[](int64_t value) { generator = {uint64_t(value), 0}; }>("seed(n)", "Starts the stream of random numbers again, as n says.");
+  define<[]() -> PyObject * { return Py_BuildValue("(KK)", generator.key, generator.counter); }>(
+      "get_state()", "Where the stream stands: (key, counter).");
+  define<[](PyObject *state) {
+    unsigned long long key, counter;
+    if (!PyArg_ParseTuple(state, "KK", &key, &counter))
+      throw PythonError();
+    generator = {key, counter};
+  }>("set_state(state)", "Goes on from a state that get_state gave.");
+  define<[](double low, double high, const Dims &shape, std::optional<Dtype> dtype) {
+    return ops::random_uniform(shape, low, high, or_float32(dtype));
+  }>("uniform(low=0.0, high=1.0, shape=(), dtype=None)", "Numbers drawn evenly from [low, high).");
+  define<[](double mean, double std, const Dims &shape, std::optional<Dtype> dtype) {
+    return ops::random_normal(shape, mean, std, or_float32(dtype));
+  }>("normal(mean=0.0, std=1.0, shape=(), dtype=None)", "Numbers drawn from the normal distribution.");
+  define<[](int64_t low, const std::optional<int64_t> &high, const Dims &shape) {
+    return ops::random_integers(shape, high ? low : 0, high.value_or(low));
+  }>("integers(low, high=None, shape=())", "Integers (int64) drawn evenly from [low, high), from [0, low) with one argument.");
+  define<ops::random_permutation>("permutation(n)", "The numbers 0 to n - 1 in random order, int64.");
+  define<[](double p, const Dims &shape) { return ops::random_bernoulli(shape, p); }>("bernoulli(p, shape=())", "True with probability p.");
+  define<[](const Tensor &t, double low, double high) {
+    write(t, ops::random_uniform(t.shape(), low, high, t.dtype()), "uniform_");
+    return t;
+  }>("uniform_(t, low=0.0, high=1.0)", "Fills t with numbers drawn evenly from [low, high).");
+  define<[](const Tensor &t, double mean, double std) {
+    write(t, ops::random_normal(t.shape(), mean, std, t.dtype()), "normal_");
+    return t;
+  }>("normal_(t, mean=0.0, std=1.0)", "Fills t with numbers drawn from the normal distribution.");
+}
+
+} // namespace cinta::python

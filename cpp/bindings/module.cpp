@@ -1,0 +1,106 @@
+// cinta._core: the Tensor type, the operations, and what the library says about itself.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "bindings/function.h"
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/dispatch.h"
+#include "cinta/tensor/allocator.h"
+
+namespace py = pybind11;
+
+namespace cinta::python {
+
+void define_interchange(PyObject *module);
+
+namespace {
+
+py::dict config() {
+  py::dict d;
+  d["version"] = CINTA_VERSION;
+  d["isa"] = kernels::table().isa;
+  d["isa_reason"] = kernels::isa_reason();
+  d["isa_available"] = kernels::available_isas();
+  d["threads"] = num_threads();
+  d["cuda"] = false;
+  return d;
+}
+
+py::dict stats() {
+  MemoryStats s = memory_stats();
+  py::dict d;
+  d["live"] = s.live;
+  d["cached"] = s.cached;
+  d["peak"] = s.peak;
+  return d;
+}
+
+// Which levels have a kernel of their own for every elementwise op: name -> level -> whether the entry is filled.
+py::dict kernel_coverage() {
+  py::dict all;
+  auto row = [&](const char *name, auto filled) {
+    py::dict levels;
+    for (const std::string &isa : kernels::available_isas())
+      levels[py::str(isa)] = filled(kernels::table_of(isa.c_str()));
+    all[name] = levels;
+  };
+  using kernels::Table, kernels::UnaryOp, kernels::BinaryOp, kernels::CompareOp;
+  auto any = [](const auto &entries) { return entries[0] || entries[2]; };
+#define CINTA_ROW(Struct, name) row(#name, [&](const Table &t) { return any(t.unary[int(UnaryOp::Struct)]); });
+  CINTA_UNARY_OPS(CINTA_ROW)
+#undef CINTA_ROW
+#define CINTA_ROW(Struct, name) row(#name, [&](const Table &t) { return any(t.binary[int(BinaryOp::Struct)]); });
+  CINTA_BINARY_OPS(CINTA_ROW)
+#undef CINTA_ROW
+#define CINTA_ROW(Struct, name) row(#name, [&](const Table &t) { return any(t.compare[int(CompareOp::Struct)]); });
+  CINTA_COMPARE_OPS(CINTA_ROW)
+#undef CINTA_ROW
+  return all;
+}
+
+} // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The C++ core of cinta; use it through `import cinta as ct`.";
+  py::register_exception_translator([](std::exception_ptr error) {
+    try {
+      if (error)
+        std::rethrow_exception(error);
+    } catch (const Error &) {
+      raise_current();
+    }
+  });
+  kernels::table(); // a wrong CINTA_ISA is an error at import
+  init_dtypes(m.ptr());
+  init_tensor_type(m.ptr());
+  define_creation();
+  define_elementwise();
+  define_reductions();
+  define_shape();
+  define_indexing();
+  define_linear_algebra();
+  define_nn();
+  define_losses();
+#if __has_include("bindings/define_conv.cpp")
+  define_conv();
+#endif
+  m.def("op_names", [names = std::vector<std::string>(function_names())] { return names; },
+        "The names of all operations.");
+  define_interchange(m.ptr());
+  define_autodiff();
+  define_optim();
+  install_functions(m.ptr());
+  define_random();
+  py::module_ random = m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
+  install_functions(random.ptr());
+  m.attr("__version__") = CINTA_VERSION;
+  m.def("config", config, "What was built and what runs here: version, ISA level and why, threads, CUDA.");
+  m.def("memory_stats", stats, "Bytes in live tensors, in the allocator's cache, and the peak of the live ones.");
+  m.def("reset_peak_memory", reset_peak_memory, "Lets the peak start again from what is live now.");
+  m.def("empty_cache", empty_cache, "Gives the allocator's cached blocks back to the system.");
+  m.def("set_num_threads", [](int n) { set_num_threads(n); }, py::arg("n"), "How many threads operations may use.");
+  m.def("get_num_threads", [] { return num_threads(); }, "How many threads operations may use.");
+  m.def("kernel_coverage", kernel_coverage, "For every elementwise op and ISA level, whether it has a kernel.");
+}
+
+} // namespace cinta::python
