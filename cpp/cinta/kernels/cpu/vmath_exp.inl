@@ -64,7 +64,7 @@ CINTA_FN Vec<float> exp2(Vec<float> x) {
 }
 // 2^n high - 1 is exact wherever it cancels. In halves, so that 2^n does not overflow before the end.
 CINTA_FN Vec<float> expm1(Vec<float> x) {
-  ReducedExp d = reduce_exp(clamp(-105.f, 90.f, x));
+  ReducedExp d = reduce_exp(clamp(-105.f, 89.f, x));
   Vec<float> high = lookup16(kExpTable, d.sixteenths), low = lookup16(kExpTableLow, d.sixteenths);
   Vec<float> p = fma(d.r * d.r, polynomial(d.r, 0.5, 0.16666992, 0.0416672379), d.r);
   Vec<float> half(0.5f), n = d.n - Vec<float>(1.f);
@@ -93,7 +93,7 @@ CINTA_FN Vec<double> exp(Vec<double> x) {
 }
 // In halves, so that 2^n does not overflow before the end.
 CINTA_FN Vec<double> expm1(Vec<double> x) {
-  ReducedExp64 d = reduce_exp(clamp(-750., 720., x));
+  ReducedExp64 d = reduce_exp(clamp(-750., 709.9, x));
   Vec<double> half = scale_by_power(Vec<double>(0.5), d.n), rest = fma(d.r * d.r, small_exp(d.r), d.r_low);
   Vec<double> y = ((half - Vec<double>(0.5)) + half * d.r) + half * rest;
   return select(abs(x) < Vec<double>(0x1p-60), x, y + y);
