@@ -1,5 +1,44 @@
-from . import _core
-from ._core import *
-globals().update({k: getattr(_core, k) for k in dir(_core) if not k.startswith('_')})
-from .autodiff import *
-from . import nn, optim
+"""cinta: a deep-learning engine whose tape is the program.
+
+>>> import cinta as ct
+>>> x = ct.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cinta import _core
+from cinta._core import *  # noqa: F403
+from cinta._core import __version__ as __version__
+
+if TYPE_CHECKING:
+    from cinta import autodiff, data, extend, nn, numpy, optim, scipy  # noqa: F401
+    from cinta.autodiff import *  # noqa: F403
+    from cinta.files import load, load_metadata, save  # noqa: F401
+
+# Loaded when first used, so that `import cinta` stays a matter of milliseconds.
+_MODULES = ("autodiff", "data", "extend", "nn", "numpy", "optim", "scipy")
+_AUTODIFF = (
+    "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
+    "jvp make_jvp make_vjp no_grad value_and_grad vjp"
+)
+_HOME = {name: "autodiff" for name in _AUTODIFF.split()} | {name: "files" for name in ("load", "load_metadata", "save")}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"cinta.{name}")
+    if name in _HOME:
+        value = globals()[name] = getattr(import_module(f"cinta.{_HOME[name]}"), name)
+        return value
+    raise AttributeError(f"module 'cinta' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_HOME})
+
+
+random = _core.random
