@@ -1,4 +1,5 @@
-// Pooling over windows. Spatial arguments: one number for every axis, or one each; an empty stride is the kernel's size.
+// Pooling over windows. Spatial arguments: one number for every axis, or one each; an empty stride is the kernel's
+// size.
 #pragma once
 #include <utility>
 

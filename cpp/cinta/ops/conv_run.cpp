@@ -1,0 +1,170 @@
+// Implicit im2col where the kernels take the shape; for all else the reference: the im2col matrix written out, a band
+// of output rows at a time, and gemm.
+#include "cinta/ops/conv_run.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "cinta/base/parallel.h"
+#include "cinta/ops/im2col.h"
+
+namespace cinta::ops {
+namespace {
+
+using kernels::Conv2d;
+using kernels::Gemm;
+
+constexpr int64_t kMatrixElements = int64_t(1) << 18; // of an im2col band: stays in L2
+constexpr int64_t kBatchBlocks = 8;                   // partial sums of dweight; fixed, so threads never change results
+
+// One group of a convolution: `problem` has its channels only, pointers lead to its first ones.
+template <class T> struct Group {
+  Conv2d problem;
+  const T *x, *w, *bias, *y;
+  int64_t places() const { return problem.OH * problem.OW; }
+  int64_t taps() const { return problem.C * problem.KH * problem.KW; }
+};
+
+template <class T, class F>
+void for_groups(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &y, F f) {
+  Group<T> group{g, x.data<T>(), w.data<T>(), bias ? bias.data<T>() : nullptr, y.data<T>()};
+  Conv2d &p = group.problem;
+  p.C = g.C / g.groups, p.O = g.O / g.groups;
+  p.x_batch = g.C * g.H * g.W, p.y_batch = g.O * g.OH * g.OW;
+  for (int64_t i = 0; i < g.groups; ++i) {
+    f(group);
+    group.x += p.C * p.H * p.W, group.y += p.O * p.OH * p.OW, group.w += p.O * group.taps();
+    group.bias = group.bias ? group.bias + p.O : nullptr;
+  }
+}
+
+template <class T> bool implicit(const Group<T> &group) {
+  return std::is_same_v<T, float> && kernel().conv2d_fits(group.problem);
+}
+
+// A 1x1 kernel over every pixel: the im2col matrix is the image itself.
+bool is_image(const Conv2d &p) {
+  return p.KH * p.KW == 1 && p.stride_h == 1 && p.stride_w == 1 && p.H == p.OH && p.W == p.OW && !p.pad_h && !p.pad_w;
+}
+
+template <class F> void for_images(const Conv2d &p, int64_t blocks, F f) {
+  if (blocks == 1) // the matrix product is free to use the threads
+    return f(int64_t(0));
+  const double cost = double(p.N * p.O * p.C * p.KH * p.KW) * double(p.OH * p.OW) / 32;
+  parallel_for(
+      blocks, cost, [](void *context, int64_t i) { (*static_cast<F *>(context))(i); }, &f);
+}
+
+// visit(first row, last row, the im2col matrix of these rows, its row length) for one image; `fill`: written before
+template <class T, class F> void for_bands(const Group<T> &group, const T *x, bool fill, F visit) {
+  const Conv2d &p = group.problem;
+  if (is_image(p))
+    return visit(int64_t(0), p.OH, const_cast<T *>(x), group.places());
+  const int64_t rows = std::clamp<int64_t>(kMatrixElements / (group.taps() * p.OW), 1, p.OH);
+  T *matrix = static_cast<T *>(scratch(Scratch::im2col, sizeof(T) * size_t(group.taps() * rows * p.OW)));
+  for (int64_t first = 0; first < p.OH; first += rows) {
+    const int64_t last = std::min(p.OH, first + rows);
+    if (fill)
+      im2col(p, x, first, last, matrix);
+    visit(first, last, matrix, (last - first) * p.OW);
+  }
+}
+
+template <class T> void gemm(const Gemm &g) {
+  kernel().gemm[int(std::is_same_v<T, float> ? kernels::Compute::f32 : kernels::Compute::f64)](g);
+}
+
+template <class T> void forward_group(const Group<T> &group) {
+  const Conv2d &p = group.problem;
+  T *y = const_cast<T *>(group.y);
+  if (implicit(group))
+    return kernel().conv2d_forward(p, group.x, group.w, group.bias, y);
+  for_images(p, p.N, [&](int64_t n) {
+    const int64_t K = group.taps(), places = group.places();
+    for_bands(group, group.x + n * p.x_batch, true, [&](int64_t first, int64_t, const T *matrix, int64_t columns) {
+      gemm<T>({p.O, columns, K, group.w, K, 1, matrix, columns, 1, y + n * p.y_batch + first * p.OW, places, false,
+               nullptr, group.bias});
+    });
+  });
+}
+
+template <class T> void data_group(const Group<T> &group) {
+  const Conv2d &p = group.problem;
+  T *all = const_cast<T *>(group.x);
+  if (implicit(group))
+    return kernel().conv2d_backward_data(p, group.y, group.w, all);
+  for_images(p, p.N, [&](int64_t n) {
+    const int64_t K = group.taps(), places = group.places();
+    T *dx = all + n * p.x_batch;
+    std::memset(dx, 0, sizeof(T) * size_t(p.C * p.H * p.W));
+    for_bands(group, dx, false, [&](int64_t first, int64_t last, T *matrix, int64_t columns) {
+      gemm<T>({K, columns, p.O, group.w, 1, K, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, columns,
+               false, nullptr, nullptr});
+      if (matrix != dx)
+        col2im(p, matrix, first, last, dx);
+    });
+  });
+}
+
+template <class T> void weight_group(const Group<T> &group) {
+  const Conv2d &p = group.problem;
+  T *dw = const_cast<T *>(group.w);
+  if (implicit(group))
+    return kernel().conv2d_backward_weight(p, group.x, group.y, dw);
+  const int64_t K = group.taps(), places = group.places(), blocks = std::min(p.N, kBatchBlocks);
+  Tensor partial = zeros({blocks, p.O * K}, std::is_same_v<T, float> ? Dtype::float32 : Dtype::float64);
+  for_images(p, blocks, [&](int64_t block) {
+    T *sums = partial.data<T>() + block * p.O * K;
+    for (int64_t n = block * p.N / blocks; n < (block + 1) * p.N / blocks; ++n)
+      for_bands(group, group.x + n * p.x_batch, true, [&](int64_t first, int64_t, const T *matrix, int64_t columns) {
+        gemm<T>({p.O, K, columns, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, 1, columns, sums, K, true,
+                 nullptr, nullptr});
+      });
+  });
+  const T *sums = partial.data<T>();
+  std::copy(sums, sums + p.O * K, dw);
+  for (int64_t i = p.O * K; i < blocks * p.O * K; ++i)
+    dw[i % (p.O * K)] += sums[i];
+}
+
+} // namespace
+
+Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  Tensor a = contiguous_native(x), w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
+  Tensor y = empty({g.N, g.O, g.OH, g.OW}, a.dtype());
+  if (y.size() == 0)
+    return from_native(y, x.dtype());
+  if (a.dtype() == Dtype::float64)
+    for_groups<double>(g, a, w, b, y, forward_group<double>);
+  else
+    for_groups<float>(g, a, w, b, y, forward_group<float>);
+  return from_native(y, x.dtype());
+}
+
+Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weight) {
+  Tensor b = contiguous_native(dy), w = contiguous_native(weight);
+  const Shape shape{g.N, g.C, g.H, g.W};
+  if (b.size() == 0 || w.size() == 0)
+    return zeros(shape, dy.dtype());
+  Tensor dx = empty(shape, b.dtype());
+  if (b.dtype() == Dtype::float64)
+    for_groups<double>(g, dx, w, {}, b, data_group<double>);
+  else
+    for_groups<float>(g, dx, w, {}, b, data_group<float>);
+  return from_native(dx, dy.dtype());
+}
+
+Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
+  Tensor a = contiguous_native(x), b = contiguous_native(dy);
+  const Shape shape{g.O, g.C / g.groups, g.KH, g.KW};
+  if (a.size() == 0 || b.size() == 0)
+    return zeros(shape, x.dtype());
+  Tensor dw = empty(shape, a.dtype());
+  if (a.dtype() == Dtype::float64)
+    for_groups<double>(g, a, dw, {}, b, weight_group<double>);
+  else
+    for_groups<float>(g, a, dw, {}, b, weight_group<float>);
+  return from_native(dw, x.dtype());
+}
+
+} // namespace cinta::ops

@@ -1,0 +1,15 @@
+// The three directions of conv2d, computed; nothing here is recorded.
+#pragma once
+#include "cinta/ops/op.h"
+
+namespace cinta::ops {
+
+struct ConvGeometry : kernels::Conv2d { // C and O over all groups
+  int64_t groups;
+};
+
+Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias);
+Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weight);
+Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy);
+
+} // namespace cinta::ops
