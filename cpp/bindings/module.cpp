@@ -81,9 +81,7 @@ PYBIND11_MODULE(_core, m) {
   define_linear_algebra();
   define_nn();
   define_losses();
-#if __has_include("bindings/define_conv.cpp")
   define_conv();
-#endif
   m.def("op_names", [names = std::vector<std::string>(function_names())] { return names; },
         "The names of all operations.");
   define_interchange(m.ptr());

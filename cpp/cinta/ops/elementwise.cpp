@@ -201,15 +201,18 @@ void fail_dtype(const char *op, Dtype got, const char *expected) {
 
 Tensor unary(UnaryOp op, const Tensor &x, const Parameters &parameters) {
   check_fresh(x, name_of(op));
-  const auto &kernels = kernel().unary[int(op)];
-  if (!kernels[int(compute_type(x.dtype()))]) {
+  if (!is_floating(x.dtype())) {
+    if (op == UnaryOp::Floor || op == UnaryOp::Ceil || op == UnaryOp::Round || op == UnaryOp::Trunc)
+      return keep_value(x); // integers are whole already
+    if (x.dtype() == Dtype::bool_ && op == UnaryOp::Invert)
+      return logical_not(x);
+    if (x.dtype() == Dtype::bool_ && (op == UnaryOp::Neg || op == UnaryOp::Sign))
+      fail_dtype(name_of(op), x.dtype(), "a number dtype: use ct.logical_not or astype");
+  }
+  if (!kernel().unary[int(op)][int(compute_type(x.dtype()))]) {
     if (is_floating(x.dtype()))
       fail_no_kernel(name_of(op), x.dtype());
     return unary(op, astype(x, to_floating(x.dtype())), parameters);
-  }
-  if (x.dtype() == Dtype::bool_ && op != UnaryOp::Abs && op != UnaryOp::Invert) {
-    if (op == UnaryOp::Neg || op == UnaryOp::Sign)
-      fail_dtype(name_of(op), x.dtype(), "a number dtype: use ct.logical_not or astype");
   }
   Tensor y = empty_like(x);
   run(op, x, y, parameters);

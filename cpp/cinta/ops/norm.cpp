@@ -47,9 +47,11 @@ Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &run
   check_channels(running_var, "running_var", channels, op);
   check_channels(weight, "weight", channels, op);
   check_channels(bias, "bias", channels, op);
+  const Tensor z = widened(x);
   Shape shape = per_channel(x);
   if (!options.training && running_mean && running_var)
-    return normalized(subtract(x, reshape(running_mean, shape)), reshape(running_var, shape), options.eps, weight, bias, shape);
+    return narrowed(normalized(subtract(z, reshape(running_mean, shape)), reshape(running_var, shape), options.eps, weight, bias, shape),
+                    x.dtype());
   if (options.training && per <= 1)
     fail<ValueError>("[batch_norm] training needs more than one value per channel, got input shape ", x.shape(),
                      ": use a larger batch, or call .eval()");
@@ -57,14 +59,14 @@ Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &run
   for (int i = 0; i < x.ndim(); ++i)
     if (i != 1)
       axes.push_back(i);
-  Tensor centre = mean(x, axes, true), centred = subtract(x, centre), variance = mean(square(centred), axes, true);
+  Tensor centre = mean(z, axes, true), centred = subtract(z, centre), variance = mean(square(centred), axes, true);
   if (options.training && running_mean)
     blend(running_mean, centre, options.momentum);
   if (options.training && running_var) {
     Tensor v = detach(variance); // the running variance is the unbiased one
     blend(running_var, multiply(v, double(per) / double(per - 1)), options.momentum);
   }
-  return normalized(centred, variance, options.eps, weight, bias, shape);
+  return narrowed(normalized(centred, variance, options.eps, weight, bias, shape), x.dtype());
 }
 
 Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &weight, const Tensor &bias, double eps) {
@@ -81,8 +83,8 @@ Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &
   Axes axes;
   for (int i = lead; i < x.ndim(); ++i)
     axes.push_back(i);
-  Tensor centred = subtract(x, mean(x, axes, true));
-  return normalized(centred, mean(square(centred), axes, true), eps, weight, bias, normalized_shape);
+  Tensor z = widened(x), centred = subtract(z, mean(z, axes, true));
+  return narrowed(normalized(centred, mean(square(centred), axes, true), eps, weight, bias, normalized_shape), x.dtype());
 }
 
 Tensor group_norm(const Tensor &x, int64_t groups, const Tensor &weight, const Tensor &bias, double eps) {
@@ -92,12 +94,12 @@ Tensor group_norm(const Tensor &x, int64_t groups, const Tensor &weight, const T
   check_channels(weight, "weight", x.shape()[1], "group_norm");
   check_channels(bias, "bias", x.shape()[1], "group_norm");
   const int64_t rows = x.shape()[0] * groups;
-  Tensor z = reshape(x, {rows, rows ? x.size() / rows : 0});
+  Tensor z = reshape(widened(x), {rows, rows ? x.size() / rows : 0});
   Tensor centred = subtract(z, mean(z, Axes{1}, true));
   Tensor y = reshape(normalized(centred, mean(square(centred), Axes{1}, true), eps, {}, {}, {}), x.shape());
   if (weight)
     y = multiply(y, reshape(weight, per_channel(x)));
-  return bias ? add(y, reshape(bias, per_channel(x))) : y;
+  return narrowed(bias ? add(y, reshape(bias, per_channel(x))) : y, x.dtype());
 }
 
 } // namespace cinta::ops

@@ -192,7 +192,6 @@ int64_t elements(const Tensor &x, const OptionalAxes &axes, const char *op) {
   return n;
 }
 
-Tensor as_floating(const Tensor &x) { return is_floating(x.dtype()) ? x : astype(x, Dtype::float64); }
 
 } // namespace
 
@@ -217,19 +216,26 @@ Tensor prod(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
   return keepdims ? y : sum(y, axes, false); // all sizes are 1
 }
 
+Tensor widened(const Tensor &x) {
+  if (!is_floating(x.dtype()))
+    return astype(x, Dtype::float64);
+  return is_native(x.dtype()) ? x : astype(x, Dtype::float32);
+}
+Tensor narrowed(const Tensor &y, Dtype like) { return is_floating(like) ? astype(y, like) : y; }
+
 Tensor mean(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
-  Tensor y = sum(as_floating(x), axes, keepdims);
-  return divide(y, number(double(elements(x, axes, "mean")), y));
+  Tensor y = sum(widened(x), axes, keepdims);
+  return narrowed(divide(y, number(double(elements(x, axes, "mean")), y)), x.dtype());
 }
 
 Tensor var(const Tensor &x, const OptionalAxes &axes, double ddof, bool keepdims) {
-  Tensor z = as_floating(x);
+  Tensor z = widened(x);
   Tensor y = sum(square(subtract(z, mean(z, axes, true))), axes, keepdims);
-  return divide(y, number(std::max(double(elements(x, axes, "var")) - ddof, 0.0), y));
+  return narrowed(divide(y, number(std::max(double(elements(x, axes, "var")) - ddof, 0.0), y)), x.dtype());
 }
 
 Tensor std_(const Tensor &x, const OptionalAxes &axes, double ddof, bool keepdims) {
-  return sqrt(var(x, axes, ddof, keepdims));
+  return narrowed(sqrt(var(widened(x), axes, ddof, keepdims)), x.dtype());
 }
 
 namespace {
@@ -253,12 +259,14 @@ Tensor all(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
 }
 
 Tensor logsumexp(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
-  Tensor z = as_floating(x);
+  Tensor z = widened(x);
+  if (elements(z, axes, "logsumexp") == 0) // the logarithm of an empty sum
+    return narrowed(log(sum(z, axes, keepdims)), x.dtype());
   Tensor top = max(detach(z), axes, true);
   top = where(isfinite(top), top, number(0, top));
   Tensor y = log(sum(exp(subtract(z, top)), axes, true));
-  y = add(y, top);
-  return keepdims ? y : sum(y, axes, false);
+  y = narrowed(add(y, top), x.dtype());
+  return keepdims ? y : squeeze(y, all_or(axes, x, "logsumexp"));
 }
 
 // ---- argmax, argmin

@@ -19,6 +19,10 @@ Tensor logsumexp(const Tensor &x, const OptionalAxes &axes = {}, bool keepdims =
 Tensor argmax(const Tensor &x, std::optional<int64_t> axis, bool keepdims);
 Tensor argmin(const Tensor &x, std::optional<int64_t> axis, bool keepdims);
 
+// What statistics are computed in (half types in float32, integers in float64), and the result in x's own dtype.
+Tensor widened(const Tensor &x);
+Tensor narrowed(const Tensor &y, Dtype like);
+
 Tensor cumsum(const Tensor &x, std::optional<int64_t> axis);
 Tensor cumprod(const Tensor &x, std::optional<int64_t> axis);
 

@@ -273,7 +273,7 @@ Tensor flatten(const Tensor &x, int64_t start_axis, int64_t end_axis) {
   Shape to;
   int64_t size = 1;
   for (int i = 0; i < x.ndim(); ++i) {
-    size = i >= start && i <= end ? size * x.shape()[i] : x.shape()[i];
+    size = i > start && i <= end ? size * x.shape()[i] : x.shape()[i];
     if (i < start || i >= end)
       to.push_back(size);
   }

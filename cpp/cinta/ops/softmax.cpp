@@ -54,8 +54,8 @@ struct LogSoftmax final : OpWith<NoAttributes> {
   }
 };
 
-Tensor over_axis(const OpRef &op, const Tensor &given, int64_t axis) {
-  Tensor x = is_floating(given.dtype()) ? given : astype(given, Dtype::float64);
+Tensor over_axis(const OpRef &op, const Tensor &x, int64_t axis) {
+  check_floating(x, op->name());
   int a = normalize_axis(axis, x.ndim(), op->name());
   if (a == x.ndim() - 1)
     return apply(op, {x});
