@@ -20,12 +20,17 @@
 #define CINTA_HAS_FORK 1
 #endif
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace cinta {
 namespace {
 
 constexpr double kFanOutNs = 20000; // below this, waking a thread costs more than it brings
 constexpr auto kSpin = std::chrono::microseconds(20);
 constexpr int kMaxThreads = 1024;
+constexpr size_t kHugePage = 2 << 20;
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -211,12 +216,17 @@ void *scratch(Scratch slot, size_t bytes) {
   static thread_local ScratchBuffer buffers[int(Scratch::count)];
   ScratchBuffer &buffer = buffers[int(slot)];
   if (bytes > buffer.bytes || !buffer.memory) {
-    const Free page{std::align_val_t(4096)};
-    const size_t grown = (bytes + bytes / 4 + 4095) & ~size_t(4095); // grows by a quarter, so slow growth stays cheap
+    const size_t wanted = bytes + bytes / 4; // grows by a quarter, so slow growth stays cheap
+    const size_t page = wanted >= kHugePage / 2 ? kHugePage : 4096, grown = (wanted + page - 1) / page * page;
+    const Free free{std::align_val_t(page)};
     buffer.memory.reset();
     buffer.bytes = 0;
-    buffer.memory = std::unique_ptr<void, Free>(::operator new(grown, page.alignment), page);
+    buffer.memory = std::unique_ptr<void, Free>(::operator new(grown, free.alignment), free);
     buffer.bytes = grown;
+#ifdef __linux__
+    if (page == kHugePage)
+      madvise(buffer.memory.get(), grown, MADV_HUGEPAGE); // a hint: packed panels of 4 MB are 1024 small pages
+#endif
   }
   return buffer.memory.get();
 }

@@ -17,11 +17,12 @@ template <class T> struct Blocking {
   static constexpr int64_t KC = 1024 / sizeof(T); // a panel of B, 48 x 256 floats, fills the L1
   static constexpr int64_t group_rows = 128;      // a block of C, 128 x 512 floats, stays in L2 over all of K
   static constexpr int64_t group_cols = 32 * Vec<T>::width;
-  static constexpr int64_t shared_depth = 2048;   // B is packed for all blocks in chunks of at most
-  static constexpr int64_t shared_cols = 4096;    // this much, to be read from L3
-  static constexpr int64_t direct_rows = 40;      // up to here B is read in place: packing would not pay
-  static constexpr int64_t direct_cols = 96;      // likewise A
-  static constexpr int64_t direct_size = 32 * 32; // operands this small are read in place too
+  static constexpr int64_t shared_depth = 2048;      // B is packed for all blocks in chunks of at most
+  static constexpr int64_t shared_cols = 4096;       // this much, to be read from L3
+  static constexpr int64_t direct_rows = 40;         // up to here B is read in place: packing would not pay
+  static constexpr int64_t direct_cols = 96;         // likewise A: its columns,
+  static constexpr int64_t direct_cols_by_row = 640; // or its rows, which are read in order
+  static constexpr int64_t direct_size = 32 * 32;    // operands this small are read in place too
   static constexpr double flops_per_ns = 4 * Vec<T>::width;
 };
 
@@ -117,7 +118,7 @@ template <class T> void run_product(const Gemm &g) {
   constexpr int W = Vec<T>::width;
   Product<T> p;
   p.g = &g;
-  p.pack_a = g.N > Limits::direct_cols && g.M * g.K > Limits::direct_size;
+  p.pack_a = g.N > (g.a_col == 1 ? Limits::direct_cols_by_row : Limits::direct_cols) && g.M * g.K > Limits::direct_size;
   p.row_groups = ceil_div(g.M, Limits::group_rows);
   p.pack_b = PackB::none;
   if ((g.N > 1 && g.b_col != 1) || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size))
