@@ -31,9 +31,12 @@ def test_cpp(tmp_path: Path) -> None:
         pytest.skip("CMake is not installed")
     # A build kept between runs (CINTA_TEST_BUILD) is brought up to date instead of built anew.
     build = os.environ.get("CINTA_TEST_BUILD", str(tmp_path))
-    options = ["-DCINTA_BUILD_TESTS=ON", "-DCINTA_BUILD_PYTHON=OFF"]
-    for command in ([cmake, "-S", str(ROOT), "-B", build, *options], [cmake, "--build", build, "--parallel", str(os.cpu_count())],
-                    [ctest, "--test-dir", build, "--output-on-failure"]):  # fmt: skip
+    commands = [
+        [cmake, "-S", str(ROOT), "-B", build, "-DCINTA_BUILD_TESTS=ON", "-DCINTA_BUILD_PYTHON=OFF"],
+        [cmake, "--build", build, "--parallel", str(os.cpu_count())],
+        [ctest, "--test-dir", build, "--output-on-failure"],
+    ]
+    for command in commands:
         run = subprocess.run(command, capture_output=True, text=True)
         assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-6000:]
     assert "No tests were found" not in run.stdout + run.stderr

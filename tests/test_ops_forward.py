@@ -1,0 +1,156 @@
+"""Every row of the table, forward: values, result dtypes, memory layouts, special values, refused dtypes."""
+
+from __future__ import annotations
+
+import cinta as ct
+import numpy as np
+import pytest
+from op_cases import BY_NAME, OPS
+from op_row import FLOATS, Op, sample
+from op_run import (
+    LAYOUTS,
+    assert_close,
+    check_forward,
+    flat,
+    has_inputs,
+    inputs_of,
+    is_input,
+    refused,
+    repeated,
+    rounded,
+    tensors,
+    to_numpy,
+)
+
+ROW = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+WITH_INPUTS = [op for op in OPS if any(has_inputs(s) for s in op.draw())]
+ELEMENTWISE_FLOAT = [op for op in OPS if op.elementwise and op.gradient and set(FLOATS) <= set(op.dtypes)]
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1e-40, -1e-40, 1e-30, 1e-8, -1e-8, 3e-5, 9.0, -9.0, 20.5, 89.5,
+                    -89.5,
+                    -104.5, 1e4, -1e4, 1e30, -1e30, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan])  # fmt: skip
+# How far out a function is compared: beyond it an angle in float32 does not tell where in the period it is, gelu is
+# the difference of nearly equal numbers, and silu at -inf is nan in its formula, as in PyTorch.
+FARTHEST = {"sin": 1e5, "cos": 1e5, "tan": 1e5, "gelu": 1.0, "silu": 1e38}
+# The variance of equal values is nothing but rounding errors.
+UNFIT_TO_SPREAD = {"var", "std", "batch_norm"}
+
+
+@ROW
+def test_values_in_every_dtype(op: Op) -> None:
+    for s in op.draw():
+        for dtype in op.dtypes if has_inputs(s) else ("float32",):
+            try:
+                check_forward(op, s, dtype)
+            except AssertionError as failure:
+                raise AssertionError(f"{op.name} {dtype} {s}: {failure}") from None
+
+
+@ROW
+def test_other_dtypes_are_refused(op: Op) -> None:
+    s = next((s for s in op.draw() if has_inputs(s)), None)
+    for dtype in refused(op) if s else ():
+        given = tensors(s.map(lambda x, dtype=dtype: rounded(x, dtype) if is_input(x) else x), dtype)
+        with pytest.raises(TypeError, match=dtype):
+            op.function(ct)(*given.args, **given.kwargs)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("op", WITH_INPUTS, ids=lambda op: op.name)
+def test_memory_layouts(op: Op, layout) -> None:
+    for s in op.draw() if layout.__name__ != "spread" or op.name not in UNFIT_TO_SPREAD else ():
+        values = s.map(repeated) if layout.__name__ == "spread" else s
+        for dtype in ("float32", "float64", "bfloat16", "int32", "bool"):
+            if dtype in op.dtypes:
+                try:
+                    check_forward(op, values, dtype, layout)
+                except AssertionError as failure:
+                    raise AssertionError(f"{op.name} {dtype} {s}: {failure}") from None
+
+
+@pytest.mark.parametrize("op", [op for op in WITH_INPUTS if op.method], ids=lambda op: op.name)
+def test_method_is_the_function(op: Op) -> None:
+    for s in op.draw():
+        given = tensors(s, "float32" if "float32" in op.dtypes else "int32") if op.dtypes[0] == "float32" else None
+        if given is None or not isinstance(given.args[0], ct.Tensor):
+            continue
+        by_method = getattr(given.args[0], op.name)(*given.args[1:], **given.kwargs)
+        by_function = op.function(ct)(*given.args, **given.kwargs)
+        for a, b in zip(flat(by_method), flat(by_function), strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("op", ELEMENTWISE_FLOAT, ids=lambda op: op.name)
+def test_special_values(op: Op, dtype: str) -> None:
+    """Zeros, denormals, huge values, infinities and nan, alone and against each other."""
+    points = SPECIAL[np.abs(SPECIAL) <= FARTHEST[op.name]] if op.name in FARTHEST else SPECIAL
+    points = rounded(points, dtype)
+    arity = len(inputs_of(op.draw()[0]))
+    if op.name == "clip":
+        s = sample(points, -1, 2)
+    elif op.name == "where":
+        s = sample(points[:, None] > 0, points[:, None], points)
+    else:
+        s = sample(points) if arity == 1 else sample(points[:, None], points)
+    given = tensors(s, dtype)
+    with np.errstate(all="ignore"):
+        wanted = np.asarray(op.reference(*s.args))
+        # NumPy rounds the exact result once to the dtype; so a tiny one may become a denormal or zero
+        wanted = wanted.astype(dtype).astype(np.float64)
+    assert_close(op.function(ct)(*given.args), wanted, 2 * op.tolerance, True)
+
+
+@pytest.mark.parametrize("name", ["max", "min", "sum", "mean", "prod", "cumsum", "argmax", "argmin"])
+def test_reductions_pass_nan_and_infinity_on(name: str) -> None:
+    for bad in (np.nan, np.inf, -np.inf):
+        for place in (0, 5, 18, 40):
+            x = np.linspace(1, 2, 41)
+            x[place] = bad
+            table = np.stack([np.linspace(1, 2, 41), x], 1)
+            for values, axis in ((x, 0), (table, 0), (table.T, 1)):
+                reference = BY_NAME[name].reference(values, axis)
+                got = to_numpy(getattr(ct, name)(ct.tensor(values, dtype="float32"), axis))
+                np.testing.assert_allclose(got, reference, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin", "logsumexp"])
+def test_reductions_without_identity_refuse_nothing(name: str) -> None:
+    for shape, axis in [((0,), None), ((2, 0), 1), ((0, 3), 0)]:
+        if name == "logsumexp":  # the sum over nothing is 0, its logarithm -inf
+            assert np.all(ct.logsumexp(ct.zeros(shape), axis).numpy() == -np.inf)
+        else:
+            with pytest.raises(ValueError, match=rf"\[{name}\]"):
+                getattr(ct, name)(ct.zeros(shape), axis)
+
+
+def test_logsumexp_and_softmax_of_huge_and_infinite_values() -> None:
+    x = ct.tensor([[1e30, 1e30], [-np.inf, -np.inf], [-np.inf, 0.0], [np.inf, 0.0]])
+    np.testing.assert_array_equal(ct.logsumexp(x, 1).numpy(), np.float32([1e30, -np.inf, 0, np.inf]))
+    np.testing.assert_array_equal(ct.softmax(x[:3:2], 1).numpy(), [[0.5, 0.5], [0, 1]])
+
+
+def test_activations_far_from_zero() -> None:
+    x = ct.tensor([-np.inf, -1e4, -40.0, 40.0, 1e4, np.inf])
+    for f in (ct.sigmoid, lambda t: ct.tanh(t) / 2 + 0.5):
+        np.testing.assert_allclose(f(x).numpy(), [0, 0, 0, 1, 1, 1], atol=1e-17)
+    for f in (ct.relu, ct.softplus, lambda t: ct.elu(t) + (t < 0), ct.gelu, ct.silu):
+        np.testing.assert_allclose(f(x[1:]).numpy(), [0, 0, 40, 1e4, np.inf], atol=1e-15)
+
+
+def test_batch_norm_updates_its_running_statistics(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(5, 3, 4)) * 2 + 1
+    mean, var = ct.zeros(3, dtype="float64"), ct.ones(3, dtype="float64")
+    ct.batch_norm(ct.tensor(x), mean, var, training=True, momentum=0.25)
+    np.testing.assert_allclose(mean.numpy(), 0.25 * x.mean((0, 2)))
+    np.testing.assert_allclose(var.numpy(), 0.75 + 0.25 * x.var((0, 2), ddof=1))
+    before = mean.numpy().copy()
+    ct.batch_norm(ct.tensor(x), mean, var, training=False)
+    np.testing.assert_array_equal(mean.numpy(), before)
+
+
+def test_results_are_fresh_where_values_change() -> None:
+    """An elementwise result never shares memory with its input, whatever the identity of the values."""
+    x = ct.ones(4)
+    for y in (ct.relu(x), x + 0, x * 1, ct.clip(x, 0, 2), ct.dropout(x, 0.0), ct.pad(x, 0), ct.concat([x])):
+        y.fill_(7)
+        assert x.tolist() == [1, 1, 1, 1]
