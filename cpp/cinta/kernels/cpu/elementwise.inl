@@ -14,12 +14,24 @@ namespace cinta::kernels::CINTA_ISA {
 template <class V, class S> CINTA_FN void put(V x, S *y) { x.store(y); }
 template <class T> CINTA_FN void put(Mask<T> m, uint8_t *y) { m.store_bytes(y); }
 CINTA_FN void put(bool m, uint8_t *y) { *y = m; }
+// The first n < width of what was put.
+template <class V> CINTA_FN void put_some(int64_t n, const typename V::Scalar *from, typename V::Scalar *to) {
+  V::load(from).store_partial(to, n);
+}
+template <class V> CINTA_FN void put_some(int64_t n, const uint8_t *from, uint8_t *to) {
+  for (int64_t i = 0; i < n; ++i)
+    to[i] = from[i];
+}
 
 // What a loop reads, vector by vector.
 template <class V> struct Stream {
   const typename V::Scalar *p;
   int64_t stride; // from one vector to the next
-  CINTA_FN V at(int64_t i) const { return V::load(p + i * stride); }
+  CINTA_FN V next() {
+    V x = V::load(p);
+    p += stride;
+    return x;
+  }
 };
 
 // An operand: contiguous, or one value repeated (step 0), which then stands in a vector of its own that is read again
@@ -36,8 +48,8 @@ template <class V> struct Operand {
   }
   // The n < width elements after the first `vectors` vectors.
   CINTA_FN Operand(const Operand &whole, int64_t vectors, int64_t n) : stride(0) {
-    for (int64_t i = 0; i < V::width; ++i)
-      own[i] = whole.stride == 0 ? whole.own[i] : i < n ? whole.p[vectors * V::width + i] : S(0);
+    V rest = whole.stride ? V::load_partial(whole.p + vectors * whole.stride, n) : V::load(whole.own);
+    rest.store(own);
   }
   CINTA_FN Operand tail(int64_t vectors, int64_t n) const { return Operand(*this, vectors, n); }
   CINTA_FN Stream<V> stream() const { return {stride ? p : own, stride}; }
@@ -46,19 +58,20 @@ template <class V> struct Operand {
 // y = f(x...) for n elements, f seeing vectors. Never inlined: the tail shares the code of the whole.
 template <class V, class S, class F, class... Streams>
 [[gnu::noinline]] static void run(int64_t vectors, S *y, F f, Streams... x) {
-  for (int64_t i = 0; i < vectors; ++i)
-    put(f(x.at(i)...), y + i * V::width);
+#pragma GCC unroll 2 // the cheapest formulas would wait for the loop counter
+  for (; vectors > 0; --vectors, y += V::width)
+    put(f(x.next()...), y);
 }
 template <class V, class S, class F, class... Operands> CINTA_FN void loop(int64_t n, S *y, F f, const Operands &...x) {
   int64_t vectors = n / V::width, rest = n % V::width;
   if (vectors)
     run<V>(vectors, y, f, x.stream()...);
-  if (rest) {
-    S tail[V::width];
-    run<V>(1, tail, f, x.tail(vectors, rest).stream()...);
-    for (int64_t i = 0; i < rest; ++i)
-      y[vectors * V::width + i] = tail[i];
-  }
+  if constexpr (V::width > 1)
+    if (rest) {
+      S tail[V::width];
+      run<V>(1, tail, f, x.tail(vectors, rest).stream()...);
+      put_some<V>(rest, tail, y + vectors * V::width);
+    }
 }
 
 // A formula with its constants, by value so that they stay in registers.
@@ -124,11 +137,11 @@ template <class V> static void accumulate(int64_t n, const void *x, void *y) {
 CINTA_FN bool load_condition(const uint8_t *p, const bool *) { return *p != 0; }
 template <class T> CINTA_FN Mask<T> load_condition(const uint8_t *p, const Mask<T> *) { return Mask<T>::load_bytes(p); }
 template <class V> struct Condition {
-  const uint8_t *p;
+  const uint8_t *p; // null: own. Never a pointer to own: a small object is returned in registers, and so moves
   uint8_t own[V::width];
 
   CINTA_FN explicit Condition(const uint8_t *bytes) : p(bytes) {}
-  CINTA_FN Condition(const uint8_t *bytes, int64_t n) : p(own) {
+  CINTA_FN Condition(const uint8_t *bytes, int64_t n) : p(nullptr) {
     for (int64_t i = 0; i < V::width; ++i)
       own[i] = i < n ? bytes[i] : 0;
   }
@@ -136,9 +149,13 @@ template <class V> struct Condition {
   struct Bytes {
     const uint8_t *p;
     using M = decltype(V(0) < V(0));
-    CINTA_FN M at(int64_t i) const { return load_condition(p + i * V::width, static_cast<const M *>(nullptr)); }
+    CINTA_FN M next() {
+      M m = load_condition(p, static_cast<const M *>(nullptr));
+      p += V::width;
+      return m;
+    }
   };
-  CINTA_FN Bytes stream() const { return {p}; }
+  CINTA_FN Bytes stream() const { return {p ? p : own}; }
 };
 template <class V> static void select_tiles(int64_t n, const uint8_t *condition, const void *a, int a_step,
                                             const void *b, int b_step, void *y) {

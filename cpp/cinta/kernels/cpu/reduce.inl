@@ -92,10 +92,8 @@ template <class Op, class T> CINTA_FN T reduce_block(int64_t n, const T *x) {
   for (; i + w <= n; i += w)
     acc0 = Op::combine(acc0, V::load(x + i));
   if (i < n) {
-    T tail[w];
-    for (int j = 0; j < w; ++j)
-      tail[j] = i + j < n ? x[i + j] : Op::template identity<T>();
-    acc1 = Op::combine(acc1, V::load(tail));
+    V tail = V::load_partial(x + i, n - i), rest(Op::template identity<T>());
+    acc1 = Op::combine(acc1, select(Mask<T>::first_lanes(n - i), tail, rest));
   }
   return Op::across(Op::combine(Op::combine(acc0, acc1), Op::combine(acc2, acc3)));
 }

@@ -25,8 +25,10 @@ CINTA_FN Bfloat16 narrow(float x, Bfloat16) {
   return {uint16_t(x != x ? bits >> 16 | 0x40 : rounded)};     // NaN stays NaN, and quiet
 }
 #ifdef __F16C__
-CINTA_FN float widen(Float16 x) { return _cvtsh_ss(x.bits); }
-CINTA_FN Float16 narrow(float x, Float16) { return {_cvtss_sh(x, 0)}; }
+CINTA_FN float widen(Float16 x) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(x.bits))); }
+CINTA_FN Float16 narrow(float x, Float16) {
+  return {uint16_t(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT)))};
+}
 #else
 CINTA_FN float widen(Float16 x) {
   uint32_t sign = uint32_t(x.bits & 0x8000) << 16, rest = uint32_t(x.bits & 0x7fff) << 13;
@@ -63,25 +65,45 @@ template <class To, class From> CINTA_FN To convert(From x) {
 }
 
 // ---- tiles
+template <class S, class T> CINTA_FN void load_contiguous(int64_t n, const S *x, T *y) {
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = T(widen(x[i]));
+}
+template <class S, class T> CINTA_FN void store_contiguous(int64_t n, const T *x, S *y) {
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = narrow(x[i], S());
+}
+#ifdef __F16C__ // compilers do not vectorize these by themselves
+CINTA_FN void load_contiguous(int64_t n, const Float16 *x, float *y) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(x + i))));
+  load_contiguous<Float16, float>(n - i, x + i, y + i);
+}
+CINTA_FN void store_contiguous(int64_t n, const float *x, Float16 *y) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(y + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+  store_contiguous<Float16, float>(n - i, x + i, y + i);
+}
+#endif
+
 template <class S, class T> static void load_tile(int64_t n, const void *from, int64_t stride, void *tile) {
   const S *x = static_cast<const S *>(from);
   T *y = static_cast<T *>(tile);
   if (stride == 1)
-    for (int64_t i = 0; i < n; ++i)
-      y[i] = T(widen(x[i]));
-  else
-    for (int64_t i = 0; i < n; ++i)
-      y[i] = T(widen(x[i * stride]));
+    return load_contiguous(n, x, y);
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = T(widen(x[i * stride]));
 }
 template <class S, class T> static void store_tile(int64_t n, const void *tile, void *to, int64_t stride) {
   const T *x = static_cast<const T *>(tile);
   S *y = static_cast<S *>(to);
   if (stride == 1)
-    for (int64_t i = 0; i < n; ++i)
-      y[i] = narrow(x[i], S());
-  else
-    for (int64_t i = 0; i < n; ++i)
-      y[i * stride] = narrow(x[i], S());
+    return store_contiguous(n, x, y);
+  for (int64_t i = 0; i < n; ++i)
+    y[i * stride] = narrow(x[i], S());
 }
 template <class From, class To> static void convert_tile(int64_t n, const void *from, void *to) {
   const From *x = static_cast<const From *>(from);

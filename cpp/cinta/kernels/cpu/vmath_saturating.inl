@@ -46,7 +46,7 @@ constexpr SaturatingTable kErfTable = {
 CINTA_FN Vec<float> saturating(const SaturatingTable &table, float saturated_at, Vec<float> x) {
   Vec<float> size = min(Vec<float>(saturated_at), abs(x)); // NaN passes, being the second operand
   Vec<float> lowest(0.1875f);                              // in the first interval
-  IntVec<int32_t> i = shift_right<22>(as_int(max(size, lowest)) + IntVec<int32_t>(1 << 21)) & IntVec<int32_t>(15);
+  IntVec<int32_t> i = shift_right<22>(as_int(max(size, lowest)) + IntVec<int32_t>(1 << 21));
   Vec<float> d = size - lookup16(table[0], i), q = lookup16(table[7], i);
   for (int k = 6; k > 1; --k)
     q = fma(q, d, lookup16(table[k], i));

@@ -12,6 +12,14 @@ template <class T> struct Mask;
 template <class T> struct Vec;
 template <class I> struct IntVec; // bits of the lanes, as wide as the lanes
 
+// All ones in the first n lanes.
+CINTA_FN __m256i first_lanes32(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+CINTA_FN __m256i first_lanes64(int64_t n) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
 template <> struct Mask<float> {
   __m256 m;
   CINTA_FN friend Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
@@ -19,6 +27,7 @@ template <> struct Mask<float> {
   CINTA_FN friend Mask operator!(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
   CINTA_FN bool any() const { return _mm256_movemask_ps(m) != 0; }
   CINTA_FN bool all() const { return _mm256_movemask_ps(m) == 0xff; }
+  CINTA_FN static Mask first_lanes(int64_t n) { return {_mm256_castsi256_ps(first_lanes32(n))}; }
   // One byte per lane, stored as 0 or 1, true where it is not 0.
   CINTA_FN static Mask load_bytes(const uint8_t *p) {
     __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p)));
@@ -38,6 +47,7 @@ template <> struct Mask<double> {
   CINTA_FN friend Mask operator!(Mask a) { return {_mm256_xor_pd(a.m, _mm256_castsi256_pd(_mm256_set1_epi32(-1)))}; }
   CINTA_FN bool any() const { return _mm256_movemask_pd(m) != 0; }
   CINTA_FN bool all() const { return _mm256_movemask_pd(m) == 0xf; }
+  CINTA_FN static Mask first_lanes(int64_t n) { return {_mm256_castsi256_pd(first_lanes64(n))}; }
   CINTA_FN static Mask load_bytes(const uint8_t *p) {
     int32_t bytes;
     __builtin_memcpy(&bytes, p, 4);
@@ -52,14 +62,6 @@ template <> struct Mask<double> {
       p[i] = uint8_t(lane[i]);
   }
 };
-
-// All ones in the first n lanes.
-CINTA_FN __m256i first_lanes32(int64_t n) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-CINTA_FN __m256i first_lanes64(int64_t n) {
-  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
-}
 
 template <> struct Vec<float> {
   using Scalar = float;
@@ -228,7 +230,7 @@ CINTA_FN Vec<double> split_exponent(Vec<double> x, Vec<double> &exponent) {
   exponent = biased - select(tiny, Vec<double>(1077), Vec<double>(1023));
   return as_float((bits & IntVec<int64_t>(0x000fffffffffffff)) | IntVec<int64_t>(0x3ff0000000000000));
 }
-// table[index], index in [0, 16)
+// table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index.v);
   __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index.v);

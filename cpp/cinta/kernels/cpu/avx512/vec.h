@@ -28,6 +28,7 @@ template <> struct Mask<float> {
   CINTA_FN friend Mask operator!(Mask a) { return {_knot_mask16(a.m)}; }
   CINTA_FN bool any() const { return m != 0; }
   CINTA_FN bool all() const { return m == 0xffff; }
+  CINTA_FN static Mask first_lanes(int64_t n) { return {__mmask16((1u << n) - 1)}; } // n in [0, 16]
   // One byte per lane, stored as 0 or 1, true where it is not 0.
   CINTA_FN static Mask load_bytes(const uint8_t *p) {
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
@@ -44,6 +45,7 @@ template <> struct Mask<double> {
   CINTA_FN friend Mask operator!(Mask a) { return {_knot_mask8(a.m)}; }
   CINTA_FN bool any() const { return m != 0; }
   CINTA_FN bool all() const { return m == 0xff; }
+  CINTA_FN static Mask first_lanes(int64_t n) { return {__mmask8((1u << n) - 1)}; } // n in [0, 8]
   CINTA_FN static Mask load_bytes(const uint8_t *p) {
     __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(p));
     return {__mmask8(_mm_test_epi8_mask(bytes, bytes))};
@@ -52,9 +54,6 @@ template <> struct Mask<double> {
     _mm_storel_epi64(reinterpret_cast<__m128i *>(p), _mm_maskz_set1_epi8(m, 1));
   }
 };
-
-CINTA_FN __mmask16 first_lanes16(int64_t n) { return __mmask16((1u << n) - 1); } // n in [0, 16]
-CINTA_FN __mmask8 first_lanes8(int64_t n) { return __mmask8((1u << n) - 1); }    // n in [0, 8]
 
 template <> struct Vec<float> {
   using Scalar = float;
@@ -65,9 +64,11 @@ template <> struct Vec<float> {
   CINTA_FN Vec(__m512 x) : v(x) {}
   CINTA_FN Vec(float x) : v(_mm512_set1_ps(x)) {}
   CINTA_FN static Vec load(const float *p) { return _mm512_loadu_ps(p); }
-  CINTA_FN static Vec load_partial(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(first_lanes16(n), p); }
+  CINTA_FN static Vec load_partial(const float *p, int64_t n) {
+    return _mm512_maskz_loadu_ps(Mask<float>::first_lanes(n).m, p);
+  }
   CINTA_FN void store(float *p) const { _mm512_storeu_ps(p, v); }
-  CINTA_FN void store_partial(float *p, int64_t n) const { _mm512_mask_storeu_ps(p, first_lanes16(n), v); }
+  CINTA_FN void store_partial(float *p, int64_t n) const { _mm512_mask_storeu_ps(p, Mask<float>::first_lanes(n).m, v); }
 
   CINTA_FN friend Vec operator+(Vec a, Vec b) { return _mm512_add_ps(a.v, b.v); }
   CINTA_FN friend Vec operator-(Vec a, Vec b) { return _mm512_sub_ps(a.v, b.v); }
@@ -94,9 +95,13 @@ template <> struct Vec<double> {
   CINTA_FN Vec(__m512d x) : v(x) {}
   CINTA_FN Vec(double x) : v(_mm512_set1_pd(x)) {}
   CINTA_FN static Vec load(const double *p) { return _mm512_loadu_pd(p); }
-  CINTA_FN static Vec load_partial(const double *p, int64_t n) { return _mm512_maskz_loadu_pd(first_lanes8(n), p); }
+  CINTA_FN static Vec load_partial(const double *p, int64_t n) {
+    return _mm512_maskz_loadu_pd(Mask<double>::first_lanes(n).m, p);
+  }
   CINTA_FN void store(double *p) const { _mm512_storeu_pd(p, v); }
-  CINTA_FN void store_partial(double *p, int64_t n) const { _mm512_mask_storeu_pd(p, first_lanes8(n), v); }
+  CINTA_FN void store_partial(double *p, int64_t n) const {
+    _mm512_mask_storeu_pd(p, Mask<double>::first_lanes(n).m, v);
+  }
 
   CINTA_FN friend Vec operator+(Vec a, Vec b) { return _mm512_add_pd(a.v, b.v); }
   CINTA_FN friend Vec operator-(Vec a, Vec b) { return _mm512_sub_pd(a.v, b.v); }
@@ -194,7 +199,7 @@ CINTA_FN Vec<double> split_exponent(Vec<double> x, Vec<double> &exponent) {
   exponent = _mm512_maskz_getexp_pd(0xff, x.v);
   return _mm512_maskz_getmant_pd(0xff, x.v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src);
 }
-// table[index], index in [0, 16)
+// table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   return _mm512_maskz_permutexvar_ps(0xffff, index.v, _mm512_loadu_ps(table));
 }

@@ -14,6 +14,7 @@ template <class T> struct Mask {
   CINTA_FN friend Mask operator!(Mask a) { return {!a.m}; }
   CINTA_FN bool any() const { return m; }
   CINTA_FN bool all() const { return m; }
+  CINTA_FN static Mask first_lanes(int64_t n) { return {n > 0}; }
   // One byte per lane, stored as 0 or 1, true where it is not 0.
   CINTA_FN static Mask load_bytes(const uint8_t *p) { return {*p != 0}; }
   CINTA_FN void store_bytes(uint8_t *p) const { *p = m; }
@@ -113,7 +114,7 @@ template <class T> CINTA_FN Vec<T> split_exponent(Vec<T> x, Vec<T> &exponent) {
   exponent = T(e - 1);
   return fraction * T(2);
 }
-// table[index], index in [0, 16)
+// table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) { return table[index.v & 15]; }
 
 template <class T> CINTA_FN T reduce_add(Vec<T> x) { return x.v; }
