@@ -12,6 +12,13 @@ CINTA_FN Vec<float> multiply_add(Vec<float> a, Vec<float> b, Vec<float> sum) {
     return fma(a, b, sum);
 }
 
+// A vector that several products use: compilers would else load it anew for each of them.
+CINTA_FN void hold([[maybe_unused]] Vec<float> &x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x.v));
+#endif
+}
+
 // One product of a sum: where the pixel is, from the tile's corner of the padded image, and where its weights are.
 struct Tap {
   int32_t x, w;

@@ -95,7 +95,8 @@ template <int MO, int R, int S> void rows_weight_tile(const Pass &pass, const fl
         for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
           for (int s = 0; s < S; ++s) {
-            const V pixels = V::load(at[r] + j + s);
+            V pixels = V::load(at[r] + j + s);
+            hold(pixels);
 #pragma GCC unroll 32
             for (int m = 0; m < MO; ++m)
               sum[m][r][s] = multiply_add(pixels, d[m], sum[m][r][s]);
@@ -110,7 +111,8 @@ template <int MO, int R, int S> void rows_weight_tile(const Pass &pass, const fl
         for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
           for (int s = 0; s < S; ++s) {
-            const V pixels = V::load_partial(at[r] + j + s, n);
+            V pixels = V::load_partial(at[r] + j + s, n);
+            hold(pixels);
 #pragma GCC unroll 32
             for (int m = 0; m < MO; ++m)
               sum[m][r][s] = multiply_add(pixels, d[m], sum[m][r][s]);
