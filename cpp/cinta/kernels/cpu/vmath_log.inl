@@ -25,15 +25,6 @@ CINTA_FN Vec<double> log_rest(Vec<double> f) {
                      0x1.7474e20eb7ee7p-3, 0x1.3852e830bccf9p-3, 0x1.3abd8bdb56b87p-3);
   return s * (half_square + p) - half_square;
 }
-// y where 0 < x < inf, and what a logarithm is elsewhere.
-template <class T> CINTA_FN Vec<T> with_log_limits(Vec<T> x, Vec<T> y) {
-  Vec<T> zero(T(0)), inf = T(__builtin_inf());
-  Mask<T> ordinary = (x > zero) & (x < inf);
-  if (ordinary.all()) [[likely]]
-    return y;
-  Vec<T> limit = select(x == zero, -inf, select(x < zero, Vec<T>(T(__builtin_nan(""))), x));
-  return select(ordinary, y, limit);
-}
 // ln 2 in two parts; e times the first is exact.
 template <class T> constexpr double kLn2High = sizeof(T) == 4 ? 0x1.62e4p-1 : 0x1.62e42fefa38p-1;
 template <class T> constexpr double kLn2Low = sizeof(T) == 4 ? 0x1.7f7d1cp-20 : 0x1.ef35793c7673p-45;
@@ -41,21 +32,21 @@ template <class T> CINTA_FN Vec<T> finish_log(ReducedLog<T> x) {
   return fma(x.e, Vec<T>(T(kLn2High<T>)), x.f + fma(x.e, Vec<T>(T(kLn2Low<T>)), log_rest(x.f)));
 }
 
-template <class T> CINTA_FN Vec<T> log(Vec<T> x) { return with_log_limits(x, finish_log(reduce_log(x))); }
+template <class T> CINTA_FN Vec<T> log(Vec<T> x) { return log_limits(x, finish_log(reduce_log(x))); }
 template <class T> CINTA_FN Vec<T> log1p(Vec<T> x) {
   Vec<T> y = select(x == Vec<T>(T(0)), x, finish_log(reduce_log1p(x)));
-  return with_log_limits(x + Vec<T>(T(1)), y);
+  return log_limits(x + Vec<T>(T(1)), y);
 }
 CINTA_FN Vec<float> log2(Vec<float> x) {
   ReducedLog<float> d = reduce_log(x);
   Vec<float> scale(0x1.715476p0f), rest = fma(log_rest(d.f), scale, d.f * Vec<float>(0x1.4ae0cp-26f));
-  return with_log_limits(x, d.e + fma(d.f, scale, rest));
+  return log_limits(x, d.e + fma(d.f, scale, rest));
 }
 CINTA_FN Vec<float> log10(Vec<float> x) {
   ReducedLog<float> d = reduce_log(x);
   Vec<float> scale(0x1.bcb7b2p-2f), rest = fma(log_rest(d.f), scale, d.f * Vec<float>(-0x1.5b235ep-27f));
   rest = fma(d.e, Vec<float>(0x1.3509f8p-18f), rest); // log10(2) in two parts
-  return with_log_limits(x, fma(d.e, Vec<float>(0x1.344p-2f), fma(d.f, scale, rest)));
+  return log_limits(x, fma(d.e, Vec<float>(0x1.344p-2f), fma(d.f, scale, rest)));
 }
 
 } // namespace cinta::kernels::CINTA_ISA

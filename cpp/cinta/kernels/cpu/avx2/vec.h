@@ -230,6 +230,15 @@ CINTA_FN Vec<double> split_exponent(Vec<double> x, Vec<double> &exponent) {
   exponent = biased - select(tiny, Vec<double>(1077), Vec<double>(1023));
   return as_float((bits & IntVec<int64_t>(0x000fffffffffffff)) | IntVec<int64_t>(0x3ff0000000000000));
 }
+// y where 0 < x < inf, and what a logarithm of x is elsewhere.
+template <class T> CINTA_FN Vec<T> log_limits(Vec<T> x, Vec<T> y) {
+  Vec<T> zero(T(0)), inf = T(__builtin_inf());
+  Mask<T> ordinary = (x > zero) & (x < inf);
+  if (ordinary.all()) [[likely]]
+    return y;
+  Vec<T> limit = select(x == zero, -inf, select(x < zero, Vec<T>(T(__builtin_nan(""))), x));
+  return select(ordinary, y, limit);
+}
 // table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index.v);

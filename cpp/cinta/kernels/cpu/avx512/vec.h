@@ -199,6 +199,14 @@ CINTA_FN Vec<double> split_exponent(Vec<double> x, Vec<double> &exponent) {
   exponent = _mm512_maskz_getexp_pd(0xff, x.v);
   return _mm512_maskz_getmant_pd(0xff, x.v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src);
 }
+// y where 0 < x < inf, and what a logarithm of x is elsewhere.
+// Four bits per class of x (quiet NaN, signalling NaN, 0, 1, -inf, inf, negative, positive): keep y, NaN, -inf or inf.
+CINTA_FN Vec<float> log_limits(Vec<float> x, Vec<float> y) {
+  return _mm512_fixupimm_ps(y.v, x.v, _mm512_set1_epi32(0x03530422), 0);
+}
+CINTA_FN Vec<double> log_limits(Vec<double> x, Vec<double> y) {
+  return _mm512_fixupimm_pd(y.v, x.v, _mm512_set1_epi64(0x03530422), 0);
+}
 // table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   return _mm512_maskz_permutexvar_ps(0xffff, index.v, _mm512_loadu_ps(table));

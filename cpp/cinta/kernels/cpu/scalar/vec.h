@@ -114,6 +114,12 @@ template <class T> CINTA_FN Vec<T> split_exponent(Vec<T> x, Vec<T> &exponent) {
   exponent = T(e - 1);
   return fraction * T(2);
 }
+// y where 0 < x < inf, and what a logarithm of x is elsewhere.
+template <class T> CINTA_FN Vec<T> log_limits(Vec<T> x, Vec<T> y) {
+  if (x.v > 0 && x.v < T(__builtin_inf()))
+    return y;
+  return x.v == 0 ? T(-__builtin_inf()) : x.v < 0 ? T(__builtin_nan("")) : x.v;
+}
 // table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) { return table[index.v & 15]; }
 
