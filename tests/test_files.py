@@ -149,6 +149,7 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
     [
         ([1], TypeError, "expected a dict"),
         ({"x": object()}, TypeError, "'x' got a object"),
+        ({"x": np.ones(1, complex)}, TypeError, "array of complex128"),
         ({("a", "b"): 1}, TypeError, "expected str or int"),
         ({"a": {"b": np.ones(1)}, "a.b": np.ones(1)}, ValueError, "'a.b' got two tensors"),
         ({"__metadata__": np.ones(1)}, ValueError, "reserved"),

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
 from cinta._core import Tensor, asarray
 
 # Where the nesting of dictionaries and lists, and the numbers and texts among the tensors, are written.
@@ -29,6 +30,7 @@ _NUMPY = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+_SAVED = {np.dtype(kind).name for kind in _NUMPY.values()}
 
 
 def _safetensors() -> ModuleType:
@@ -41,13 +43,13 @@ def _safetensors() -> ModuleType:
 
 def _stored(tensor: Any) -> tuple[str, np.ndarray]:
     """Dtype name and little-endian values in row-major order; bfloat16, which NumPy lacks, as its upper 16 bits."""
-    tensor = tensor.detach() if isinstance(tensor, Tensor) else asarray(tensor)
-    dtype = str(tensor.dtype).rstrip("_")
-    if dtype == "bfloat16":
-        bits = np.ascontiguousarray(tensor.astype("float32").numpy()).view(np.uint32)
-        return dtype, (bits >> np.uint32(16)).astype("<u2").reshape(tensor.shape)
-    values = tensor.numpy()
-    return dtype, np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(tensor.shape)
+    if isinstance(tensor, Tensor) and str(tensor.dtype) == "bfloat16":
+        bits = np.ascontiguousarray(tensor.detach().astype("float32").numpy()).view(np.uint32)
+        return "bfloat16", (bits >> np.uint32(16)).astype("<u2").reshape(tensor.shape)
+    values = tensor.detach().numpy() if isinstance(tensor, Tensor) else np.asarray(tensor)
+    if values.dtype.name not in _SAVED:
+        raise TypeError(f"[save] got an array of {values.dtype}, expected one of {sorted(_SAVED)}")
+    return values.dtype.name, np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(values.shape)
 
 
 def _restored(kind: str, shape: list[int], data: bytearray) -> Tensor:
@@ -165,7 +167,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     Example:
         >>> ct.save("point.safetensors", {"x": ct.tensor([1.0, 2.0])})
         >>> ct.load("point.safetensors")
-        {'x': tensor([1., 2.], dtype=float32)}
+        {'x': tensor([1., 2.])}
     """
     entries, texts = _read(path)
     tensors = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cinta._core import Tensor
-
 from cinta.nn.parameter import Parameter
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from cinta._core import Tensor, asarray, random
 
+from cinta._core import Tensor, asarray, random
 from cinta.autodiff import no_grad
 
 _GAINS = {
@@ -112,7 +112,8 @@ def eye_(t: Tensor) -> Tensor:
     """
     if t.ndim != 2:
         raise ValueError(f"[eye_] tensor has shape {list(t.shape)}, expected a matrix [N, M]")
-    return _write(t, np.eye(*t.shape))
+    rows, columns = t.shape
+    return _write(t, np.eye(rows, columns))
 
 
 def _fans(name: str, t: Tensor) -> tuple[int, int]:

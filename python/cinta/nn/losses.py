@@ -17,7 +17,6 @@ from cinta._core import (
     nll_loss,
     smooth_l1_loss,
 )
-
 from cinta.nn.module import Module
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from cinta._core import Tensor
-
 from cinta.nn import cast, hooks, state
 from cinta.nn.error_path import add_path
 from cinta.nn.parameter import Parameter

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cinta._core import Tensor, asarray, from_dlpack
-
 from cinta.autodiff import no_grad
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from cinta._core import Tensor, adagrad_step, full_like
-
 from cinta.optim.checks import at_least_zero
 from cinta.optim.optimizer import Optimizer, Run
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from cinta._core import Tensor, adam_step
-
 from cinta.optim.checks import at_least_zero, below_one
 from cinta.optim.optimizer import Optimizer, Run
 
@@ -65,7 +64,7 @@ class Adam(Optimizer):
             grads,
             columns[0],
             columns[1],
-            columns[2] if len(columns) == 3 else None,
+            columns[2] if len(columns) == 3 else [],
             run.steps + 1,
             group["lr"],
             beta1,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cinta._core import Tensor, zeros_like
-
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim import state
 
@@ -18,7 +17,7 @@ class Run:
     theirs, None meaning all.
     """
 
-    __slots__ = ("blanks", "columns", "indices", "params", "steps")
+    __slots__ = ("columns", "indices", "params", "steps")
 
     def __init__(
         self, params: list[Tensor], columns: list[list[Tensor]], indices: list[int] | None, steps: int
@@ -27,7 +26,6 @@ class Run:
         self.columns = columns
         self.indices = indices
         self.steps = steps
-        self.blanks: list[None] = [None] * len(params)
 
 
 class Plan:

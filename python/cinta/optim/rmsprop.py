@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from cinta._core import Tensor, rmsprop_step
-
 from cinta.optim.checks import at_least_zero, below_one
 from cinta.optim.optimizer import Optimizer, Run
 
@@ -74,8 +73,8 @@ class RMSprop(Optimizer):
             run.params,
             grads,
             columns[0],
-            columns[1] if group["momentum"] else None,
-            columns[-1] if group["centered"] else None,
+            columns[1] if group["momentum"] else [],
+            columns[-1] if group["centered"] else [],
             group["lr"],
             group["alpha"],
             group["eps"],

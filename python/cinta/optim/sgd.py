@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from cinta._core import Tensor, sgd_step
-
 from cinta.optim.checks import at_least_zero
 from cinta.optim.optimizer import Optimizer, Run
 
@@ -67,7 +66,7 @@ class SGD(Optimizer):
         sgd_step(
             run.params,
             grads,
-            run.columns[0] if run.columns else run.blanks,
+            run.columns[0] if run.columns else [],
             group["lr"],
             group["momentum"],
             group["dampening"],

@@ -15,7 +15,6 @@ from cinta._core import (
     softplus,
     tanh,
 )
-
 from cinta.nn.module import Module
 
 

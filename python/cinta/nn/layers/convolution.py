@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from cinta._core import Tensor, conv1d, conv2d, empty, pad
-
 from cinta.nn.init import uniform_
 from cinta.nn.layers.arguments import brief, int_tuple, positive
 from cinta.nn.module import Module

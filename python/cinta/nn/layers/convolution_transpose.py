@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cinta._core import Tensor, conv_transpose1d, conv_transpose2d
-
 from cinta.nn.layers.arguments import int_tuple
 from cinta.nn.layers.convolution import Convolution
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cinta._core import Tensor, dropout
-
 from cinta.nn.module import Module
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cinta._core import Tensor, embedding, empty
-
 from cinta.autodiff import no_grad
 from cinta.nn.init import normal_
 from cinta.nn.layers.arguments import positive

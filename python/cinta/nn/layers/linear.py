@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from cinta._core import Tensor, empty, linear
-
 from cinta.nn.init import uniform_
 from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cinta._core import Tensor, batch_norm, group_norm, layer_norm, ones, tensor, zeros
-
 from cinta.nn.init import ones_, zeros_
 from cinta.nn.layers.arguments import int_tuple, positive
 from cinta.nn.module import Module

@@ -13,7 +13,6 @@ from cinta._core import (
     max_pool1d,
     max_pool2d,
 )
-
 from cinta.nn.layers.arguments import brief, int_tuple
 from cinta.nn.module import Module
 

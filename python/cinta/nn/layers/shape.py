@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cinta._core import Tensor
-
 from cinta.nn.module import Module
 
 
