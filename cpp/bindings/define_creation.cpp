@@ -8,18 +8,24 @@
 namespace cinta::python {
 namespace {
 
-Tensor make_tensor(PyObject *data, std::optional<Dtype> dtype, bool requires_grad) {
-  Tensor x = to_tensor(data, "tensor");
-  if (dtype && !is_tensor(data) && PySequence_Check(data) && *dtype == Dtype::float64 && x.dtype() == Dtype::float32) {
-    // float64 was asked for: lists must not be rounded to float32 on the way
+// The data in the dtype asked for; floats must not be rounded to float32 on the way to float64.
+Tensor converted(PyObject *data, std::optional<Dtype> dtype, const char *what) {
+  if (dtype && PyFloat_CheckExact(data))
+    return scalar(PyFloat_AS_DOUBLE(data), *dtype);
+  Tensor x = to_tensor(data, what);
+  if (!dtype)
+    return x;
+  if (*dtype == Dtype::float64 && x.dtype() == Dtype::float32 && !is_tensor(data) && PySequence_Check(data)) {
     Ref numpy = Ref::checked(PyImport_ImportModule("numpy"));
     Ref array = Ref::checked(PyObject_CallMethod(numpy.get(), "asarray", "O", data));
     x = from_array(array.get(), false);
-  } else if (dtype && PyFloat_CheckExact(data)) {
-    x = scalar(PyFloat_AS_DOUBLE(data), *dtype);
   }
+  return ops::astype(x, *dtype);
+}
+
+Tensor make_tensor(PyObject *data, std::optional<Dtype> dtype, bool requires_grad) {
   GradMode off(false);
-  Tensor y = ops::keep_value(ops::detach(ops::astype(x, dtype.value_or(x.dtype()))));
+  Tensor y = ops::keep_value(ops::detach(converted(data, dtype, "tensor")));
   if (requires_grad && !is_floating(y.dtype()))
     fail<TypeError>("[tensor] dtype ", y.dtype(), " cannot require grad, expected a floating dtype: pass floats or dtype=ct.float32");
   y->requires_grad = requires_grad;
@@ -27,8 +33,8 @@ Tensor make_tensor(PyObject *data, std::optional<Dtype> dtype, bool requires_gra
 }
 
 Tensor filled(const Dims &shape, PyObject *value, std::optional<Dtype> dtype) {
-  Tensor v = to_tensor(value, "full");
-  Tensor y = empty(shape, dtype.value_or(v.dtype()));
+  Tensor v = converted(value, dtype, "full");
+  Tensor y = empty(shape, v.dtype());
   GradMode off(false);
   return ops::copy_inplace(y, v);
 }
@@ -80,8 +86,7 @@ void define_creation() {
                       "A new tensor with a copy of the data.\n\nPython floats become float32, ints int64, bools bool; arrays and "
                       "tensors keep their dtype.\n\n>>> ct.tensor([[1.0, 2.0], [3.0, 4.0]]).shape\n(2, 2)");
   define<[](PyObject *data, std::optional<Dtype> dtype) {
-    Tensor x = to_tensor(data, "asarray");
-    return ops::astype(x, dtype.value_or(x.dtype()));
+    return converted(data, dtype, "asarray");
   }>("asarray(data, dtype=None)", "A tensor over the data's memory where that is possible (arrays of a matching dtype), else a copy.");
   define<[](const Dims &shape, std::optional<Dtype> dtype) { return zeros(shape, dtype.value_or(Dtype::float32)); }>(
       "zeros(shape, dtype=None)", "A tensor of zeros, float32 unless dtype says otherwise.");
