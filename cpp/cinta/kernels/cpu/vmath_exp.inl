@@ -1,4 +1,4 @@
-// exp, exp2, expm1, sigmoid. Largest errors over all floats: see vmath.inl.
+// exp, exp2, expm1, sigmoid.
 namespace cinta::kernels::CINTA_ISA {
 
 // x = n log(b) + r for the base b = e or 2, n a multiple of 1/16, |r| <= log(b) / 32. Adding 1.5 * 2^19 rounds to such

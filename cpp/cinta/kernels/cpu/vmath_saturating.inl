@@ -57,9 +57,12 @@ CINTA_FN Vec<float> saturating(const SaturatingTable &table, float saturated_at,
 CINTA_FN Vec<float> tanh(Vec<float> x) { return saturating(kTanhTable, 9.1f, x); }
 CINTA_FN Vec<float> erf(Vec<float> x) { return saturating(kErfTable, 4.f, x); }
 
+// Large x as 1 minus what is missing, the others as a quotient that keeps tiny x.
 CINTA_FN Vec<double> tanh(Vec<double> x) {
-  Vec<double> t = expm1(abs(x) * Vec<double>(-2.));
-  return copysign(t / (t + Vec<double>(2.)), x);
+  Vec<double> one(1.), two(2.), twice = abs(x) * two;
+  Mask<double> large = twice > Vec<double>(0.6);
+  Vec<double> t = expm1(select(large, twice, -twice)), y = select(large, two, -t) / (t + two);
+  return copysign(select(large, one - y, y), x);
 }
 
 } // namespace cinta::kernels::CINTA_ISA
