@@ -102,6 +102,7 @@ def test_batchmean_is_the_divergence():
 
 
 def test_weights_are_state():
+    assert nn.NLLLoss([1.0, 2.0]).weight.tolist() == [1.0, 2.0]
     assert list(nn.CrossEntropyLoss(ct.ones(3)).state_dict()) == ["weight"]
     assert list(nn.CrossEntropyLoss().state_dict()) == []
     assert list(nn.BCEWithLogitsLoss(pos_weight=ct.ones(3)).state_dict()) == ["pos_weight"]

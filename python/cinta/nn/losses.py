@@ -6,6 +6,7 @@ from typing import Any
 
 from cinta._core import (
     Tensor,
+    asarray,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -38,7 +39,7 @@ class _WeightedLoss(_Loss):
 
     def __init__(self, weight: Tensor | None, reduction: str) -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", weight)
+        self.register_buffer("weight", None if weight is None else asarray(weight))
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -198,7 +199,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
         super().__init__(weight, reduction)
-        self.register_buffer("pos_weight", pos_weight)
+        self.register_buffer("pos_weight", None if pos_weight is None else asarray(pos_weight))
 
     def forward(self, x: Tensor, target: Any) -> Tensor:
         return binary_cross_entropy_with_logits(x, target, self.weight, self.reduction, self.pos_weight)
