@@ -74,7 +74,11 @@ Tensor from_sequence(PyObject *o, const char *what) {
     return ops::stack(parts, 0);
   }
   static PyObject *asarray = numpy_attribute("asarray").release();
-  Ref array = Ref::checked(PyObject_CallOneArg(asarray, o));
+  Ref array(PyObject_CallOneArg(asarray, o));
+  if (!array) {
+    PyErr_Clear();
+    fail<ValueError>("[", what, "] the nested lists are ragged or hold something else than numbers, expected rows of equal length");
+  }
   Tensor t = from_array(array.get(), false);
   return t.dtype() == Dtype::float64 ? ops::astype(t, Dtype::float32) : t; // lists of Python floats
 }
@@ -110,7 +114,11 @@ Tensor from_array(PyObject *array, bool copy) {
   auto *view = new Py_buffer;
   if (PyObject_GetBuffer(array, view, PyBUF_STRIDED_RO | PyBUF_FORMAT)) {
     delete view;
-    throw PythonError();
+    PyErr_Clear();
+    Ref dtype(PyObject_GetAttrString(array, "dtype")), text(dtype ? PyObject_Str(dtype.get()) : nullptr);
+    PyErr_Clear();
+    fail<TypeError>("[tensor] got a ", Py_TYPE(array)->tp_name, text ? join(" of dtype ", PyUnicode_AsUTF8(text.get())) : "",
+                    ", expected numbers or booleans");
   }
   std::optional<Dtype> dtype = dtype_of_format(view->format, view->itemsize);
   bool aligned = dtype && reinterpret_cast<uintptr_t>(view->buf) % size_t(view->itemsize) == 0;

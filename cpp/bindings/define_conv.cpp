@@ -20,9 +20,16 @@ ops::Padding padding_of(PyObject *o, const char *op) {
   return {mode, {}};
 }
 
+template <auto conv> constexpr const char *name_of_conv() {
+  if constexpr (std::is_same_v<std::integral_constant<decltype(conv), conv>, std::integral_constant<decltype(conv), ops::conv1d>>)
+    return "conv1d";
+  else
+    return "conv2d";
+}
+
 template <auto conv> Tensor convolution(const Tensor &x, const Tensor &weight, const Maybe &bias, const Dims &stride,
                                         PyObject *padding, const Dims &dilation, int64_t groups) {
-  return conv(x, weight, bias.value_or(Tensor()), stride, padding_of(padding, "conv"), dilation, groups);
+  return conv(x, weight, bias.value_or(Tensor()), stride, padding_of(padding, name_of_conv<conv>()), dilation, groups);
 }
 
 template <auto conv> Tensor transposed(const Tensor &x, const Tensor &weight, const Maybe &bias, const Dims &stride,

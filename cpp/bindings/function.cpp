@@ -156,21 +156,22 @@ std::vector<std::string> function_names() {
 }
 
 void install_functions(PyObject *module) {
-  Ref signatures(PyDict_New()), methods(PyList_New(0)), functions(PyList_New(0));
+  Ref signatures(PyDict_New()), method_signatures(PyDict_New()), methods(PyList_New(0)), functions(PyList_New(0));
   for (Registered &r : registry()) {
     const char *name = r.signature->name.c_str();
     auto definition = [&](PyCFunction f) { // lives as long as the module: for ever
       return new PyMethodDef{name, f, METH_FASTCALL | METH_KEYWORDS, r.signature->doc.c_str()};
     };
     Ref text(PyUnicode_FromString(r.signature->python.c_str())), key(PyUnicode_FromString(name));
-    PyDict_SetItem(signatures.get(), key.get(), text.get());
     if (r.kind != Kind::method) {
+      PyDict_SetItem(signatures.get(), key.get(), text.get());
       Ref f = Ref::checked(PyCFunction_NewEx(definition(r.function), nullptr, Ref(PyModule_GetNameObject(module)).get()));
       PyModule_AddObjectRef(module, name, f.get());
       PyList_Append(functions.get(), key.get());
     }
     if (r.kind != Kind::function) {
       Ref f = Ref::checked(PyDescr_NewMethod(tensor_type, definition(r.method)));
+      PyDict_SetItem(method_signatures.get(), key.get(), text.get());
       PyDict_SetItem(tensor_type->tp_dict, key.get(), f.get());
       PyList_Append(methods.get(), key.get());
     }
@@ -178,6 +179,7 @@ void install_functions(PyObject *module) {
   PyType_Modified(tensor_type);
   registry().clear();
   PyModule_AddObjectRef(module, "_signatures", signatures.get());
+  PyModule_AddObjectRef(module, "_method_signatures", method_signatures.get());
   PyModule_AddObjectRef(module, "_functions", functions.get());
   PyModule_AddObjectRef(module, "_methods", methods.get());
 }

@@ -71,6 +71,8 @@ PYBIND11_MODULE(_core, m) {
     }
   });
   kernels::table(); // a wrong CINTA_ISA is an error at import
+  set_long_work_hooks({[]() -> void * { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+                       [](void *state) { PyEval_RestoreThread(static_cast<PyThreadState *>(state)); }});
   init_dtypes(m.ptr());
   init_tensor_type(m.ptr());
   define_creation();

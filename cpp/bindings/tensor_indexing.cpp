@@ -72,6 +72,19 @@ Py_ssize_t tensor_length(PyObject *self) {
   return t.shape()[0];
 }
 
+PyObject *tensor_iter(PyObject *self) { // over the first axis; as a list of views, so that unpacking is one step
+  return guarded([&]() -> PyObject * {
+    const Tensor &t = tensor_of(self);
+    if (t.ndim() == 0)
+      fail<TypeError>("[iter] a 0-d tensor has no axis to iterate over: use .item()");
+    check_fresh(t, "iter");
+    std::vector<Tensor> rows;
+    for (int64_t i = 0; i < t.shape()[0]; ++i)
+      rows.push_back(ops::get_item(t, {Item{Item::integer, i, 0, 1, false, false, {}}}));
+    return PyObject_GetIter(Ref(to_python(rows)).get());
+  });
+}
+
 PyObject *tensor_get_item(PyObject *self, PyObject *key) {
   return guarded([&]() -> PyObject * {
     const Tensor &t = tensor_of(self);

@@ -54,7 +54,6 @@ int set_grad(PyObject *o, PyObject *value, void *) {
     return 0;
   });
 }
-PyObject *get_array_ufunc(PyObject *, void *) { Py_RETURN_NONE; } // NumPy's operators then ask ours
 
 PyObject *item(PyObject *self, PyObject *) { return tensor_item(self); }
 PyObject *zero_grad(PyObject *self, PyObject *) {
@@ -87,8 +86,18 @@ PyObject *array(PyObject *self, PyObject *args, PyObject *kwargs) { // __array__
   return a.release();
 }
 
+// The values as an array to read from: bfloat16, which NumPy lacks, as float32.
+PyObject *readable_array(PyObject *self) {
+  const Tensor &t = tensor_of(self);
+  if (t.dtype() != Dtype::bfloat16)
+    return numpy_array(t, self);
+  GradMode off(false);
+  Ref wide(wrap(ops::astype(ops::detach(t), Dtype::float32)));
+  return numpy_array(tensor_of(wide.get()), wide.get());
+}
+
 PyObject *through_numpy(PyObject *self, const char *method, PyObject *argument = nullptr) {
-  Ref a(guarded([&] { return numpy_array(tensor_of(self), self); }));
+  Ref a(guarded([&] { return readable_array(self); }));
   if (!a)
     return nullptr;
   return argument ? PyObject_CallMethod(a.get(), method, "O", argument) : PyObject_CallMethod(a.get(), method, nullptr);
@@ -128,8 +137,8 @@ PyObject *deepcopy(PyObject *self, PyObject *) {
 
 PyObject *class_getitem(PyObject *type, PyObject *) { return Py_NewRef(type); } // Tensor[...] in annotations
 
-std::string indent_array(const Tensor &t, PyObject *self) { // the values as NumPy prints them
-  Ref a = Ref::checked(numpy_array(t, self));
+std::string indent_array(PyObject *self) { // the values as NumPy prints them
+  Ref a = Ref::checked(readable_array(self));
   static PyObject *array2string = [] {
     Ref numpy = Ref::checked(PyImport_ImportModule("numpy"));
     return Ref::checked(PyObject_GetAttrString(numpy.get(), "array2string")).release();
@@ -144,7 +153,7 @@ std::string indent_array(const Tensor &t, PyObject *self) { // the values as Num
 PyObject *tensor_repr(PyObject *self) {
   return guarded([&]() -> PyObject * {
     const Tensor &t = tensor_of(self);
-    std::string text = "tensor(" + indent_array(t, self);
+    std::string text = "tensor(" + indent_array(self);
     if (t.dtype() != Dtype::float32 && t.dtype() != Dtype::int64 && t.dtype() != Dtype::bool_)
       text += std::string(", dtype=") + info(t.dtype()).name;
     if (t->creator)
@@ -156,7 +165,7 @@ PyObject *tensor_repr(PyObject *self) {
 }
 
 PyObject *tensor_str(PyObject *self) {
-  Ref a(guarded([&] { return numpy_array(tensor_of(self), self); }));
+  Ref a(guarded([&] { return readable_array(self); }));
   if (!a)
     return nullptr;
   if (tensor_of(self).ndim() == 0) { // as NumPy's scalars print: 2.772588722239781
@@ -182,7 +191,6 @@ PyGetSetDef tensor_properties[] = {
     {"mT", get_mT, nullptr, "The last two axes exchanged, a view.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether gradients reach it.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has summed up here, or None.", nullptr},
-    {"__array_ufunc__", get_array_ufunc, nullptr, nullptr, nullptr},
     {}};
 
 PyMethodDef tensor_methods[] = {

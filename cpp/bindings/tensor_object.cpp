@@ -132,6 +132,7 @@ void init_tensor_type(PyObject *module) {
       {Py_tp_methods, tensor_methods},
       {Py_tp_getset, tensor_properties},
       {Py_tp_members, members},
+      {Py_tp_iter, reinterpret_cast<void *>(tensor_iter)},
       {Py_mp_length, reinterpret_cast<void *>(tensor_length)},
       {Py_mp_subscript, reinterpret_cast<void *>(tensor_get_item)},
       {Py_mp_ass_subscript, reinterpret_cast<void *>(tensor_set_item)},
@@ -146,6 +147,8 @@ void init_tensor_type(PyObject *module) {
   static PyType_Spec spec = {"cinta._core.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, nullptr};
   spec.slots = slots.data();
   tensor_type = reinterpret_cast<PyTypeObject *>(Ref::checked(PyType_FromSpec(&spec)).release());
+  if (PyObject_SetAttrString(reinterpret_cast<PyObject *>(tensor_type), "__array_ufunc__", Py_None) < 0)
+    throw PythonError(); // None on the type: NumPy's operators then ask ours
   PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject *>(tensor_type));
 }
 

@@ -75,6 +75,7 @@ extern PyMethodDef tensor_methods[];
 extern PyGetSetDef tensor_properties[];
 extern PyType_Slot operator_slots[];
 Py_ssize_t tensor_length(PyObject *self);
+PyObject *tensor_iter(PyObject *self);
 PyObject *tensor_get_item(PyObject *self, PyObject *key);
 int tensor_set_item(PyObject *self, PyObject *key, PyObject *value);
 int tensor_get_buffer(PyObject *self, Py_buffer *buffer, int flags);

@@ -10,6 +10,13 @@ namespace cinta {
 // that is what keeps results the same, bit for bit, on any number of threads. Called from inside a body it runs serially.
 void parallel_for(int64_t blocks, double cost_ns, void (*body)(void* context, int64_t block), void* context);
 
+// Called around work of 100 us and more, so that an interpreter can let its other threads run meanwhile.
+struct LongWorkHooks {
+  void *(*begin)() = nullptr;
+  void (*end)(void *) = nullptr;
+};
+void set_long_work_hooks(const LongWorkHooks &hooks);
+
 // A scratch buffer of this thread, 64-byte aligned, kept and reused; `slot` names who uses it (nested users take
 // different slots). Contents are undefined.
 enum class Scratch : int { pack_a, pack_b, im2col, tile, conv, reduce, softmax, count };

@@ -184,6 +184,19 @@ int default_threads() {
   return n;
 }
 
+LongWorkHooks long_work_hooks;
+
+struct LongWork { // for the time of a call
+  void *token = nullptr;
+  explicit LongWork(double cost_ns) : token(cost_ns >= 1e5 && long_work_hooks.begin ? long_work_hooks.begin() : nullptr) {}
+  ~LongWork() {
+    if (token)
+      long_work_hooks.end(token);
+  }
+  LongWork(const LongWork &) = delete;
+  LongWork &operator=(const LongWork &) = delete;
+};
+
 struct Free {
   std::align_val_t alignment;
   void operator()(void *memory) const { ::operator delete(memory, alignment); }
@@ -196,8 +209,13 @@ struct ScratchBuffer {
 
 } // namespace
 
+void set_long_work_hooks(const LongWorkHooks &hooks) { long_work_hooks = hooks; }
+
 void parallel_for(int64_t blocks, double cost_ns, void (*body)(void *, int64_t), void *context) {
-  if (blocks <= 1 || cost_ns < kFanOutNs || inside_body)
+  if (inside_body || cost_ns < kFanOutNs)
+    return run_serially(blocks, body, context);
+  const LongWork scope(cost_ns);
+  if (blocks <= 1)
     return run_serially(blocks, body, context);
   const int threads = num_threads();
   Pool &the_pool = pool();

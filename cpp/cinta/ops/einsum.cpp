@@ -174,7 +174,10 @@ Tensor einsum(const std::string &given, const Tensors &operands) {
   Term result = drop(single(terms[0]), needed_after(1));
   for (size_t k = 1; k < terms.size(); ++k)
     result = join(result, drop(single(terms[k]), needed_after(k + 1) + result.labels), needed_after(k + 1));
-  return arrange(result, output);
+  Dtype dtype = operands[0].dtype();
+  for (const Tensor &x : operands)
+    dtype = promote(dtype, x.dtype());
+  return astype(arrange(result, output), dtype); // sums of small integers come in 64 bits
 }
 
 } // namespace cinta::ops

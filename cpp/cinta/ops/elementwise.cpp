@@ -104,10 +104,11 @@ Tensor run_vjp(BinaryOp op, int which, const Tensor &saved_a, const Tensor &save
   const auto &rules = which == 0 ? kernel().binary_vjp_a : kernel().binary_vjp_b;
   BinaryContext c{nullptr, rules[int(op)][floating_index(dy.dtype())], nullptr, nullptr};
   if (simple(dy) && a.contiguous() && b.contiguous() && y.contiguous()) {
-    c.vjp(dy.size(), a.data(), 1, b.data(), 1, y.data(), dy.data(), d.data());
+    c.vjp(dy.size(), a.data(), a.size() == dy.size(), b.data(), b.size() == dy.size(), y.data(), dy.data(), d.data());
     return d;
   }
-  Operand operands[5] = {scalar_operand(a), scalar_operand(b), operand(y), operand(dy), operand(d)};
+  Operand operands[5] = {scalar_operand(broadcast_to(a, dy.shape())), scalar_operand(broadcast_to(b, dy.shape())), operand(y),
+                         operand(dy), operand(d)};
   tile_loop(dy.shape(), operands, 4, 1,
             [](const void *context, int64_t n, void *const *p, const int *steps) {
               static_cast<const BinaryContext *>(context)->vjp(n, p[0], steps[0], p[1], steps[1], p[2], p[3], p[4]);
@@ -174,12 +175,12 @@ Dtype binary_dtype(BinaryOp op, Dtype a, Dtype b) {
   Dtype dtype = promote(a, b);
   bool has_integer = kernel().binary[int(op)][int(Compute::i64)];
   if (!has_integer)
-    dtype = to_floating(dtype);
-  bool arithmetic = op < BinaryOp::BitwiseAnd;
+    dtype = op == BinaryOp::Div && !is_floating(dtype) ? Dtype::float64 : to_floating(dtype);
   if (dtype == Dtype::bool_ && op == BinaryOp::Sub)
     fail_dtype(name_of(op), dtype, "a number dtype: use ct.logical_xor for booleans");
-  if (dtype == Dtype::bool_ && arithmetic &&
-      (op == BinaryOp::Pow || op == BinaryOp::FloorDivide || op == BinaryOp::Remainder || op == BinaryOp::Fmod))
+  if (dtype == Dtype::bool_ &&
+      (op == BinaryOp::Pow || op == BinaryOp::FloorDivide || op == BinaryOp::Remainder || op == BinaryOp::Fmod ||
+       op == BinaryOp::LeftShift || op == BinaryOp::RightShift))
     dtype = Dtype::int8; // NumPy's choice
   if (!kernel().binary[int(op)][int(compute_type(dtype))])
     fail_no_kernel(name_of(op), dtype);
@@ -200,7 +201,8 @@ void fail_dtype(const char *op, Dtype got, const char *expected) {
 }
 
 Tensor unary(UnaryOp op, const Tensor &x, const Parameters &parameters) {
-  check_fresh(x, name_of(op));
+  if (is_stale(x)) [[unlikely]]
+    fail_stale(x, name_of(op));
   if (!is_floating(x.dtype())) {
     if (op == UnaryOp::Floor || op == UnaryOp::Ceil || op == UnaryOp::Round || op == UnaryOp::Trunc)
       return keep_value(x); // integers are whole already
@@ -223,13 +225,22 @@ Tensor unary(UnaryOp op, const Tensor &x, const Parameters &parameters) {
   return y;
 }
 
+namespace {
+
+// A constant beside a tensor is read as it is, without being spread over the tensor's shape.
+bool is_constant(const Tensor &t) { return t.ndim() == 0 && !t.requires_grad(); }
+
+} // namespace
+
 Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b) {
-  if (a.dtype() == b.dtype() && simple(a) && b.contiguous() && a.shape() == b.shape()) {
+  const bool same = a.shape() == b.shape();
+  if (a.dtype() == b.dtype() && simple(a) && simple(b) && (same || is_constant(a) || is_constant(b))) {
     if (kernels::Binary f = kernel().binary[int(op)][int(compute_type(a.dtype()))]) { // the hot path
-      check_fresh(a, name_of(op));
-      check_fresh(b, name_of(op));
-      Tensor y = empty_like(a);
-      f(a.size(), a.data(), 1, b.data(), 1, y.data());
+      if (is_stale(a) || is_stale(b)) [[unlikely]]
+        fail_stale(is_stale(a) ? a : b, name_of(op));
+      const bool a_whole = same || !is_constant(a);
+      Tensor y = empty_like(a_whole ? a : b);
+      f(y.size(), a.data(), a_whole, b.data(), same || !is_constant(b), y.data());
       if (a.requires_grad() || b.requires_grad()) {
         const Tensor in[2] = {a, b};
         record(*object(op), in, 2, &y, 1);
@@ -369,6 +380,8 @@ Tensor where(const Tensor &condition, const Tensor &a, const Tensor &b) {
 }
 
 Tensor astype(const Tensor &x, Dtype dtype) {
+  if (dtype == Dtype::bool_ && is_floating(x.dtype())) // whether it is nonzero, not its integer part
+    return compare(CompareOp::NotEqual, x, number(0, x));
   return x.dtype() == dtype ? x : apply(make_op<Astype>({x.dtype(), dtype}), {x});
 }
 
@@ -430,6 +443,8 @@ Tensor clip(const Tensor &x, std::optional<double> low, std::optional<double> hi
   const double infinity = __builtin_inf();
   if (is_floating(x.dtype()))
     return unary(UnaryOp::Clip, x, {{low.value_or(-infinity), high.value_or(infinity)}});
+  if (x.dtype() == Dtype::bool_)
+    fail_dtype("clip", x.dtype(), "a number dtype");
   Tensor y = x;
   if (low)
     y = maximum(y, number(*low, y));
@@ -460,10 +475,14 @@ Tensor isfinite(const Tensor &x) {
   return less(abs(z), number(__builtin_inf(), z));
 }
 
-Tensor logaddexp(const Tensor &a, const Tensor &b) { // max + log(1 + e^-|a - b|), also where both are infinite
-  Tensor top = maximum(a, b), gap = neg(abs(subtract(a, b)));
-  Tensor same = equal(detach(a), detach(b));
-  return add(top, log1p(exp(where(same, number(0, gap), gap))));
+// top + log(1 + e^(low - top)). Top and low are selected, not computed: so every derivative is right where a = b, too.
+Tensor logaddexp(const Tensor &given_a, const Tensor &given_b) {
+  const Dtype dtype = to_floating(promote(given_a.dtype(), given_b.dtype()));
+  const Tensor a = astype(given_a, dtype), b = astype(given_b, dtype);
+  const Tensor order = greater_equal(detach(a), detach(b));
+  const Tensor top = where(order, a, b), gap = subtract(where(order, b, a), top);
+  const Tensor both_infinite = logical("logical_and", equal(detach(a), detach(b)), isinf(detach(a)));
+  return add(top, log1p(exp(where(both_infinite, number(0, gap), gap))));
 }
 
 } // namespace cinta::ops

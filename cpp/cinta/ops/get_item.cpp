@@ -35,6 +35,9 @@ std::vector<Item> expand(const Tensor &x, const std::vector<Item> &items) {
         if (item.index.shape()[i] != x.shape()[axis + i])
           fail<IndexError>("[index] the boolean mask has shape ", item.index.shape(), ", expected it to match axis ", axis + i,
                            " of size ", x.shape()[axis + i]);
+      if (item.index.ndim() == 0) // NumPy's: a new axis of size 1 or 0
+        out.push_back({Item::new_axis, 0, 0, 1, false, false,
+                       zeros({*item.index.data<uint8_t>() ? 1 : 0}, Dtype::int64)});
       for (Tensor &index : nonzero(item.index))
         out.push_back({Item::array, 0, 0, 1, false, false, index});
       axis += item.index.ndim();
@@ -70,7 +73,8 @@ int64_t position(const Item &item, int64_t size, int axis) {
 
 Tensor get_item(const Tensor &x, const std::vector<Item> &given) {
   std::vector<Item> items = expand(x, given);
-  const bool advanced = std::any_of(items.begin(), items.end(), [](const Item &i) { return i.kind == Item::array; });
+  const bool advanced =
+      std::any_of(items.begin(), items.end(), [](const Item &i) { return i.kind == Item::array || i.index; });
   // First everything basic, as one view; beside arrays an integer counts as an array too.
   std::vector<Range> ranges;
   Shape shape; // after integers go and new axes come
@@ -79,6 +83,8 @@ Tensor get_item(const Tensor &x, const std::vector<Item> &given) {
   bool whole = true;
   for (const Item &item : items) {
     if (item.kind == Item::new_axis) {
+      if (item.index) // a 0-d boolean picks from it
+        arrays.emplace_back(shape.size(), item.index);
       shape.push_back(1);
       continue;
     }
@@ -113,8 +119,13 @@ Tensor get_item(const Tensor &x, const std::vector<Item> &given) {
 
   // Several arrays: broadcast together, their axes in front as one, picked by a combined index.
   Shape picked;
-  for (auto &[at, index] : arrays)
+  for (auto &[at, index] : arrays) {
+    const int n = std::min(picked.size(), index.ndim());
+    for (int i = 1; i <= n; ++i)
+      if (const int64_t p = picked[picked.size() - i], q = index.shape(-i); p != q && p != 1 && q != 1)
+        fail<IndexError>("[index] index arrays of shapes ", picked, " and ", index.shape(), " do not broadcast");
     picked = broadcast(picked, index.shape(), "index");
+  }
   Axes source, destination;
   Tensor flat = zeros(picked, Dtype::int64);
   int64_t merged = 1;
@@ -156,8 +167,21 @@ Tensor get_item(const Tensor &x, const std::vector<Item> &given) {
 
 namespace {
 
-bool is_basic(const std::vector<Item> &items) {
+bool is_basic(const std::vector<Item> &items) { // so that get_item gives a view
   return std::none_of(items.begin(), items.end(), [](const Item &i) { return i.kind == Item::array; });
+}
+
+Tensor spread(const Tensor &value, const Shape &shape) {
+  Tensor v = value;
+  while (v.ndim() > shape.size() && v.shape()[0] == 1) // leading axes of size 1 are dropped, as in NumPy
+    v = squeeze(v, Axes{0});
+  bool fits = v.ndim() <= shape.size();
+  for (int i = 1; fits && i <= v.ndim(); ++i)
+    fits = v.shape(-i) == 1 || v.shape(-i) == shape[shape.size() - i];
+  if (!fits)
+    fail<ValueError>("[set_item] the value has shape ", value.shape(), ", which does not broadcast to ", shape,
+                     ", the shape of what is written");
+  return broadcast_to(v, shape);
 }
 
 // Writes value into target[items], no questions asked.
@@ -165,7 +189,7 @@ void assign(const Tensor &target, const std::vector<Item> &items, const Tensor &
   GradMode off(false);
   if (is_basic(items)) {
     Tensor region = get_item(alias(target), items);
-    copy(broadcast_to(value, region.shape()), region);
+    copy(spread(value, region.shape()), region);
     return;
   }
   // Where each picked element lies: the same picking, done on the elements' offsets.
@@ -179,11 +203,20 @@ void assign(const Tensor &target, const std::vector<Item> &items, const Tensor &
     offsets = add(offsets, steps);
   }
   Tensor picked = contiguous(get_item(broadcast_to(offsets, target.shape()), items));
-  Tensor values = contiguous(astype(broadcast_to(value, picked.shape()), target.dtype()));
+  Tensor values = contiguous(astype(spread(value, picked.shape()), target.dtype()));
   const size_t bytes = itemsize(target.dtype());
   for (int64_t k = 0; k < picked.size(); ++k)
     std::copy_n(values.data<char>() + size_t(k) * bytes, bytes,
                 target.data<char>() + picked.data<int64_t>()[k] * int64_t(bytes));
+}
+
+// value_shape without the leading axes of size 1 that what is written does not have.
+Shape without_lead(Shape shape, const Tensor &dy, const std::vector<Item> &items) {
+  GradMode off(false);
+  const int n = get_item(detach(dy), items).ndim();
+  while (shape.size() > n)
+    shape.erase(0);
+  return shape;
 }
 
 struct SetItemAttributes {
@@ -204,20 +237,39 @@ struct SetItem final : OpWith<SetItemAttributes> {
       v.dx(0, where(written, number(0, v.dy()), v.dy()));
     }
     if (v.needs(1))
-      v.dx(1, sum_to(get_item(v.dy(), items), value_shape));
+      v.dx(1, reshape(sum_to(get_item(v.dy(), items), without_lead(value_shape, v.dy(), items)), value_shape));
   }
 };
 
 } // namespace
 
+namespace {
+
+// Python's x[i] += v writes through the view x[i], then assigns that view back: x is stale by that one write, which
+// this assignment makes part of its history.
+bool assigns_back(const Tensor &x, const std::vector<Item> &items, const Tensor &value) {
+  const Storage *s = x->storage.get();
+  if (value->storage.get() != s || value->version != s->version || x->version + 1 != s->version || !is_basic(items))
+    return false;
+  GradMode off(false);
+  Tensor now = alias(x);
+  now->version = s->version;
+  Tensor region = get_item(now, items);
+  return region->data == value->data && region.shape() == value.shape() && region.strides() == value.strides() &&
+         region.dtype() == value.dtype();
+}
+
+} // namespace
+
 Tensor set_item(const Tensor &x, const std::vector<Item> &items, const Tensor &given) {
   bool recording = grad_enabled() && (x.requires_grad() || given.requires_grad());
-  check_writable(x, "set_item", recording);
+  check_writable(x, "set_item", recording, !assigns_back(x, items, given));
   check_fresh(given, "set_item");
   Tensor value = astype(given, x.dtype());
   if (value->storage.get() == x->storage.get())
     value = keep_value(value);
   Tensor y = alias(x);
+  y->version = y->storage->version;
   assign(y, items, value);
   mark_written(y);
   if (!recording) {

@@ -183,6 +183,7 @@ Tensor scatter_add(const Tensor &x, const Tensor &indices, const Tensor &src, in
 Tensor embedding(const Tensor &indices, const Tensor &weight, std::optional<int64_t> padding_idx) {
   if (weight.ndim() != 2)
     fail<ValueError>("[embedding] weight has shape ", weight.shape(), ", expected [num_embeddings, embedding_dim]");
+  checked(indices, weight.shape()[0], 0, "embedding");
   Tensor rows = take(weight, indices, 0);
   if (!padding_idx)
     return rows;

@@ -52,7 +52,14 @@ Tensor random_uniform(const Shape &shape, double low, double high, Dtype dtype) 
   if (y.size())
     kernel().uniform_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), low, high,
                                                      y.data());
-  return from_native(y, dtype);
+  Tensor z = from_native(y, dtype);
+  if (itemsize(dtype) == 2) { // rounding to a half type may reach `high`: the value below it instead
+    const uint16_t top = *scalar(high, dtype).data<uint16_t>();
+    for (int64_t i = 0; i < z.size(); ++i)
+      if (uint16_t &bits = z.data<uint16_t>()[i]; bits == top && high > low)
+        bits = high > 0 ? uint16_t(bits - 1) : high == 0 ? uint16_t(0x8001) : uint16_t(bits + 1);
+  }
+  return z;
 }
 
 Tensor random_normal(const Shape &shape, double mean, double std, Dtype dtype) {

@@ -154,6 +154,22 @@ void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outp
 
 namespace {
 
+// double to float, rounded to odd: a second rounding, to a half type, then gives what a direct one would.
+void to_odd_float(int64_t n, const void *x, void *y) {
+  for (int64_t i = 0; i < n; ++i) {
+    const double d = static_cast<const double *>(x)[i];
+    float f = float(d);
+    uint32_t bits;
+    std::memcpy(&bits, &f, 4);
+    if (double(f) != d && f == f && (bits & 0x7fffffff) != 0x7f800000) {
+      bits -= (f < 0 ? -double(f) : double(f)) > (d < 0 ? -d : d); // towards zero
+      bits |= 1;
+      std::memcpy(&f, &bits, 4);
+    }
+    static_cast<float *>(y)[i] = f;
+  }
+}
+
 struct CopyContext {
   kernels::ConvertTile convert; // null: the compute types agree
   size_t bytes;
@@ -182,6 +198,8 @@ void copy(const Tensor &x, const Tensor &y) {
   Compute from = compute_type(x.dtype()), to = compute_type(y.dtype());
   CopyContext c{from == to ? nullptr : kernels::table().convert_tile[int(from)][int(to)],
                 to == Compute::f32 ? size_t(4) : size_t(8)};
+  if (from == Compute::f64 && to == Compute::f32 && y.dtype() != Dtype::float32)
+    c.convert = to_odd_float;
   Operand operands[2] = {operand(x), operand(y)};
   tile_loop(y.shape(), operands, 1, 1, copy_tile, &c, 0.5);
 }

@@ -217,6 +217,28 @@ private:
 
 thread_local Walk *Walk::current_ = nullptr;
 
+// One thread at a time walks a tape; walks within walks of the same thread are fine.
+class Walking {
+public:
+  explicit Walking(Tape *tape) : tape_(tape), before_(tape ? tape->walker : nullptr) {
+    const void *me = &tape_state();
+    if (before_ && before_ != me)
+      fail<RuntimeError>("[backward] another thread is walking this tape, expected one backward at a time: guard it with a lock");
+    if (tape_)
+      tape_->walker = me;
+  }
+  ~Walking() {
+    if (tape_)
+      tape_->walker = before_;
+  }
+  Walking(const Walking &) = delete;
+  Walking &operator=(const Walking &) = delete;
+
+private:
+  Tape *tape_;
+  const void *before_;
+};
+
 } // namespace
 
 std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &seeds,
@@ -247,6 +269,8 @@ std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vect
     }
     walk.seed(y, std::move(seed));
   }
+  const Tensor keep = outputs.empty() ? Tensor() : outputs[0]; // its tape lives as long as it
+  const Walking walking(keep && keep->creator ? keep->creator->tape : nullptr);
   walk.run();
   return walk.take_found();
 }

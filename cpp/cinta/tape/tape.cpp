@@ -94,9 +94,12 @@ Tape *choose_tape(const Op &op, const Tensor *in, int inputs) {
 
 } // namespace
 
-TapeState &tape_state() {
-  static thread_local ThreadTape current;
-  return current.state;
+constinit thread_local TapeState *current_tape_state = nullptr;
+
+TapeState &make_tape_state() {
+  static thread_local ThreadTape own;
+  current_tape_state = &own.state;
+  return own.state;
 }
 
 int64_t live_instructions() { return tape_state().tape->live; }
@@ -204,14 +207,19 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
   }
 }
 
-void check_writable(const Tensor &x, const char *op, bool recording) {
+void check_writable(const Tensor &x, const char *op, bool recording, bool fresh) {
   if (x->storage->readonly)
     fail<ValueError>("[", op, "] the tensor looks at read-only memory (a read-only array), expected writable: copy it "
                      "first with ct.tensor(...)");
   if (recording && x->requires_grad && !x->creator)
     fail<RuntimeError>("[", op, "] a leaf tensor that requires grad is written in place: write under ct.no_grad(), or "
                        "use the out-of-place operation");
-  check_fresh(x, op);
+  for (int i = 0; i < x.ndim(); ++i)
+    if (x.strides()[i] == 0 && x.shape()[i] > 1)
+      fail<ValueError>("[", op, "] the tensor is a broadcast view of shape ", x.shape(), ", several of its elements share "
+                       "memory: write to a .clone()");
+  if (fresh)
+    check_fresh(x, op);
 }
 
 void mark_written(const Tensor &x) {
@@ -222,10 +230,9 @@ void mark_written(const Tensor &x) {
 }
 
 void fail_stale(const Tensor &x, const char *op) {
-  std::string where = x->creator ? join(" (made by ", x->creator->op ? x->creator->op->name() : "an operation", " at ",
-                                        describe(x->creator->site), ")")
-                                 : std::string();
-  fail<RuntimeError>("[", op, "] the operand", where, " shares memory with a tensor that was written in place since: "
+  std::string where = x->creator ? join(" (made by ", x->creator->op ? x->creator->op->name() : "an operation", ")") : "";
+  fail<RuntimeError>("[", op, "] the operand", where, " shares memory with a tensor that was written in place since, at ",
+                     describe(x->storage->written_at), ": "
                      "its values changed but its history did not, so gradients would be wrong; make the view again after the "
                      "write, or write to a .clone()");
 }

@@ -53,6 +53,7 @@ public:
   Instr *last = nullptr;
   uint64_t next_position = 0;
   int64_t live = 0;
+  const void *walker = nullptr; // the thread state whose backward is under way
   bool orphaned = false; // its thread has ended; it goes with its last instruction
 };
 
@@ -60,7 +61,13 @@ struct TapeState {
   Tape *tape;
   bool grad_enabled;
 };
-TapeState &tape_state(); // of this thread
+// Of this thread; made when first asked for. A plain pointer in static thread storage: one load on the hot path.
+extern constinit thread_local TapeState *current_tape_state [[gnu::tls_model("initial-exec")]];
+TapeState &make_tape_state();
+inline TapeState &tape_state() {
+  TapeState *state = current_tape_state;
+  return state ? *state : make_tape_state();
+}
 
 inline bool grad_enabled() { return tape_state().grad_enabled; }
 
@@ -77,9 +84,12 @@ private:
 
 [[gnu::cold]] void fail_stale(const Tensor &x, const char *op);
 // A recorded view, or any view of storage with recorded writes, must not be read after somebody else wrote there.
-inline void check_fresh(const Tensor &x, const char *op) {
+inline bool is_stale(const Tensor &x) {
   const Storage &s = *x->storage.get();
-  if (x->version != s.version && (x->creator || x->version < s.recorded_write)) [[unlikely]]
+  return x->version != s.version && (x->creator || x->version < s.recorded_write);
+}
+inline void check_fresh(const Tensor &x, const char *op) {
+  if (is_stale(x)) [[unlikely]]
     fail_stale(x, op);
 }
 
@@ -91,7 +101,7 @@ Tensor apply(const OpRef &op, std::initializer_list<Tensor> in);
 void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs);
 
 // In-place bookkeeping: after x's storage was written. `recorded`: the write is on the tape, `result` its new body.
-void check_writable(const Tensor &x, const char *op, bool recording);
+void check_writable(const Tensor &x, const char *op, bool recording, bool fresh = true);
 void mark_written(const Tensor &x);
 
 struct BackwardOptions {

@@ -69,12 +69,9 @@ private:
     if (n > kMaxDims)
       fail<ValueError>("a tensor has at most ", kMaxDims, " axes, got ", n);
   }
-  void copy(const Dims &o) {
-    for (int i = 0; i < size_; ++i)
-      value_[i] = o.value_[i];
-  }
+  void copy(const Dims &o) { std::memcpy(value_, o.value_, sizeof value_); } // a fixed size: four moves, no call
   int size_ = 0;
-  int64_t value_[kMaxDims];
+  int64_t value_[kMaxDims] = {};
 };
 
 using Shape = Dims;

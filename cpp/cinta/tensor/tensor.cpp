@@ -74,7 +74,16 @@ Tensor zeros(const Shape &shape, Dtype dtype) {
   return t;
 }
 
-Tensor scalar(double value, Dtype dtype) { return full({}, value, dtype); }
+Tensor scalar(double value, Dtype dtype) {
+  if (dtype > Dtype::float64)
+    return full({}, value, dtype);
+  Tensor t = empty({}, dtype); // the hot path: a Python float beside a tensor
+  if (dtype == Dtype::float32)
+    *t.data<float>() = float(value);
+  else
+    *t.data<double>() = value;
+  return t;
+}
 
 Tensor full(const Shape &shape, double value, Dtype dtype) {
   Tensor t = empty(shape, dtype);
@@ -105,7 +114,8 @@ Tensor full(const Shape &shape, double value, Dtype dtype) {
 
 Tensor view(const Tensor &x, const Shape &shape, const Strides &strides, int64_t offset) {
   Tensor t = from_storage(x->storage, x->data + offset * int64_t(itemsize(x.dtype())), shape, strides, x.dtype());
-  t->version = x->version;
+  // A fresh value without history is whatever the memory holds now; one with history is what it was when made.
+  t->version = !x->creator && x->version >= x->storage->recorded_write ? x->storage->version : x->version;
   return t;
 }
 
