@@ -14,9 +14,10 @@ CINTA_FN int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 CINTA_FN int64_t part_begin(int64_t n, int64_t parts, int64_t i) { return n / parts * i + least(i, n % parts); }
 
 template <class T> struct Blocking {
-  static constexpr int64_t KC = 1024 / sizeof(T); // a panel of B, 48 x 256 floats, fills the L1
-  static constexpr int64_t group_rows = 128;      // a block of C, 128 x 512 floats, stays in L2 over all of K
-  static constexpr int64_t group_cols = 32 * Vec<T>::width;
+  static constexpr int64_t KC =
+      2048 / sizeof(T);                       // longer sums would lose accuracy, shorter ones pass over C more often
+  static constexpr int64_t group_rows = 1024; // a panel of B, 48 x 512 floats, meets up to so many rows from L2
+  static constexpr int64_t group_cols = 64 * Vec<T>::width;
   static constexpr int64_t shared_depth = 2048;      // B is packed for all blocks in chunks of at most
   static constexpr int64_t shared_cols = 4096;       // this much, to be read from L3
   static constexpr int64_t direct_rows = 40;         // up to here B is read in place: packing would not pay
@@ -200,6 +201,10 @@ template <class T> void gemm(const Gemm &g) {
   Dots<T> dots;
   if (as_dots(g, dots))
     return run_dots(dots);
+  if (g.N == 1 && g.ldc == 1 && g.M > 1) { // one row of C' = B'A' is better to store than one column
+    return run_product<T>(
+        {1, g.M, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.a_row, g.C, g.M, g.accumulate, g.bias_m, g.bias_n});
+  }
   run_product<T>(g);
 }
 

@@ -34,6 +34,8 @@ template <class T> CINTA_FN Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> c) {
     return fma(a, b, c);
 }
 
+constexpr int kAhead = 8; // rows of B asked for in advance: read in place they lie on different pages
+
 template <class T, int MR, int NV, bool kEdge> void micro_kernel(const Tile<T> &t) {
   constexpr int W = Vec<T>::width;
   Vec<T> acc[MR][NV];
@@ -54,9 +56,13 @@ template <class T, int MR, int NV, bool kEdge> void micro_kernel(const Tile<T> &
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < NV; ++j) __builtin_prefetch(t.c + i * t.ldc + j * W, 1);
+    for (int j = 0; j < NV; ++j)
+      __builtin_prefetch(t.c + i * t.ldc + j * W, 1);
   for (int64_t p = t.k; p > 0; --p) {
     Vec<T> column[NV];
+#pragma GCC unroll 16
+    for (int j = 0; j < NV; ++j)
+      __builtin_prefetch(b + kAhead * b_row + j * W);
 #pragma GCC unroll 16
     for (int j = 0; j < NV; ++j)
       column[j] = kEdge && j == NV - 1 ? Vec<T>::load_partial(b + j * W, t.last) : Vec<T>::load(b + j * W);
