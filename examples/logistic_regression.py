@@ -30,7 +30,7 @@ training_gradient_fun = grad(training_loss)
 # Optimize weights using gradient descent.
 weights = np.array([0.0, 0.0, 0.0])
 print("Initial loss:", training_loss(weights))
-for i in range(100):
+for i in range(100):  # noqa: B007
     weights -= training_gradient_fun(weights) * 0.01
 
 print("Trained loss:", training_loss(weights))

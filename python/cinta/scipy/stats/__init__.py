@@ -1,0 +1,3 @@
+"""Probability distributions on differentiable arrays."""
+
+from . import norm as norm
