@@ -55,6 +55,23 @@ int set_grad(PyObject *o, PyObject *value, void *) {
   });
 }
 
+PyObject *get_data(PyObject *o, void *) {
+  return guarded([&] { return wrap(ops::detach(tensor_of(o))); });
+}
+int set_data(PyObject *o, PyObject *value, void *) {
+  return guarded([&]() -> int {
+    if (!value || !is_tensor(value))
+      fail<TypeError>("[data] got ", value ? Py_TYPE(value)->tp_name : "nothing", ", expected a tensor");
+    const Tensor &own = tensor_of(o);
+    if (own->creator)
+      fail<RuntimeError>("[data] the tensor is the result of an operation, only a leaf's memory can be exchanged");
+    Tensor t = ops::detach(tensor_of(value));
+    t->requires_grad = own.requires_grad() && is_floating(t.dtype());
+    rebind(o, t);
+    return 0;
+  });
+}
+
 PyObject *item(PyObject *self, PyObject *) { return tensor_item(self); }
 PyObject *zero_grad(PyObject *self, PyObject *) {
   tensor_of(self)->grad = Tensor();
@@ -190,6 +207,7 @@ PyGetSetDef tensor_properties[] = {
     {"T", get_T, nullptr, "The axes in reverse order, a view.", nullptr},
     {"mT", get_mT, nullptr, "The last two axes exchanged, a view.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether gradients reach it.", nullptr},
+    {"data", get_data, set_data, "The values without history; assigning exchanges a leaf's memory, dtype and shape.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has summed up here, or None.", nullptr},
     {}};
 

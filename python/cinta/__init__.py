@@ -40,5 +40,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULES, *_HOME})
 
-
-random = _core.random

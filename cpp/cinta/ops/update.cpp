@@ -45,21 +45,25 @@ const Tensor &state(const Tensors &states, size_t k) {
 template <class F> void each(const char *op, const Tensors &params, const Tensors &grads,
                              std::initializer_list<const Tensors *> states, F update) {
   check(params, grads, op);
+  for (size_t k = 0; k < params.size(); ++k) { // everything is checked before anything is written
+    check_floating(params[k], op);
+    check(params[k], grads[k], "gradient", op);
+    check_writable(params[k], op, false);
+    for (const Tensors *list : states)
+      if (const Tensor &s = state(*list, k)) {
+        check(params[k], s, "state", op);
+        check_writable(s, op, false);
+      }
+  }
   for (size_t k = 0; k < params.size(); ++k) {
     const Tensor &p = params[k];
-    check_floating(p, op);
-    check(p, grads[k], "gradient", op);
-    check_writable(p, op, false);
     void *data[3] = {};
     std::vector<Updated> updated;
     updated.reserve(4);
     updated.emplace_back(p);
     int i = 0;
     for (const Tensors *list : states) {
-      const Tensor &s = state(*list, k);
-      if (s)
-        check(p, s, "state", op);
-      updated.emplace_back(s);
+      updated.emplace_back(state(*list, k));
       data[i++] = updated.back().data();
     }
     Tensor g = contiguous_native(grads[k]);

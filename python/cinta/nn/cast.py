@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cinta._core import Tensor
-from cinta.nn.parameter import Parameter
 
 if TYPE_CHECKING:
     from cinta.nn.module import Module
@@ -20,29 +19,26 @@ def _converted(tensor: Tensor, targets: list[Any]) -> Tensor:
     for target in targets:
         if _is_device(target) or values.dtype.is_floating:
             values = values.to(target)
-    return Parameter(values, tensor.requires_grad) if isinstance(tensor, Parameter) else values
+    return values
 
 
 def to(module: Module, *args: Any, dtype: Any = None, device: str | None = None) -> None:
-    """Replaces the module's tensors by converted ones; integer and boolean tensors keep their dtype.
+    """Converts the module's tensors in place; integer and boolean tensors keep their dtype.
 
-    Parameters are new objects afterwards (a parameter shared by two modules stays shared), so build the optimizer
-    after the call. Nothing changes where dtype and device are what they were.
+    Parameters stay the same objects, so an optimizer built before goes on with them; their gradients are dropped.
+    Nothing changes where dtype and device are what they were.
     """
     targets = [target for target in (*args, device, dtype) if target is not None]
     if not targets:
         raise TypeError(f"[{type(module).__name__}] to() got no dtype and no device, expected at least one")
-    done: dict[int, Tensor] = {}
-    changes: list[tuple[Module, str, Tensor]] = []
+    changes: dict[int, tuple[Tensor, Tensor]] = {}  # by identity: shared tensors are converted once
     for owner in module.modules():
         for name in (*owner._parameter_names, *owner._buffer_names):
             tensor = owner.__dict__[name]
-            if tensor is None:
+            if tensor is None or id(tensor) in changes:
                 continue
-            if id(tensor) not in done:
-                done[id(tensor)] = _converted(tensor, targets)
-            changed = done[id(tensor)]
+            changed = _converted(tensor, targets)
             if changed.dtype is not tensor.dtype or changed.device != tensor.device:
-                changes.append((owner, name, changed))
-    for owner, name, changed in changes:
-        setattr(owner, name, changed)
+                changes[id(tensor)] = tensor, changed
+    for tensor, changed in changes.values():
+        tensor.data = changed
