@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from timeit import Timer
+from typing import Any
 
 import torch
 from sklearn.datasets import load_iris
@@ -30,7 +31,7 @@ def forward_backward(library, x, w, b):
     return run
 
 
-def operands(library):
+def operands(library) -> tuple[Any, Any, Any]:
     """Three irises [4, 3] as x, w, b; gradients flow to w and b."""
     flowers = load_iris().data[:9].astype("float32").reshape(3, 4, 3) / 5
     x, w, b = (library.tensor(part) for part in flowers)

@@ -34,10 +34,12 @@ def mlp(nn, *widths):
 def scans(side: int, flat: bool):
     """Scikit-learn's handwritten digits enlarged to side x side."""
     digits = load_digits()
-    images = [
-        Image.fromarray(d.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC) for d in digits.images
-    ]
-    x = np.stack(images)
+
+    def enlarge(scan: np.ndarray) -> np.ndarray:
+        image = Image.fromarray(scan.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
+        return np.asarray(image)
+
+    x = np.stack([enlarge(scan) for scan in digits.images])
     x = (x - x.mean()) / x.std()
     return x.reshape(len(x), -1) if flat else x[:, None], digits.target
 

@@ -68,7 +68,7 @@ def load_scans() -> Data:
 
     def enlarge(scan: np.ndarray) -> np.ndarray:
         image = Image.fromarray(scan.astype(np.float32)).resize((24, 24), Image.Resampling.BICUBIC)
-        return np.clip(image, 0, 16)
+        return np.asarray(image).clip(0, 16)
 
     scans = load_digits()
     images = np.stack([enlarge(scan) for scan in scans.images])
@@ -158,7 +158,7 @@ class Training:
             for epoch in range(len(self.history), min(args.epochs, args.stop_after or args.epochs)):
                 # A generator of its own for every epoch: a resumed training sees what an uninterrupted one would see.
                 rng = np.random.default_rng([self.seed, epoch])
-                losses = []
+                losses: list[float] = []
                 for images, labels in batches(data.train_images, data.train_labels, args.batch_size, rng):
                     losses.append(self.step(images, labels, passed=(epoch + len(losses) / steps) / args.epochs))
                     progress.advance(bar)
