@@ -82,10 +82,10 @@ template <class T> void uniform_fill(int64_t n, uint64_t key, uint64_t first, do
   for_batches<each>(n, key, first, 1, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
     T *y = static_cast<T *>(y_) + i;
     T number[kWords / each];
-    for (int l = 0; l < kWords / each; ++l) {
-      const T u = low + width * Unit<T>::of(words + l * each);
-      number[l] = u < high ? u : last; // rounding may reach `high`, which is not in the interval
-    }
+    for (int l = 0; l < kWords / each; ++l)
+      number[l] = low + width * Unit<T>::of(words + l * each);
+    for (int l = 0; l < kWords / each; l += Vec<T>::width) // rounding may reach `high`, which is not in the interval
+      min(Vec<T>::load(number + l), Vec<T>(last)).store(number + l);
     for (int64_t l = 0; l < count; ++l)
       y[l] = number[skip + l];
   });
@@ -126,16 +126,25 @@ void bits_fill(int64_t n, uint64_t key, uint64_t first, uint32_t *y) {
 // Kept where the word is at least p 2^32: exact to 2^-32, and one word per element for float and double alike.
 template <class T>
 void dropout_fill(int64_t n, uint64_t key, uint64_t first, double p, const void *x_, void *y_, uint8_t *mask) {
-  const uint64_t threshold = uint64_t(p * 0x1p32 + 0.5);
-  const T scale = p < 1 ? T(1 / (1 - p)) : T(0);
+  constexpr int W = Vec<T>::width;
+  const uint64_t kept_words = (uint64_t(1) << 32) - uint64_t(p * 0x1p32 + 0.5);
+  const Vec<T> zero(T(0)), scale(p < 1 ? T(1 / (1 - p)) : T(0));
   for_batches<1>(n, key, first, 1.2, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
     const T *x = static_cast<const T *>(x_) + i;
     T *y = static_cast<T *>(y_) + i;
-    uint8_t *kept = mask + i;
-    for (int64_t l = 0; l < count; ++l) {
-      const bool keep = words[skip + l] >= threshold;
-      kept[l] = keep;
-      y[l] = keep ? x[l] * scale : T(0);
+    T keep[kWords];
+    uint8_t kept[kWords];
+    for (int l = 0; l < kWords; ++l) {
+      const int32_t carry = int32_t((words[l] + kept_words) >> 32);
+      keep[l] = T(carry);
+      kept[l] = uint8_t(carry);
+    }
+    for (int64_t l = 0; l < count; ++l)
+      mask[i + l] = kept[skip + l];
+    for (int64_t l = 0; l < count; l += W) {
+      const int64_t some = count - l < W ? count - l : W;
+      const Vec<T> flag = Vec<T>::load_partial(keep + skip + l, some);
+      select(flag == zero, zero, Vec<T>::load_partial(x + l, some) * scale).store_partial(y + l, some);
     }
   });
 }

@@ -25,17 +25,19 @@ template <class T> CINTA_FN void store_some(Vec<T> x, T *p, int64_t n) {
     x.store_partial(p, n);
 }
 
+template <class T> struct Ends {
+  T value[2 * Vec<T>::width]; // zeros, then -inf
+  constexpr Ends() : value() {
+    for (int i = Vec<T>::width; i < 2 * Vec<T>::width; ++i)
+      value[i] = -T(__builtin_inf());
+  }
+};
+
 // Lanes past n hold -inf: neutral for a maximum, and for a sum of exponentials.
 template <class T> CINTA_FN Vec<T> load_or_minus_inf(const T *p, int64_t n) {
+  static constexpr Ends<T> ends;
   constexpr int W = Vec<T>::width;
-  if (n == W)
-    return Vec<T>::load(p);
-  T ends[2 * W];
-  for (int i = 0; i < W; ++i) {
-    ends[i] = T(0);
-    ends[W + i] = -T(__builtin_inf());
-  }
-  return Vec<T>::load_partial(p, n) + Vec<T>::load(ends + W - n);
+  return n == W ? Vec<T>::load(p) : Vec<T>::load_partial(p, n) + Vec<T>::load(ends.value + W - n);
 }
 
 template <class T> T row_max(int64_t cols, const T *x) {
