@@ -23,20 +23,42 @@ std::optional<Dtype> dtype_of_format(const char *format, Py_ssize_t itemsize) {
     return std::nullopt;
   auto integer = [&](bool is_signed) {
     switch (itemsize) {
-    case 1: return is_signed ? Dtype::int8 : Dtype::uint8;
-    case 2: return is_signed ? Dtype::int16 : Dtype::uint16;
-    case 4: return is_signed ? Dtype::int32 : Dtype::uint32;
-    default: return is_signed ? Dtype::int64 : Dtype::uint64;
+    case 1:
+      return is_signed ? Dtype::int8 : Dtype::uint8;
+    case 2:
+      return is_signed ? Dtype::int16 : Dtype::uint16;
+    case 4:
+      return is_signed ? Dtype::int32 : Dtype::uint32;
+    default:
+      return is_signed ? Dtype::int64 : Dtype::uint64;
     }
   };
   switch (*format) {
-  case 'f': return Dtype::float32;
-  case 'd': return Dtype::float64;
-  case 'e': return Dtype::float16;
-  case '?': return Dtype::bool_;
-  case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': return integer(true);
-  case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': case 'c': return integer(false);
-  default: return std::nullopt;
+  case 'f':
+    return Dtype::float32;
+  case 'd':
+    return Dtype::float64;
+  case 'e':
+    return Dtype::float16;
+  case '?':
+    return Dtype::bool_;
+  case 'b':
+  case 'h':
+  case 'i':
+  case 'l':
+  case 'q':
+  case 'n':
+    return integer(true);
+  case 'B':
+  case 'H':
+  case 'I':
+  case 'L':
+  case 'Q':
+  case 'N':
+  case 'c':
+    return integer(false);
+  default:
+    return std::nullopt;
   }
 }
 
@@ -77,7 +99,8 @@ Tensor from_sequence(PyObject *o, const char *what) {
   Ref array(PyObject_CallOneArg(asarray, o));
   if (!array) {
     PyErr_Clear();
-    fail<ValueError>("[", what, "] the nested lists are ragged or hold something else than numbers, expected rows of equal length");
+    fail<ValueError>(
+        "[", what, "] the nested lists are ragged or hold something else than numbers, expected rows of equal length");
   }
   Tensor t = from_array(array.get(), false);
   return t.dtype() == Dtype::float64 ? ops::astype(t, Dtype::float32) : t; // lists of Python floats
@@ -97,7 +120,8 @@ Tensor integer_scalar(PyObject *o, Dtype dtype) {
   }
   const DtypeInfo &i = info(dtype);
   const int width = int(i.itemsize) * 8;
-  bool fits = dtype == Dtype::bool_ || (overflow ? dtype == Dtype::uint64 && overflow > 0
+  bool fits = dtype == Dtype::bool_ ||
+              (overflow    ? dtype == Dtype::uint64 && overflow > 0
                : i.signed_ ? width == 64 || (value >= -(1LL << (width - 1)) && value < (1LL << (width - 1)))
                            : value >= 0 && (width == 64 || value < (1LL << width)));
   if (!fits) {
@@ -117,8 +141,8 @@ Tensor from_array(PyObject *array, bool copy) {
     PyErr_Clear();
     Ref dtype(PyObject_GetAttrString(array, "dtype")), text(dtype ? PyObject_Str(dtype.get()) : nullptr);
     PyErr_Clear();
-    fail<TypeError>("[tensor] got a ", Py_TYPE(array)->tp_name, text ? join(" of dtype ", PyUnicode_AsUTF8(text.get())) : "",
-                    ", expected numbers or booleans");
+    fail<TypeError>("[tensor] got a ", Py_TYPE(array)->tp_name,
+                    text ? join(" of dtype ", PyUnicode_AsUTF8(text.get())) : "", ", expected numbers or booleans");
   }
   std::optional<Dtype> dtype = dtype_of_format(view->format, view->itemsize);
   bool aligned = dtype && reinterpret_cast<uintptr_t>(view->buf) % size_t(view->itemsize) == 0;
@@ -138,7 +162,8 @@ Tensor from_array(PyObject *array, bool copy) {
     std::string format = view->format ? view->format : "B";
     release_view(view);
     if (!dtype)
-      fail<TypeError>("[tensor] an array of format '", format, "' has no matching dtype, expected numbers or booleans in native "
+      fail<TypeError>("[tensor] an array of format '", format,
+                      "' has no matching dtype, expected numbers or booleans in native "
                       "byte order: convert it with .astype");
     static PyObject *make = numpy_attribute("ascontiguousarray").release();
     return from_array(Ref::checked(PyObject_CallOneArg(make, array)).get(), false);
@@ -250,7 +275,8 @@ Dtype From<Dtype>::get(PyObject *o, const char *what) {
   if (auto dtype = dtype_of(o))
     return *dtype;
   Ref repr(PyObject_Repr(o));
-  fail<TypeError>("[", what, "] ", repr ? PyUnicode_AsUTF8(repr.get()) : "?", " is no dtype, expected one of cinta's (ct.float32), "
+  fail<TypeError>("[", what, "] ", repr ? PyUnicode_AsUTF8(repr.get()) : "?",
+                  " is no dtype, expected one of cinta's (ct.float32), "
                   "NumPy's, a name like 'float32', or float, int, bool");
 }
 

@@ -10,7 +10,8 @@
 namespace cinta::python {
 namespace {
 
-// An instruction whose gradient rule is a Python callable: f(*dys) -> gradients of the inputs, None where there is none.
+// An instruction whose gradient rule is a Python callable: f(*dys) -> gradients of the inputs, None where there is
+// none.
 struct CustomAttributes {
   Ref rule;
   int outputs_n;
@@ -31,20 +32,21 @@ struct Custom final : OpWith<CustomAttributes> {
       PyTuple_SET_ITEM(args.get(), k, wrap(dy));
     }
     Ref result = Ref::checked(PyObject_CallObject(rule.get(), args.get()));
-    Ref all(is_tensor(result.get()) ? PyTuple_Pack(1, result.get()) : PySequence_Fast(result.get(), "a rule returns gradients"));
+    Ref all(is_tensor(result.get()) ? PyTuple_Pack(1, result.get())
+                                    : PySequence_Fast(result.get(), "a rule returns gradients"));
     if (!all)
       throw PythonError();
     if (PySequence_Fast_GET_SIZE(all.get()) != v.inputs())
-      fail<ValueError>("[custom] the gradient rule returned ", PySequence_Fast_GET_SIZE(all.get()), " gradients, expected ",
-                       v.inputs(), " (one per input, None where there is none)");
+      fail<ValueError>("[custom] the gradient rule returned ", PySequence_Fast_GET_SIZE(all.get()),
+                       " gradients, expected ", v.inputs(), " (one per input, None where there is none)");
     for (int k = 0; k < v.inputs(); ++k) {
       PyObject *g = PySequence_Fast_GET_ITEM(all.get(), k);
       if (g == Py_None || !v.needs(k))
         continue;
       Tensor gradient = to_tensor(g, "custom");
       if (!(gradient.shape() == in_shapes[size_t(k)]))
-        fail<ValueError>("[custom] the gradient rule returned shape ", gradient.shape(), " for input ", k, ", expected ",
-                         in_shapes[size_t(k)]);
+        fail<ValueError>("[custom] the gradient rule returned shape ", gradient.shape(), " for input ", k,
+                         ", expected ", in_shapes[size_t(k)]);
       v.dx(k, ops::astype(gradient, in_dtypes[size_t(k)]));
     }
   }
@@ -75,8 +77,8 @@ std::vector<Tensor> tensors_of(PyObject *o, const char *what) {
   return From<std::vector<Tensor>>::get(o, what);
 }
 
-PyObject *run_backward(PyObject *outputs, PyObject *gradients, PyObject *inputs, bool retain_graph, bool create_graph, bool allow_unused,
-                       int64_t since) {
+PyObject *run_backward(PyObject *outputs, PyObject *gradients, PyObject *inputs, bool retain_graph, bool create_graph,
+                       bool allow_unused, int64_t since) {
   const BackwardOptions options{retain_graph, create_graph, uint64_t(since), false};
   std::vector<Tensor> ys = tensors_of(outputs, "backward");
   std::vector<Tensor> seeds = gradients == Py_None ? std::vector<Tensor>() : tensors_of(gradients, "backward");
@@ -87,11 +89,13 @@ PyObject *run_backward(PyObject *outputs, PyObject *gradients, PyObject *inputs,
   std::vector<Tensor> xs = tensors_of(inputs, "backward"), found = backward(ys, seeds, &xs, options);
   for (size_t k = 0; k < found.size(); ++k)
     if (!found[k] && !allow_unused)
-      fail<RuntimeError>("[backward] the outputs do not depend on input ", k, " (shape ", xs[k].shape(), "): pass allow_unused=True to get None");
+      fail<RuntimeError>("[backward] the outputs do not depend on input ", k, " (shape ", xs[k].shape(),
+                         "): pass allow_unused=True to get None");
   return to_python(found);
 }
 
-void backward_onward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &gradients, int64_t since, bool create_graph) {
+void backward_onward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &gradients, int64_t since,
+                     bool create_graph) {
   backward(outputs, gradients, nullptr, {create_graph, create_graph, uint64_t(since), true});
 }
 
@@ -128,24 +132,30 @@ std::string describe_python(Site site) {
 
 void define_autodiff() {
   site_hooks = {python_here, drop_python, describe_python};
-  define<run_backward>("backward(outputs, gradients=None, inputs=None, retain_graph=False, create_graph=False, allow_unused=True, since=0)",
-                       "Walks back from outputs: sums gradients into the leaves' grad, or returns those of the inputs given. "
-                       "What was recorded before the tape position `since` is left alone.");
-  define<backward_onward>("backward_onward(outputs, gradients, since, create_graph=False)",
-                          "Inside a rule: walks back over what was recorded from `since` on, and hands what flows out of it to the walk "
-                          "that called the rule.");
+  define<run_backward>(
+      "backward(outputs, gradients=None, inputs=None, retain_graph=False, create_graph=False, allow_unused=True, "
+      "since=0)",
+      "Walks back from outputs: sums gradients into the leaves' grad, or returns those of the inputs given. "
+      "What was recorded before the tape position `since` is left alone.");
+  define<backward_onward>(
+      "backward_onward(outputs, gradients, since, create_graph=False)",
+      "Inside a rule: walks back over what was recorded from `since` on, and hands what flows out of it to the walk "
+      "that called the rule.");
   define<tape_position>("tape_position()", "The position of the next instruction on this thread's tape.");
-  define<method_backward>("backward(self, gradient=None, retain_graph=False, create_graph=False)",
-                          "Sums the gradient of this tensor with respect to every leaf that requires grad into the leaf's grad.\n\n"
-                          "gradient: of the final result with respect to this tensor; 1 for a scalar. The graph is freed unless "
-                          "retain_graph; create_graph records the walk itself, for higher derivatives.",
-                          Kind::method);
+  define<method_backward>(
+      "backward(self, gradient=None, retain_graph=False, create_graph=False)",
+      "Sums the gradient of this tensor with respect to every leaf that requires grad into the leaf's grad.\n\n"
+      "gradient: of the final result with respect to this tensor; 1 for a scalar. The graph is freed unless "
+      "retain_graph; create_graph records the walk itself, for higher derivatives.",
+      Kind::method);
   define<custom_node>("custom_node(outputs, inputs, vjp)",
-                      "The outputs, recorded as computed from the inputs with a gradient rule written in Python: vjp(*dys) returns one gradient per input.");
+                      "The outputs, recorded as computed from the inputs with a gradient rule written in Python: "
+                      "vjp(*dys) returns one gradient per input.");
   define<[]() { return grad_enabled(); }>("is_grad_enabled()", "Whether operations are recorded in this thread.");
   define<[](bool enabled) { return std::exchange(tape_state().grad_enabled, enabled); }>(
       "set_grad_enabled(enabled)", "Switches recording on or off in this thread; returns what it was.");
-  define<[]() { return live_instructions(); }>("live_instructions()", "How many instructions this thread's tape holds.");
+  define<[]() { return live_instructions(); }>("live_instructions()",
+                                               "How many instructions this thread's tape holds.");
   define<ops::detach>("detach(x)", "The same values over the same memory, without the history.", Kind::both);
   define<[](PyObject *self, bool flag) {
     if (PyObject_SetAttrString(self, "requires_grad", flag ? Py_True : Py_False))
@@ -162,7 +172,8 @@ void define_autodiff() {
     Tensor weak = weak_number(source, tensor_of(self).dtype());
     rebind(self, ops::copy_inplace(Tensor(tensor_of(self)), weak ? weak : to_tensor(source, "copy_")));
     return Py_NewRef(self);
-  }>("copy_(self, source)", "Writes the source's values, broadcast and converted, into this tensor's memory.", Kind::method);
+  }>("copy_(self, source)", "Writes the source's values, broadcast and converted, into this tensor's memory.",
+     Kind::method);
   define<[](PyObject *self, PyObject *value) {
     Tensor weak = weak_number(value, tensor_of(self).dtype());
     rebind(self, ops::copy_inplace(Tensor(tensor_of(self)), weak ? weak : to_tensor(value, "fill_")));

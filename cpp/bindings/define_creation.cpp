@@ -27,7 +27,8 @@ Tensor make_tensor(PyObject *data, std::optional<Dtype> dtype, bool requires_gra
   GradMode off(false);
   Tensor y = ops::keep_value(ops::detach(converted(data, dtype, "tensor")));
   if (requires_grad && !is_floating(y.dtype()))
-    fail<TypeError>("[tensor] dtype ", y.dtype(), " cannot require grad, expected a floating dtype: pass floats or dtype=ct.float32");
+    fail<TypeError>("[tensor] dtype ", y.dtype(),
+                    " cannot require grad, expected a floating dtype: pass floats or dtype=ct.float32");
   y->requires_grad = requires_grad;
   return y;
 }
@@ -63,7 +64,8 @@ Tensor linspace(double start, double stop, int64_t num, bool endpoint, std::opti
   Tensor y = empty({num}, Dtype::float64);
   const double steps = double(endpoint ? num - 1 : num);
   for (int64_t i = 0; i < num; ++i)
-    y.data<double>()[i] = endpoint && i == num - 1 && i > 0 ? stop : start + double(i) * ((stop - start) / std::max(steps, 1.0));
+    y.data<double>()[i] =
+        endpoint && i == num - 1 && i > 0 ? stop : start + double(i) * ((stop - start) / std::max(steps, 1.0));
   return ops::astype(y, dtype.value_or(Dtype::float32));
 }
 
@@ -82,12 +84,13 @@ Tensor make_like(const Tensor &x, std::optional<Dtype> dtype, double value) {
 } // namespace
 
 void define_creation() {
-  define<make_tensor>("tensor(data, dtype=None, requires_grad=False)",
-                      "A new tensor with a copy of the data.\n\nPython floats become float32, ints int64, bools bool; arrays and "
-                      "tensors keep their dtype.\n\n>>> ct.tensor([[1.0, 2.0], [3.0, 4.0]]).shape\n(2, 2)");
-  define<[](PyObject *data, std::optional<Dtype> dtype) {
-    return converted(data, dtype, "asarray");
-  }>("asarray(data, dtype=None)", "A tensor over the data's memory where that is possible (arrays of a matching dtype), else a copy.");
+  define<make_tensor>(
+      "tensor(data, dtype=None, requires_grad=False)",
+      "A new tensor with a copy of the data.\n\nPython floats become float32, ints int64, bools bool; arrays and "
+      "tensors keep their dtype.\n\n>>> ct.tensor([[1.0, 2.0], [3.0, 4.0]]).shape\n(2, 2)");
+  define<[](PyObject *data, std::optional<Dtype> dtype) { return converted(data, dtype, "asarray"); }>(
+      "asarray(data, dtype=None)",
+      "A tensor over the data's memory where that is possible (arrays of a matching dtype), else a copy.");
   define<[](const Dims &shape, std::optional<Dtype> dtype) { return zeros(shape, dtype.value_or(Dtype::float32)); }>(
       "zeros(shape, dtype=None)", "A tensor of zeros, float32 unless dtype says otherwise.");
   define<[](const Dims &shape, std::optional<Dtype> dtype) { return full(shape, 1, dtype.value_or(Dtype::float32)); }>(
@@ -97,7 +100,8 @@ void define_creation() {
   define<filled>("full(shape, fill_value, dtype=None)", "A tensor with fill_value everywhere.");
   define<arange>("arange(start, stop=None, step=1, dtype=None)",
                  "start, start + step, ... below stop; with one argument 0, 1, ... below it.");
-  define<linspace>("linspace(start, stop, num=50, endpoint=True, dtype=None)", "num evenly spaced numbers from start to stop.");
+  define<linspace>("linspace(start, stop, num=50, endpoint=True, dtype=None)",
+                   "num evenly spaced numbers from start to stop.");
   define<eye>("eye(n, m=None, k=0, dtype=None)", "A matrix [n, m] with ones on the k-th diagonal and zeros elsewhere.");
   define<[](const Tensor &x, std::optional<Dtype> dtype) { return make_like(x, dtype, 0); }>(
       "zeros_like(x, dtype=None)", "Zeros of x's shape and dtype.");

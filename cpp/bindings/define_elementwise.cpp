@@ -28,7 +28,8 @@ std::string sentence(const char *doc, const char *more) { return std::string("El
 Tensor where(PyObject *condition, PyObject *a, PyObject *b) {
   Tensor x, y;
   if (!to_pair(a, b, x, y))
-    fail<TypeError>("[where] got ", Py_TYPE(a)->tp_name, " and ", Py_TYPE(b)->tp_name, ", expected tensors, arrays or numbers");
+    fail<TypeError>("[where] got ", Py_TYPE(a)->tp_name, " and ", Py_TYPE(b)->tp_name,
+                    ", expected tensors, arrays or numbers");
   return ops::where(to_tensor(condition, "where"), x, y);
 }
 
@@ -48,11 +49,12 @@ Tensor clip(const Tensor &x, PyObject *low, PyObject *high) {
 
 void define_elementwise() {
 #define CINTA_DEFINE(Struct, name)                                                                                     \
-  if (UnaryOp::Struct != UnaryOp::LeakyRelu && UnaryOp::Struct != UnaryOp::Elu && UnaryOp::Struct != UnaryOp::Clip &&   \
-      UnaryOp::Struct != UnaryOp::Softplus && UnaryOp::Struct != UnaryOp::Gelu && UnaryOp::Struct != UnaryOp::GeluTanh) \
-    define<unary<UnaryOp::Struct>>(text(#name, "(x)").c_str(),                                                         \
-                                   sentence(ops::rule(UnaryOp::Struct).doc, " x and y have the same shape [...].").c_str(), \
-                                   Kind::both);
+  if (UnaryOp::Struct != UnaryOp::LeakyRelu && UnaryOp::Struct != UnaryOp::Elu && UnaryOp::Struct != UnaryOp::Clip &&  \
+      UnaryOp::Struct != UnaryOp::Softplus && UnaryOp::Struct != UnaryOp::Gelu &&                                      \
+      UnaryOp::Struct != UnaryOp::GeluTanh)                                                                            \
+    define<unary<UnaryOp::Struct>>(                                                                                    \
+        text(#name, "(x)").c_str(),                                                                                    \
+        sentence(ops::rule(UnaryOp::Struct).doc, " x and y have the same shape [...].").c_str(), Kind::both);
   CINTA_UNARY_OPS(CINTA_DEFINE)
 #undef CINTA_DEFINE
 #define CINTA_DEFINE(Struct, name)                                                                                     \
@@ -67,18 +69,23 @@ void define_elementwise() {
   CINTA_COMPARE_OPS(CINTA_DEFINE)
 #undef CINTA_DEFINE
   define<[](const Tensor &x) { return ops::neg(x); }>("negative(x)", "Elementwise y = -x; another name of neg.");
-  define<ops::leaky_relu>("leaky_relu(x, negative_slope=0.01)", sentence(ops::rule(UnaryOp::LeakyRelu).doc, "").c_str(), Kind::both);
+  define<ops::leaky_relu>("leaky_relu(x, negative_slope=0.01)", sentence(ops::rule(UnaryOp::LeakyRelu).doc, "").c_str(),
+                          Kind::both);
   define<ops::elu>("elu(x, alpha=1.0)", sentence(ops::rule(UnaryOp::Elu).doc, "").c_str(), Kind::both);
-  define<ops::softplus>("softplus(x, beta=1.0, threshold=20.0)", sentence(ops::rule(UnaryOp::Softplus).doc, "").c_str(), Kind::both);
+  define<ops::softplus>("softplus(x, beta=1.0, threshold=20.0)", sentence(ops::rule(UnaryOp::Softplus).doc, "").c_str(),
+                        Kind::both);
   define<clip>("clip(x, min=None, max=None)", sentence(ops::rule(UnaryOp::Clip).doc, "").c_str(), Kind::both);
   define<[](const Tensor &x, const std::string &approximate) {
     if (approximate != "none" && approximate != "tanh")
       fail<ValueError>("[gelu] approximate is '", approximate, "', expected 'none' or 'tanh'");
     return ops::gelu(x, approximate == "tanh");
   }>("gelu(x, approximate='none')",
-     sentence(ops::rule(UnaryOp::Gelu).doc, " approximate='tanh': the form with tanh (Hendrycks and Gimpel 2016).").c_str(), Kind::both);
+     sentence(ops::rule(UnaryOp::Gelu).doc, " approximate='tanh': the form with tanh (Hendrycks and Gimpel 2016).")
+         .c_str(),
+     Kind::both);
   define<where>("where(condition, x, y)", "Elementwise x where the condition holds, else y; all three are broadcast.");
-  define<paired<ops::logaddexp>>("logaddexp(a, b)", "Elementwise y = ln(e^a + e^b), without overflow. a and b are broadcast.");
+  define<paired<ops::logaddexp>>("logaddexp(a, b)",
+                                 "Elementwise y = ln(e^a + e^b), without overflow. a and b are broadcast.");
   define<ops::logical_not>("logical_not(x)", "Elementwise y = (x == 0), boolean.", Kind::both);
   define<[](const Tensor &a, const Tensor &b) { return ops::logical("logical_and", a, b); }>(
       "logical_and(a, b)", "Elementwise whether both a and b are nonzero. a and b are broadcast.");

@@ -5,18 +5,23 @@
 namespace cinta::python {
 
 void define_indexing() {
-  define<ops::take>("take(x, indices, axis=None)", "The elements (slices) of x at integer indices along an axis, of the flattened tensor by default.",
+  define<ops::take>("take(x, indices, axis=None)",
+                    "The elements (slices) of x at integer indices along an axis, of the flattened tensor by default.",
                     Kind::both);
-  define<ops::take_along_axis>("take_along_axis(x, indices, axis)",
-                               "y[i,j] = x[indices[i,j],j] for axis 0, and so on; x and indices agree or broadcast elsewhere.", Kind::both);
+  define<ops::take_along_axis>(
+      "take_along_axis(x, indices, axis)",
+      "y[i,j] = x[indices[i,j],j] for axis 0, and so on; x and indices agree or broadcast elsewhere.", Kind::both);
   define<ops::scatter_add>("scatter_add(x, indices, src, axis)",
-                           "x with src[i,j] added at [indices[i,j],j] for axis 0, and so on; repeated indices add up.", Kind::both);
+                           "x with src[i,j] added at [indices[i,j],j] for axis 0, and so on; repeated indices add up.",
+                           Kind::both);
   define<[](const Tensor &indices, int64_t num_classes, std::optional<Dtype> dtype) {
     return ops::one_hot(indices, num_classes, dtype.value_or(Dtype::float32));
-  }>("one_hot(indices, num_classes, dtype=None)", "A last axis with 1 at each index and 0 elsewhere: [..] becomes [..,num_classes].");
+  }>("one_hot(indices, num_classes, dtype=None)",
+     "A last axis with 1 at each index and 0 elsewhere: [..] becomes [..,num_classes].");
   define<ops::nonzero>("nonzero(x)", "The indices of nonzero elements: one int64 tensor per axis.", Kind::both);
-  define<ops::embedding>("embedding(indices, weight, padding_idx=None)",
-                         "The rows of weight [num_embeddings, embedding_dim] at the indices; row padding_idx gets no gradient.");
+  define<ops::embedding>(
+      "embedding(indices, weight, padding_idx=None)",
+      "The rows of weight [num_embeddings, embedding_dim] at the indices; row padding_idx gets no gradient.");
 }
 
 } // namespace cinta::python

@@ -20,7 +20,8 @@ Tensor tensordot(const Tensor &a, const Tensor &b, PyObject *axes) {
   if (!pair)
     throw PythonError();
   if (PySequence_Fast_GET_SIZE(pair.get()) != 2)
-    fail<ValueError>("[tensordot] axes has ", PySequence_Fast_GET_SIZE(pair.get()), " entries, expected a number or a pair");
+    fail<ValueError>("[tensordot] axes has ", PySequence_Fast_GET_SIZE(pair.get()),
+                     " entries, expected a number or a pair");
   return ops::tensordot(a, b, From<Dims>::get(PySequence_Fast_GET_ITEM(pair.get(), 0), "tensordot"),
                         From<Dims>::get(PySequence_Fast_GET_ITEM(pair.get(), 1), "tensordot"));
 }
@@ -34,13 +35,15 @@ Tensor einsum(const std::string &equation, PyObject *operands) {
 } // namespace
 
 void define_linear_algebra() {
-  define<ops::matmul>("matmul(a, b)", "The matrix product [..,M,K] [..,K,N] -> [..,M,N]; leading axes are broadcast, vectors as in NumPy.",
-                      Kind::both);
+  define<ops::matmul>(
+      "matmul(a, b)",
+      "The matrix product [..,M,K] [..,K,N] -> [..,M,N]; leading axes are broadcast, vectors as in NumPy.", Kind::both);
   define<[](const Tensor &x, const Tensor &weight, const std::optional<Tensor> &bias) {
     return ops::linear(x, weight, bias.value_or(Tensor()));
   }>("linear(x, weight, bias=None)", "y = x W^T + b with x [..,in], weight [out,in], bias [out].");
   define<einsum>("einsum(equation, *operands)", "Einstein summation: einsum('ij,jk->ik', a, b) is the matrix product.");
-  define<tensordot>("tensordot(a, b, axes=2)", "The sum of products over the last axes of a and the first of b, or over the pairs of axes given.");
+  define<tensordot>("tensordot(a, b, axes=2)",
+                    "The sum of products over the last axes of a and the first of b, or over the pairs of axes given.");
   define<ops::outer>("outer(a, b)", "y[i,j] = a[i] b[j], of the flattened operands.");
   define<ops::inner>("inner(a, b)", "The sum of products over the last axis of both.");
   define<ops::dot>("dot(a, b)", "NumPy's dot: the inner product of vectors, the product of matrices.", Kind::both);

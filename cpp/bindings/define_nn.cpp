@@ -12,9 +12,10 @@ using ops::reduction_of;
 
 Tensor or_none(const Maybe &t) { return t.value_or(Tensor()); }
 
-Tensor cross_entropy(const Tensor &x, const Tensor &target, const Maybe &weight, int64_t ignore_index, const std::string &reduction,
-                     double label_smoothing) {
-  return ops::cross_entropy(x, target, or_none(weight), {ignore_index, reduction_of(reduction, "cross_entropy"), label_smoothing});
+Tensor cross_entropy(const Tensor &x, const Tensor &target, const Maybe &weight, int64_t ignore_index,
+                     const std::string &reduction, double label_smoothing) {
+  return ops::cross_entropy(x, target, or_none(weight),
+                            {ignore_index, reduction_of(reduction, "cross_entropy"), label_smoothing});
 }
 
 constexpr const char *kReduction = " reduction: 'mean', 'sum' or 'none'.";
@@ -25,12 +26,15 @@ std::string loss(const char *formula) { return std::string(formula) + kReduction
 void define_nn() {
   define<ops::softmax>("softmax(x, axis=-1)", "y_i = e^x_i / sum_j e^x_j along an axis.", Kind::both);
   define<ops::log_softmax>("log_softmax(x, axis=-1)", "y_i = x_i - ln sum_j e^x_j along an axis.", Kind::both);
-  define<[](const Tensor &x, const Maybe &running_mean, const Maybe &running_var, const Maybe &weight, const Maybe &bias,
-            bool training, double momentum, double eps) {
-    return ops::batch_norm(x, or_none(running_mean), or_none(running_var), or_none(weight), or_none(bias), {training, momentum, eps});
+  define<[](const Tensor &x, const Maybe &running_mean, const Maybe &running_var, const Maybe &weight,
+            const Maybe &bias, bool training, double momentum, double eps) {
+    return ops::batch_norm(x, or_none(running_mean), or_none(running_var), or_none(weight), or_none(bias),
+                           {training, momentum, eps});
   }>("batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5)",
-     "y = (x - mean) / (var + eps)^(1/2) weight + bias, per channel of x [N,C,..].\n\nIn training mean and var are the batch's, and the "
-     "running ones move towards them by momentum (var unbiased); else the running ones are used. Source: Ioffe and Szegedy 2015.");
+     "y = (x - mean) / (var + eps)^(1/2) weight + bias, per channel of x [N,C,..].\n\nIn training mean and var are the "
+     "batch's, and the "
+     "running ones move towards them by momentum (var unbiased); else the running ones are used. Source: Ioffe and "
+     "Szegedy 2015.");
   define<[](const Tensor &x, const Dims &normalized_shape, const Maybe &weight, const Maybe &bias, double eps) {
     return ops::layer_norm(x, normalized_shape, or_none(weight), or_none(bias), eps);
   }>("layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5)",
@@ -39,16 +43,21 @@ void define_nn() {
     return ops::group_norm(x, num_groups, or_none(weight), or_none(bias), eps);
   }>("group_norm(x, num_groups, weight=None, bias=None, eps=1e-5)",
      "y = (x - mean) / (var + eps)^(1/2) weight + bias over groups of channels of x [N,C,..]. Source: Wu and He 2018.");
-  define<ops::dropout>("dropout(x, p=0.5, training=True)",
-                       "y = x / (1 - p) with probability 1 - p, else 0; x itself outside training. Source: Srivastava et al. 2014.");
+  define<ops::dropout>(
+      "dropout(x, p=0.5, training=True)",
+      "y = x / (1 - p) with probability 1 - p, else 0; x itself outside training. Source: Srivastava et al. 2014.");
 }
 
 void define_losses() {
   define<cross_entropy>(
       "cross_entropy(x, target, weight=None, ignore_index=-100, reduction='mean', label_smoothing=0.0)",
-      loss("-sum_c q_c ln softmax(x)_c for x [N,C] or [N,C,d1,..]; target: class indices [N,..] or probabilities of x's shape.\n\n"
-           "'mean' divides by the weights of the targets that count; label_smoothing mixes the target with the uniform distribution.").c_str());
-  define<[](const Tensor &x, const Tensor &target, const Maybe &weight, int64_t ignore_index, const std::string &reduction) {
+      loss("-sum_c q_c ln softmax(x)_c for x [N,C] or [N,C,d1,..]; target: class indices [N,..] or probabilities of "
+           "x's shape.\n\n"
+           "'mean' divides by the weights of the targets that count; label_smoothing mixes the target with the uniform "
+           "distribution.")
+          .c_str());
+  define<[](const Tensor &x, const Tensor &target, const Maybe &weight, int64_t ignore_index,
+            const std::string &reduction) {
     return ops::nll_loss(x, target, or_none(weight), ignore_index, reduction_of(reduction, "nll_loss"));
   }>("nll_loss(x, target, weight=None, ignore_index=-100, reduction='mean')",
      loss("-weight_t x_t at the target class t, for log-probabilities x [N,C] or [N,C,d1,..].").c_str());
@@ -70,9 +79,10 @@ void define_losses() {
     return ops::binary_cross_entropy(x, target, or_none(weight), reduction_of(reduction, "binary_cross_entropy"));
   }>("binary_cross_entropy(x, target, weight=None, reduction='mean')",
      loss("-(t ln x + (1 - t) ln(1 - x)) for probabilities x; logarithms are held above -100.").c_str());
-  define<[](const Tensor &x, const Tensor &target, const Maybe &weight, const std::string &reduction, const Maybe &pos_weight) {
-    return ops::binary_cross_entropy_with_logits(x, target, or_none(weight),
-                                                 reduction_of(reduction, "binary_cross_entropy_with_logits"), or_none(pos_weight));
+  define<[](const Tensor &x, const Tensor &target, const Maybe &weight, const std::string &reduction,
+            const Maybe &pos_weight) {
+    return ops::binary_cross_entropy_with_logits(
+        x, target, or_none(weight), reduction_of(reduction, "binary_cross_entropy_with_logits"), or_none(pos_weight));
   }>("binary_cross_entropy_with_logits(x, target, weight=None, reduction='mean', pos_weight=None)",
      loss("-(p t ln sigmoid(x) + (1 - t) ln(1 - sigmoid(x))) for logits x, with p = pos_weight.").c_str());
   define<[](const Tensor &x, const Tensor &target, const std::string &reduction, bool log_target) {
@@ -81,7 +91,8 @@ void define_losses() {
      loss("t (ln t - x) for log-probabilities x; 'batchmean' divides the sum by the batch.").c_str());
   define<[](const Tensor &x, const Tensor &target, double margin, const std::string &reduction) {
     return ops::hinge_loss(x, target, margin, reduction_of(reduction, "hinge_loss"));
-  }>("hinge_loss(x, target, margin=1.0, reduction='mean')", loss("max(0, margin - t x) for targets t of -1 and 1.").c_str());
+  }>("hinge_loss(x, target, margin=1.0, reduction='mean')",
+     loss("max(0, margin - t x) for targets t of -1 and 1.").c_str());
 }
 
 } // namespace cinta::python

@@ -19,7 +19,9 @@ Dtype or_float32(const std::optional<Dtype> &dtype) { return dtype.value_or(Dtyp
 } // namespace
 
 void define_random() {
-  define<[](int64_t value) { generator = {uint64_t(value), 0}; }>("seed(n)", "Starts the stream of random numbers again, as n says.");
+  define<[](int64_t value) {
+    generator = {uint64_t(value), 0};
+  }>("seed(n)", "Starts the stream of random numbers again, as n says.");
   define<[]() -> PyObject * { return Py_BuildValue("(KK)", generator.key, generator.counter); }>(
       "get_state()", "Where the stream stands: (key, counter).");
   define<[](PyObject *state) {
@@ -36,9 +38,11 @@ void define_random() {
   }>("normal(mean=0.0, std=1.0, shape=(), dtype=None)", "Numbers drawn from the normal distribution.");
   define<[](int64_t low, const std::optional<int64_t> &high, const Dims &shape) {
     return ops::random_integers(shape, high ? low : 0, high.value_or(low));
-  }>("integers(low, high=None, shape=())", "Integers (int64) drawn evenly from [low, high), from [0, low) with one argument.");
+  }>("integers(low, high=None, shape=())",
+     "Integers (int64) drawn evenly from [low, high), from [0, low) with one argument.");
   define<ops::random_permutation>("permutation(n)", "The numbers 0 to n - 1 in random order, int64.");
-  define<[](double p, const Dims &shape) { return ops::random_bernoulli(shape, p); }>("bernoulli(p, shape=())", "True with probability p.");
+  define<[](double p, const Dims &shape) { return ops::random_bernoulli(shape, p); }>("bernoulli(p, shape=())",
+                                                                                      "True with probability p.");
   define<[](const Tensor &t, double low, double high) {
     write(t, ops::random_uniform(t.shape(), low, high, t.dtype()), "uniform_");
     return t;

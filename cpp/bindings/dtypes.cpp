@@ -7,8 +7,7 @@ namespace cinta::python {
 namespace {
 
 struct DtypeObject {
-  PyObject_HEAD
-  Dtype dtype;
+  PyObject_HEAD Dtype dtype;
 };
 PyTypeObject *dtype_type;
 PyObject *objects[kDtypes];
@@ -33,9 +32,12 @@ Py_hash_t dtype_hash(PyObject *o) { return Py_hash_t(dtype_in(o)) + 7919; }
 
 PyGetSetDef properties[] = {
     {"name", [](PyObject *o, void *) { return dtype_str(o); }, nullptr, "Its name: 'float32'.", nullptr},
-    {"itemsize", [](PyObject *o, void *) { return PyLong_FromLong(long(itemsize(dtype_in(o)))); }, nullptr, "Bytes per element.", nullptr},
-    {"is_floating", [](PyObject *o, void *) { return PyBool_FromLong(is_floating(dtype_in(o))); }, nullptr, "Whether it is a floating dtype.", nullptr},
-    {"numpy", [](PyObject *o, void *) { return numpy_dtype(dtype_in(o)); }, nullptr, "NumPy's dtype of the same kind, None for bfloat16.", nullptr},
+    {"itemsize", [](PyObject *o, void *) { return PyLong_FromLong(long(itemsize(dtype_in(o)))); }, nullptr,
+     "Bytes per element.", nullptr},
+    {"is_floating", [](PyObject *o, void *) { return PyBool_FromLong(is_floating(dtype_in(o))); }, nullptr,
+     "Whether it is a floating dtype.", nullptr},
+    {"numpy", [](PyObject *o, void *) { return numpy_dtype(dtype_in(o)); }, nullptr,
+     "NumPy's dtype of the same kind, None for bfloat16.", nullptr},
     {}};
 PyMethodDef methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {}};
 
@@ -82,15 +84,17 @@ PyObject *numpy_dtype(Dtype dtype) {
 }
 
 void init_dtypes(PyObject *module) {
-  static PyType_Slot slots[] = {{Py_tp_str, reinterpret_cast<void *>(dtype_str)},
-                                {Py_tp_repr, reinterpret_cast<void *>(dtype_repr)},
-                                {Py_tp_richcompare, reinterpret_cast<void *>(dtype_compare)},
-                                {Py_tp_hash, reinterpret_cast<void *>(dtype_hash)},
-                                {Py_tp_getset, properties},
-                                {Py_tp_methods, methods},
-                                {Py_tp_doc, const_cast<char *>("The type of a tensor's elements: ct.float32, ct.int64, ...")},
-                                {0, nullptr}};
-  static PyType_Spec spec = {"cinta._core.dtype", sizeof(DtypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyType_Slot slots[] = {
+      {Py_tp_str, reinterpret_cast<void *>(dtype_str)},
+      {Py_tp_repr, reinterpret_cast<void *>(dtype_repr)},
+      {Py_tp_richcompare, reinterpret_cast<void *>(dtype_compare)},
+      {Py_tp_hash, reinterpret_cast<void *>(dtype_hash)},
+      {Py_tp_getset, properties},
+      {Py_tp_methods, methods},
+      {Py_tp_doc, const_cast<char *>("The type of a tensor's elements: ct.float32, ct.int64, ...")},
+      {0, nullptr}};
+  static PyType_Spec spec = {"cinta._core.dtype", sizeof(DtypeObject), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   dtype_type = reinterpret_cast<PyTypeObject *>(Ref::checked(PyType_FromSpec(&spec)).release());
   PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject *>(dtype_type));
   for (int i = 0; i < kDtypes; ++i) {

@@ -98,7 +98,8 @@ bool arrange(const Signature &s, PyObject *self, PyObject *const *args, Py_ssize
   size_t given = size_t(n) + shift;
   if (self)
     out[0] = self;
-  if (given > all || (all > shift && s.parameters[all - 1].variadic) || (given > 1 && all > 1 && s.parameters[1].variadic)) {
+  if (given > all || (all > shift && s.parameters[all - 1].variadic) ||
+      (given > 1 && all > 1 && s.parameters[1].variadic)) {
     size_t at = 0;
     while (at < all && !s.parameters[at].variadic)
       ++at;
@@ -165,7 +166,8 @@ void install_functions(PyObject *module) {
     Ref text(PyUnicode_FromString(r.signature->python.c_str())), key(PyUnicode_FromString(name));
     if (r.kind != Kind::method) {
       PyDict_SetItem(signatures.get(), key.get(), text.get());
-      Ref f = Ref::checked(PyCFunction_NewEx(definition(r.function), nullptr, Ref(PyModule_GetNameObject(module)).get()));
+      Ref f =
+          Ref::checked(PyCFunction_NewEx(definition(r.function), nullptr, Ref(PyModule_GetNameObject(module)).get()));
       PyModule_AddObjectRef(module, name, f.get());
       PyList_Append(functions.get(), key.get());
     }

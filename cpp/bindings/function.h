@@ -11,7 +11,7 @@ namespace cinta::python {
 struct Parameter {
   PyObject *name; // interned
   std::string text;
-  Ref default_; // empty: required
+  Ref default_;          // empty: required
   bool variadic = false; // *name: takes the positional rest as one tuple, or a single sequence
 };
 struct Signature {
@@ -24,7 +24,8 @@ enum class Kind { function, method, both };
 
 Signature parse(const char *text, const char *doc);
 void annotate(Signature &signature, const std::vector<const char *> &types, const char *result);
-// Arguments in the order of the parameters, borrowed (a variadic tuple is kept in `rest`); false with Python's error set.
+// Arguments in the order of the parameters, borrowed (a variadic tuple is kept in `rest`); false with Python's error
+// set.
 bool arrange(const Signature &signature, PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names,
              PyObject **out, Ref &rest);
 void add_function(Signature &signature, PyCFunction function, PyCFunction method, Kind kind);

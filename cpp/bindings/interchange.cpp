@@ -96,8 +96,8 @@ Tensor from_dlpack(PyObject *source) {
   if (d.device.type != 1)
     fail<ValueError>("[from_dlpack] the tensor lies on device type ", d.device.type, ", expected the CPU (1)");
   if (!dtype)
-    fail<TypeError>("[from_dlpack] dtype code ", int(d.dtype.code), " with ", int(d.dtype.bits), " bits and ", d.dtype.lanes,
-                    " lanes has no match here");
+    fail<TypeError>("[from_dlpack] dtype code ", int(d.dtype.code), " with ", int(d.dtype.bits), " bits and ",
+                    d.dtype.lanes, " lanes has no match here");
   Shape shape;
   Strides strides;
   for (int i = 0; i < d.ndim; ++i)
@@ -108,8 +108,9 @@ Tensor from_dlpack(PyObject *source) {
   else
     strides = contiguous_strides(shape);
   char *data = static_cast<char *>(d.data) + d.byte_offset;
-  Tensor t = from_storage(StorageRef(wrap_storage(data, size_t(count(shape)) * itemsize(*dtype), false, m, release_managed)),
-                          data, shape, strides, *dtype);
+  Tensor t =
+      from_storage(StorageRef(wrap_storage(data, size_t(count(shape)) * itemsize(*dtype), false, m, release_managed)),
+                   data, shape, strides, *dtype);
   PyCapsule_SetName(capsule.get(), "used_dltensor");
   PyCapsule_SetDestructor(capsule.get(), nullptr);
   return t;

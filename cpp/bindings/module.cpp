@@ -84,22 +84,26 @@ PYBIND11_MODULE(_core, m) {
   define_nn();
   define_losses();
   define_conv();
-  m.def("op_names", [names = std::vector<std::string>(function_names())] { return names; },
-        "The names of all operations.");
+  m.def(
+      "op_names", [names = std::vector<std::string>(function_names())] { return names; },
+      "The names of all operations.");
   define_interchange(m.ptr());
   define_autodiff();
   define_optim();
   install_functions(m.ptr());
   define_random();
-  py::module_ random = m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
+  py::module_ random =
+      m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
   install_functions(random.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config, "What was built and what runs here: version, ISA level and why, threads, CUDA.");
   m.def("memory_stats", stats, "Bytes in live tensors, in the allocator's cache, and the peak of the live ones.");
   m.def("reset_peak_memory", reset_peak_memory, "Lets the peak start again from what is live now.");
   m.def("empty_cache", empty_cache, "Gives the allocator's cached blocks back to the system.");
-  m.def("set_num_threads", [](int n) { set_num_threads(n); }, py::arg("n"), "How many threads operations may use.");
-  m.def("get_num_threads", [] { return num_threads(); }, "How many threads operations may use.");
+  m.def(
+      "set_num_threads", [](int n) { set_num_threads(n); }, py::arg("n"), "How many threads operations may use.");
+  m.def(
+      "get_num_threads", [] { return num_threads(); }, "How many threads operations may use.");
   m.def("kernel_coverage", kernel_coverage, "For every elementwise op and ISA level, whether it has a kernel.");
 }
 

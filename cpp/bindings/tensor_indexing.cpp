@@ -34,7 +34,8 @@ Item to_item(PyObject *o) {
     if (s->step != Py_None)
       item.step = bound(s->step);
   } else if (PyFloat_Check(o) || PyUnicode_Check(o)) {
-    fail<IndexError>("[index] got ", Py_TYPE(o)->tp_name, ", expected integers, slices, '...', None, or arrays of integers or booleans");
+    fail<IndexError>("[index] got ", Py_TYPE(o)->tp_name,
+                     ", expected integers, slices, '...', None, or arrays of integers or booleans");
   } else {
     item.index = ops::detach(to_tensor(o, "index"));
     Dtype dtype = item.index.dtype();

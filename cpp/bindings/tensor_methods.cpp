@@ -34,7 +34,8 @@ int set_requires_grad(PyObject *o, PyObject *value, void *) {
     if (wanted && !is_floating(t.dtype()))
       fail<TypeError>("[requires_grad] dtype ", t.dtype(), " cannot require grad, expected a floating dtype");
     if (t->creator && !wanted)
-      fail<RuntimeError>("[requires_grad] the tensor is the result of ", "an operation, only leaves can be switched off: use .detach()");
+      fail<RuntimeError>("[requires_grad] the tensor is the result of ",
+                         "an operation, only leaves can be switched off: use .detach()");
     t->requires_grad = wanted;
     return 0;
   });
@@ -49,7 +50,8 @@ int set_grad(PyObject *o, PyObject *value, void *) {
     }
     Tensor g = to_tensor(value, "grad");
     if (!(g.shape() == t.shape()) || g.dtype() != t.dtype())
-      fail<ValueError>("[grad] got shape ", g.shape(), " and dtype ", g.dtype(), ", expected ", t.shape(), " and ", t.dtype());
+      fail<ValueError>("[grad] got shape ", g.shape(), " and dtype ", g.dtype(), ", expected ", t.shape(), " and ",
+                       t.dtype());
     t->grad = g;
     return 0;
   });
@@ -83,7 +85,8 @@ PyObject *numpy(PyObject *self, PyObject *) {
   return guarded([&]() -> PyObject * {
     const Tensor &t = tensor_of(self);
     if (t.requires_grad())
-      fail<RuntimeError>("[numpy] the tensor requires grad, an array of it would escape the tape: use .detach().numpy()");
+      fail<RuntimeError>(
+          "[numpy] the tensor requires grad, an array of it would escape the tape: use .detach().numpy()");
     return numpy_array(t, self);
   });
 }
@@ -127,7 +130,8 @@ PyObject *format(PyObject *self, PyObject *spec) {
   }
   if (PyUnicode_GetLength(spec) == 0)
     return PyObject_Str(self);
-  PyErr_Format(PyExc_TypeError, "a tensor of %d axes takes no format, expected 0-d: print it with {}", tensor_of(self).ndim());
+  PyErr_Format(PyExc_TypeError, "a tensor of %d axes takes no format, expected 0-d: print it with {}",
+               tensor_of(self).ndim());
   return nullptr;
 }
 
@@ -207,7 +211,8 @@ PyGetSetDef tensor_properties[] = {
     {"T", get_T, nullptr, "The axes in reverse order, a view.", nullptr},
     {"mT", get_mT, nullptr, "The last two axes exchanged, a view.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether gradients reach it.", nullptr},
-    {"data", get_data, set_data, "The values without history; assigning exchanges a leaf's memory, dtype and shape.", nullptr},
+    {"data", get_data, set_data, "The values without history; assigning exchanges a leaf's memory, dtype and shape.",
+     nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has summed up here, or None.", nullptr},
     {}};
 
@@ -215,10 +220,13 @@ PyMethodDef tensor_methods[] = {
     {"item", item, METH_NOARGS, "item()\n--\n\nThe value of a tensor of one element, as a Python number."},
     {"tolist", tolist, METH_NOARGS, "tolist()\n--\n\nThe values as nested Python lists."},
     {"numpy", numpy, METH_NOARGS, "numpy()\n--\n\nA NumPy array over the same memory."},
-    {"is_contiguous", is_contiguous_, METH_NOARGS, "is_contiguous()\n--\n\nWhether the elements lie in order without gaps."},
+    {"is_contiguous", is_contiguous_, METH_NOARGS,
+     "is_contiguous()\n--\n\nWhether the elements lie in order without gaps."},
     {"zero_grad", zero_grad, METH_NOARGS, "zero_grad()\n--\n\nForgets the gradient."},
-    {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void *>(array)), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void *>(tensor_dlpack)), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void *>(array)), METH_VARARGS | METH_KEYWORDS,
+     nullptr},
+    {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void *>(tensor_dlpack)), METH_VARARGS | METH_KEYWORDS,
+     nullptr},
     {"__dlpack_device__", dlpack_device, METH_NOARGS, nullptr},
     {"__format__", format, METH_O, nullptr},
     {"__reduce__", reduce, METH_NOARGS, nullptr},

@@ -122,7 +122,8 @@ PyObject *raise_current() {
 }
 
 void init_tensor_type(PyObject *module) {
-  static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr}, {}};
+  static PyMemberDef members[] = {
+      {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr}, {}};
   std::vector<PyType_Slot> slots = {
       {Py_tp_new, reinterpret_cast<void *>(construct)},
       {Py_tp_dealloc, reinterpret_cast<void *>(deallocate)},
@@ -138,13 +139,15 @@ void init_tensor_type(PyObject *module) {
       {Py_mp_ass_subscript, reinterpret_cast<void *>(tensor_set_item)},
       {Py_bf_getbuffer, reinterpret_cast<void *>(tensor_get_buffer)},
       {Py_bf_releasebuffer, reinterpret_cast<void *>(tensor_release_buffer)},
-      {Py_tp_doc, const_cast<char *>("An array of numbers that remembers how it was computed.\n\n"
-                                     "Made by ct.tensor and every operation; speaks NumPy's words (shape, axis, reshape) and "
-                                     "PyTorch's (requires_grad, backward, grad).")}};
+      {Py_tp_doc,
+       const_cast<char *>("An array of numbers that remembers how it was computed.\n\n"
+                          "Made by ct.tensor and every operation; speaks NumPy's words (shape, axis, reshape) and "
+                          "PyTorch's (requires_grad, backward, grad).")}};
   for (PyType_Slot *s = operator_slots; s->slot; ++s)
     slots.push_back(*s);
   slots.push_back({0, nullptr});
-  static PyType_Spec spec = {"cinta._core.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, nullptr};
+  static PyType_Spec spec = {"cinta._core.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                             nullptr};
   spec.slots = slots.data();
   tensor_type = reinterpret_cast<PyTypeObject *>(Ref::checked(PyType_FromSpec(&spec)).release());
   if (PyObject_SetAttrString(reinterpret_cast<PyObject *>(tensor_type), "__array_ufunc__", Py_None) < 0)

@@ -9,8 +9,7 @@
 namespace cinta::python {
 
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject *weakrefs;
 };
 

@@ -83,7 +83,7 @@ PyObject *compare(PyObject *a, PyObject *b, int operation) {
 Tensor single(PyObject *a, const char *what) {
   const Tensor &t = tensor_of(a);
   if (t.size() != 1)
-    fail<ValueError>("[", what, "] a tensor of shape ", t.shape(), " is not one value, expected one element", 
+    fail<ValueError>("[", what, "] a tensor of shape ", t.shape(), " is not one value, expected one element",
                      std::string(what) == "bool" ? ": use .any() or .all()" : ": index it, or use .tolist()");
   GradMode off(false);
   return ops::contiguous_native(t);
@@ -93,9 +93,12 @@ int truth(PyObject *a) {
   return guarded([&]() -> int {
     Tensor t = single(a, "bool");
     switch (compute_type(t.dtype())) {
-    case kernels::Compute::f32: return *t.data<float>() != 0;
-    case kernels::Compute::f64: return *t.data<double>() != 0;
-    default: return *t.data<int64_t>() != 0;
+    case kernels::Compute::f32:
+      return *t.data<float>() != 0;
+    case kernels::Compute::f64:
+      return *t.data<double>() != 0;
+    default:
+      return *t.data<int64_t>() != 0;
     }
   });
 }
@@ -104,10 +107,14 @@ PyObject *item(PyObject *a, const char *what) {
   return guarded([&]() -> PyObject * {
     Tensor t = single(a, what);
     switch (compute_type(t.dtype())) {
-    case kernels::Compute::f32: return PyFloat_FromDouble(double(*t.data<float>()));
-    case kernels::Compute::f64: return PyFloat_FromDouble(*t.data<double>());
-    case kernels::Compute::u64: return PyLong_FromUnsignedLongLong(*t.data<uint64_t>());
-    default: break;
+    case kernels::Compute::f32:
+      return PyFloat_FromDouble(double(*t.data<float>()));
+    case kernels::Compute::f64:
+      return PyFloat_FromDouble(*t.data<double>());
+    case kernels::Compute::u64:
+      return PyLong_FromUnsignedLongLong(*t.data<uint64_t>());
+    default:
+      break;
     }
     if (tensor_of(a).dtype() == Dtype::bool_)
       return PyBool_FromLong(*t.data<int64_t>() != 0);
@@ -125,8 +132,8 @@ PyObject *to_int(PyObject *a) {
 }
 PyObject *to_index(PyObject *a) {
   if (is_floating(tensor_of(a).dtype()) || tensor_of(a).ndim() > 0) {
-    PyErr_Format(PyExc_TypeError, "only a 0-d tensor of integers can be an index, got %d axes of %s", tensor_of(a).ndim(),
-                 info(tensor_of(a).dtype()).name);
+    PyErr_Format(PyExc_TypeError, "only a 0-d tensor of integers can be an index, got %d axes of %s",
+                 tensor_of(a).ndim(), info(tensor_of(a).dtype()).name);
     return nullptr;
   }
   return to_int(a);

@@ -188,7 +188,8 @@ LongWorkHooks long_work_hooks;
 
 struct LongWork { // for the time of a call
   void *token = nullptr;
-  explicit LongWork(double cost_ns) : token(cost_ns >= 1e5 && long_work_hooks.begin ? long_work_hooks.begin() : nullptr) {}
+  explicit LongWork(double cost_ns)
+      : token(cost_ns >= 1e5 && long_work_hooks.begin ? long_work_hooks.begin() : nullptr) {}
   ~LongWork() {
     if (token)
       long_work_hooks.end(token);

@@ -13,56 +13,58 @@ enum class Compute : uint8_t { f32, f64, i64, u64 };
 inline constexpr int kComputes = 4;
 
 // ---- elementwise, on contiguous tiles. A step of 0 means one value for the whole tile. `params`: an op's constants.
-using Unary = void (*)(int64_t n, const void* x, void* y, const double* params);
-using UnaryVjp = void (*)(int64_t n, const void* x, const void* y, const void* dy, void* dx, const double* params);
-using Binary = void (*)(int64_t n, const void* a, int a_step, const void* b, int b_step, void* y);
-using BinaryVjp = void (*)(int64_t n, const void* a, int a_step, const void* b, int b_step, const void* y,
-                           const void* dy, void* d);
-using Compare = void (*)(int64_t n, const void* a, int a_step, const void* b, int b_step, uint8_t* y);
-using Select = void (*)(int64_t n, const uint8_t* condition, const void* a, int a_step, const void* b, int b_step, void* y);
+using Unary = void (*)(int64_t n, const void *x, void *y, const double *params);
+using UnaryVjp = void (*)(int64_t n, const void *x, const void *y, const void *dy, void *dx, const double *params);
+using Binary = void (*)(int64_t n, const void *a, int a_step, const void *b, int b_step, void *y);
+using BinaryVjp = void (*)(int64_t n, const void *a, int a_step, const void *b, int b_step, const void *y,
+                           const void *dy, void *d);
+using Compare = void (*)(int64_t n, const void *a, int a_step, const void *b, int b_step, uint8_t *y);
+using Select = void (*)(int64_t n, const uint8_t *condition, const void *a, int a_step, const void *b, int b_step,
+                        void *y);
 // y += x, and y = x + z, the two ways gradients meet
-using Accumulate = void (*)(int64_t n, const void* x, void* y);
+using Accumulate = void (*)(int64_t n, const void *x, void *y);
 
 // ---- tiles of any dtype and stride (in elements) from and to contiguous compute tiles
-using LoadTile = void (*)(int64_t n, const void* x, int64_t stride, void* tile);
-using StoreTile = void (*)(int64_t n, const void* tile, void* y, int64_t stride);
-using ConvertTile = void (*)(int64_t n, const void* x, void* y); // between compute types
+using LoadTile = void (*)(int64_t n, const void *x, int64_t stride, void *tile);
+using StoreTile = void (*)(int64_t n, const void *tile, void *y, int64_t stride);
+using ConvertTile = void (*)(int64_t n, const void *x, void *y); // between compute types
 
 // ---- reductions
 // rows: y[r] = op over x[r, 0..cols), rows apart by row_stride elements, columns contiguous.
-using ReduceRows = void (*)(int64_t rows, int64_t cols, const void* x, int64_t row_stride, void* y);
-using ArgReduceRows = void (*)(int64_t rows, int64_t cols, const void* x, int64_t row_stride, int64_t* y);
+using ReduceRows = void (*)(int64_t rows, int64_t cols, const void *x, int64_t row_stride, void *y);
+using ArgReduceRows = void (*)(int64_t rows, int64_t cols, const void *x, int64_t row_stride, int64_t *y);
 // columns: y[c] = op over x[0..rows, c]; sums keep a compensated or wider partial sum
-using ReduceColumns = void (*)(int64_t rows, int64_t cols, const void* x, int64_t row_stride, void* y);
+using ReduceColumns = void (*)(int64_t rows, int64_t cols, const void *x, int64_t row_stride, void *y);
 
 // ---- matrix product: C[M,N] = A[M,K] B[K,N] (+ C if accumulate) (+ bias along N or M), any strides for A and B
 struct Gemm {
   int64_t M, N, K;
-  const void* A;
+  const void *A;
   int64_t a_row, a_col; // strides in elements
-  const void* B;
+  const void *B;
   int64_t b_row, b_col;
-  void* C;
+  void *C;
   int64_t ldc; // row stride of C; its columns are contiguous
   bool accumulate;
-  const void* bias_n; // [N] added to every row, or null
-  const void* bias_m; // [M] added to every column, or null
+  const void *bias_n; // [N] added to every row, or null
+  const void *bias_m; // [M] added to every column, or null
 };
-using GemmFn = void (*)(const Gemm&);
+using GemmFn = void (*)(const Gemm &);
 // `batch` products, operand i at A + i*a_batch elements (strides may be 0)
-using GemmBatchFn = void (*)(const Gemm&, int64_t batch, int64_t a_batch, int64_t b_batch, int64_t c_batch);
+using GemmBatchFn = void (*)(const Gemm &, int64_t batch, int64_t a_batch, int64_t b_batch, int64_t c_batch);
 
 // ---- convolution, NCHW, weights OIHW; groups already split off (one call = one group)
 struct Conv2d {
-  int64_t N, C, H, W;          // input x[N,C,H,W]; image n starts at n*x_batch elements, planes are contiguous
-  int64_t O, KH, KW, OH, OW;   // weight w[O,C,KH,KW], output y[N,O,OH,OW]; image n of y at n*y_batch
-  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w; // pad: top and left; bottom and right follow from OH, OW
+  int64_t N, C, H, W;        // input x[N,C,H,W]; image n starts at n*x_batch elements, planes are contiguous
+  int64_t O, KH, KW, OH, OW; // weight w[O,C,KH,KW], output y[N,O,OH,OW]; image n of y at n*y_batch
+  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h,
+      dilation_w; // pad: top and left; bottom and right follow from OH, OW
   int64_t x_batch, y_batch;
 };
-using Conv2dForward = void (*)(const Conv2d&, const void* x, const void* w, const void* bias /*[O] or null*/, void* y);
-using Conv2dBackwardData = void (*)(const Conv2d&, const void* dy, const void* w, void* dx);
-using Conv2dBackwardWeight = void (*)(const Conv2d&, const void* x, const void* dy, void* dw);
-using Conv2dFits = bool (*)(const Conv2d&); // whether the implicit kernels take this shape
+using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, const void *bias /*[O] or null*/, void *y);
+using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);
+using Conv2dBackwardWeight = void (*)(const Conv2d &, const void *x, const void *dy, void *dw);
+using Conv2dFits = bool (*)(const Conv2d &); // whether the implicit kernels take this shape
 
 // ---- pooling over planes x[planes,H,W] -> y[planes,OH,OW]
 struct Pool2d {
@@ -70,26 +72,26 @@ struct Pool2d {
   bool count_include_pad;
   int64_t divisor_override; // 0: none
 };
-using MaxPool = void (*)(const Pool2d&, const void* x, void* y, int64_t* index /*into the plane, or null*/);
-using AvgPool = void (*)(const Pool2d&, const void* x, void* y);
-using MaxPoolVjp = void (*)(const Pool2d&, const int64_t* index, const void* dy, void* dx);
-using AvgPoolVjp = void (*)(const Pool2d&, const void* dy, void* dx);
+using MaxPool = void (*)(const Pool2d &, const void *x, void *y, int64_t *index /*into the plane, or null*/);
+using AvgPool = void (*)(const Pool2d &, const void *x, void *y);
+using MaxPoolVjp = void (*)(const Pool2d &, const int64_t *index, const void *dy, void *dx);
+using AvgPoolVjp = void (*)(const Pool2d &, const void *dy, void *dx);
 
 // ---- softmax family over contiguous rows
-using SoftmaxRows = void (*)(int64_t rows, int64_t cols, const void* x, void* y);
-using SoftmaxRowsVjp = void (*)(int64_t rows, int64_t cols, const void* y, const void* dy, void* dx);
+using SoftmaxRows = void (*)(int64_t rows, int64_t cols, const void *x, void *y);
+using SoftmaxRowsVjp = void (*)(int64_t rows, int64_t cols, const void *y, const void *dy, void *dx);
 // loss[r] = weight_r * -log softmax(x[r])[target[r]] mixed with label smoothing; also keeps logsumexp[r] for backward.
 // target < 0 or == ignore_index: the row counts nothing (loss 0). `weight`: per class [cols] or null.
 struct CrossEntropy {
   int64_t rows, cols, ignore_index;
   double label_smoothing;
-  const void* weight;
-  const int64_t* target;
+  const void *weight;
+  const int64_t *target;
 };
-using CrossEntropyRows = void (*)(const CrossEntropy&, const void* x, void* loss, void* logsumexp);
+using CrossEntropyRows = void (*)(const CrossEntropy &, const void *x, void *loss, void *logsumexp);
 // dx[r,c] = scale[r * scale_step] * d loss[r] / d x[r,c]
-using CrossEntropyRowsVjp = void (*)(const CrossEntropy&, const void* x, const void* logsumexp, const void* scale,
-                                     int scale_step, void* dx);
+using CrossEntropyRowsVjp = void (*)(const CrossEntropy &, const void *x, const void *logsumexp, const void *scale,
+                                     int scale_step, void *dx);
 
 // ---- optimizer updates: one pass over memory
 struct Sgd {
@@ -108,24 +110,25 @@ struct Adagrad {
   double lr, eps, weight_decay; // lr already decayed
   bool maximize;
 };
-using SgdStep = void (*)(int64_t n, const Sgd&, void* p, const void* g, void* velocity /*or null*/);
-using AdamStep = void (*)(int64_t n, const Adam&, void* p, const void* g, void* m, void* v, void* v_max /*amsgrad or null*/);
-using RmspropStep = void (*)(int64_t n, const Rmsprop&, void* p, const void* g, void* square, void* velocity /*or null*/,
-                             void* mean /*centered or null*/);
-using AdagradStep = void (*)(int64_t n, const Adagrad&, void* p, const void* g, void* sum);
-using SumSquares = double (*)(int64_t n, const void* x); // in double
+using SgdStep = void (*)(int64_t n, const Sgd &, void *p, const void *g, void *velocity /*or null*/);
+using AdamStep = void (*)(int64_t n, const Adam &, void *p, const void *g, void *m, void *v,
+                          void *v_max /*amsgrad or null*/);
+using RmspropStep = void (*)(int64_t n, const Rmsprop &, void *p, const void *g, void *square,
+                             void *velocity /*or null*/, void *mean /*centered or null*/);
+using AdagradStep = void (*)(int64_t n, const Adagrad &, void *p, const void *g, void *sum);
+using SumSquares = double (*)(int64_t n, const void *x); // in double
 
 // ---- random numbers, Philox 4x32-10: element i of a stream depends only on (key, counter + i)
-using UniformFill = void (*)(int64_t n, uint64_t key, uint64_t first, double low, double high, void* y);
-using NormalFill = void (*)(int64_t n, uint64_t key, uint64_t first, double mean, double std, void* y);
-using BitsFill = void (*)(int64_t n, uint64_t key, uint64_t first, uint32_t* y); // raw 32 bits
+using UniformFill = void (*)(int64_t n, uint64_t key, uint64_t first, double low, double high, void *y);
+using NormalFill = void (*)(int64_t n, uint64_t key, uint64_t first, double mean, double std, void *y);
+using BitsFill = void (*)(int64_t n, uint64_t key, uint64_t first, uint32_t *y); // raw 32 bits
 // y = keep_i ? x * scale : 0 with P(keep) = 1 - p, mask byte kept for backward
-using DropoutFill = void (*)(int64_t n, uint64_t key, uint64_t first, double p, const void* x, void* y, uint8_t* mask);
+using DropoutFill = void (*)(int64_t n, uint64_t key, uint64_t first, double p, const void *x, void *y, uint8_t *mask);
 
 inline constexpr int kDtypes = 13; // order of cinta::Dtype
 
 struct Table {
-  const char* isa = nullptr;
+  const char *isa = nullptr;
   Unary unary[int(UnaryOp::count)][kComputes] = {};
   UnaryVjp unary_vjp[int(UnaryOp::count)][2] = {};
   Binary binary[int(BinaryOp::count)][kComputes] = {};
@@ -168,7 +171,7 @@ struct Table {
   DropoutFill dropout_fill[2] = {};
 };
 
-const Table& table();                   // the one that runs here
-const Table& table_of(const char* isa); // "scalar", "avx2", "avx512": throws RuntimeError where it cannot run here
+const Table &table();                   // the one that runs here
+const Table &table_of(const char *isa); // "scalar", "avx2", "avx512": throws RuntimeError where it cannot run here
 
 } // namespace cinta::kernels

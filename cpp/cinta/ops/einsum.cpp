@@ -29,7 +29,8 @@ std::string expand_ellipsis(const std::string &labels, int axes, const std::stri
     return labels;
   int rest = axes - int(labels.size() - 3);
   if (rest < 0)
-    fail<ValueError>("[einsum] '", labels, "' in '", equation, "' names ", labels.size() - 3, " axes, the operand has ", axes);
+    fail<ValueError>("[einsum] '", labels, "' in '", equation, "' names ", labels.size() - 3, " axes, the operand has ",
+                     axes);
   std::string dots;
   for (int i = rest; i > 0; --i)
     dots += char(i);
@@ -133,11 +134,13 @@ Tensor einsum(const std::string &given, const Tensors &operands) {
   for (size_t k = 0; k < terms.size(); ++k) {
     const Term &t = terms[k];
     if (int(t.labels.size()) != t.x.ndim())
-      fail<ValueError>("[einsum] operand ", k, " has shape ", t.x.shape(), ", expected ", t.labels.size(), " axes as in '", given, "'");
+      fail<ValueError>("[einsum] operand ", k, " has shape ", t.x.shape(), ", expected ", t.labels.size(),
+                       " axes as in '", given, "'");
     for (size_t i = 0; i < t.labels.size(); ++i) {
       char c = t.labels[i];
       if (c >= 16 && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z'))
-        fail<ValueError>("[einsum] '", given, "' has the character '", c, "', expected letters, commas, '...' and '->'");
+        fail<ValueError>("[einsum] '", given, "' has the character '", c,
+                         "', expected letters, commas, '...' and '->'");
       int64_t s = t.x.shape()[int(i)], &known = size[int(c)];
       if (known > 1 && s != known && s != 1)
         fail<ValueError>("[einsum] '", c, "' has size ", known, " and, in operand ", k, ", ", s, " ('", given, "')");
@@ -159,7 +162,8 @@ Tensor einsum(const std::string &given, const Tensors &operands) {
       if (std::count(all.begin(), all.end(), c) == 1)
         output += c;
   } else {
-    output = expand_ellipsis(equation.substr(arrow + 2), int(equation.size() - arrow - 2) - 3 + int(dots.size()), given);
+    output =
+        expand_ellipsis(equation.substr(arrow + 2), int(equation.size() - arrow - 2) - 3 + int(dots.size()), given);
     for (char c : output)
       if ((!has(dots, c) && !has(letters, c)) || std::count(output.begin(), output.end(), c) > 1)
         fail<ValueError>("[einsum] the output '", equation.substr(arrow + 2), "' of '", given,

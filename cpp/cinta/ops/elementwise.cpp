@@ -34,15 +34,17 @@ void run(UnaryOp op, const Tensor &x, const Tensor &y, const Parameters &paramet
     return;
   }
   Operand operands[2] = {operand(x), operand(y)};
-  tile_loop(x.shape(), operands, 1, 1,
-            [](const void *context, int64_t n, void *const *p, const int *) {
-              const auto &c = *static_cast<const UnaryContext *>(context);
-              c.forward(n, p[0], p[1], c.parameters);
-            },
-            &c, cost(op));
+  tile_loop(
+      x.shape(), operands, 1, 1,
+      [](const void *context, int64_t n, void *const *p, const int *) {
+        const auto &c = *static_cast<const UnaryContext *>(context);
+        c.forward(n, p[0], p[1], c.parameters);
+      },
+      &c, cost(op));
 }
 
-Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const Tensor &dy, const Parameters &parameters) {
+Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const Tensor &dy,
+               const Parameters &parameters) {
   Tensor dx = empty(dy.shape(), dy.dtype());
   const Tensor &x = saved_x ? saved_x : dy, &y = saved_y ? saved_y : dy; // what is not saved is not read
   UnaryContext c{nullptr, kernel().unary_vjp[int(op)][floating_index(dy.dtype())], parameters.value};
@@ -51,12 +53,13 @@ Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const T
     return dx;
   }
   Operand operands[4] = {operand(x), operand(y), operand(dy), operand(dx)};
-  tile_loop(dy.shape(), operands, 3, 1,
-            [](const void *context, int64_t n, void *const *p, const int *) {
-              const auto &c = *static_cast<const UnaryContext *>(context);
-              c.vjp(n, p[0], p[1], p[2], p[3], c.parameters);
-            },
-            &c, cost(op));
+  tile_loop(
+      dy.shape(), operands, 3, 1,
+      [](const void *context, int64_t n, void *const *p, const int *) {
+        const auto &c = *static_cast<const UnaryContext *>(context);
+        c.vjp(n, p[0], p[1], p[2], p[3], c.parameters);
+      },
+      &c, cost(op));
   return dx;
 }
 
@@ -84,36 +87,37 @@ struct Unary final : OpWith<UnaryAttributes> {
 struct BinaryContext {
   kernels::Binary forward;
   kernels::BinaryVjp vjp;
-  kernels::Compare compare;
-  kernels::Select select;
 };
 
 void run(BinaryOp op, const Tensor &a, const Tensor &b, const Tensor &y) {
-  BinaryContext c{kernel().binary[int(op)][int(compute_type(a.dtype()))], nullptr, nullptr, nullptr};
+  BinaryContext c{kernel().binary[int(op)][int(compute_type(a.dtype()))], nullptr};
   Operand operands[3] = {scalar_operand(a), scalar_operand(b), operand(y)};
-  tile_loop(y.shape(), operands, 2, 1,
-            [](const void *context, int64_t n, void *const *p, const int *steps) {
-              static_cast<const BinaryContext *>(context)->forward(n, p[0], steps[0], p[1], steps[1], p[2]);
-            },
-            &c, cost(op));
+  tile_loop(
+      y.shape(), operands, 2, 1,
+      [](const void *context, int64_t n, void *const *p, const int *steps) {
+        static_cast<const BinaryContext *>(context)->forward(n, p[0], steps[0], p[1], steps[1], p[2]);
+      },
+      &c, cost(op));
 }
 
-Tensor run_vjp(BinaryOp op, int which, const Tensor &saved_a, const Tensor &saved_b, const Tensor &saved_y, const Tensor &dy) {
+Tensor run_vjp(BinaryOp op, int which, const Tensor &saved_a, const Tensor &saved_b, const Tensor &saved_y,
+               const Tensor &dy) {
   Tensor d = empty(dy.shape(), dy.dtype());
   const Tensor &a = saved_a ? saved_a : dy, &b = saved_b ? saved_b : dy, &y = saved_y ? saved_y : dy;
   const auto &rules = which == 0 ? kernel().binary_vjp_a : kernel().binary_vjp_b;
-  BinaryContext c{nullptr, rules[int(op)][floating_index(dy.dtype())], nullptr, nullptr};
+  BinaryContext c{nullptr, rules[int(op)][floating_index(dy.dtype())]};
   if (simple(dy) && a.contiguous() && b.contiguous() && y.contiguous()) {
     c.vjp(dy.size(), a.data(), a.size() == dy.size(), b.data(), b.size() == dy.size(), y.data(), dy.data(), d.data());
     return d;
   }
-  Operand operands[5] = {scalar_operand(broadcast_to(a, dy.shape())), scalar_operand(broadcast_to(b, dy.shape())), operand(y),
-                         operand(dy), operand(d)};
-  tile_loop(dy.shape(), operands, 4, 1,
-            [](const void *context, int64_t n, void *const *p, const int *steps) {
-              static_cast<const BinaryContext *>(context)->vjp(n, p[0], steps[0], p[1], steps[1], p[2], p[3], p[4]);
-            },
-            &c, cost(op));
+  Operand operands[5] = {scalar_operand(broadcast_to(a, dy.shape())), scalar_operand(broadcast_to(b, dy.shape())),
+                         operand(y), operand(dy), operand(d)};
+  tile_loop(
+      dy.shape(), operands, 4, 1,
+      [](const void *context, int64_t n, void *const *p, const int *steps) {
+        static_cast<const BinaryContext *>(context)->vjp(n, p[0], steps[0], p[1], steps[1], p[2], p[3], p[4]);
+      },
+      &c, cost(op));
   return d;
 }
 
@@ -144,16 +148,6 @@ struct Binary final : OpWith<BinaryAttributes> {
   }
 };
 
-struct Keep final : OpWith<NoAttributes> { // a copy
-  using OpWith::OpWith;
-  const char *name() const override { return "clone"; }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[0].shape(), in[0].dtype());
-    copy(in[0], *out);
-  }
-  void vjp(Vjp &v) const override { v.dx(0, v.dy()); }
-};
-
 // One immortal object per op: recording allocates nothing.
 template <class O, class Names, size_t... I> auto make_all(std::index_sequence<I...>) {
   return std::array<OpRef, sizeof...(I)>{OpRef(new O(typename O::Attributes{Names(I)}))...};
@@ -178,9 +172,8 @@ Dtype binary_dtype(BinaryOp op, Dtype a, Dtype b) {
     dtype = op == BinaryOp::Div && !is_floating(dtype) ? Dtype::float64 : to_floating(dtype);
   if (dtype == Dtype::bool_ && op == BinaryOp::Sub)
     fail_dtype(name_of(op), dtype, "a number dtype: use ct.logical_xor for booleans");
-  if (dtype == Dtype::bool_ &&
-      (op == BinaryOp::Pow || op == BinaryOp::FloorDivide || op == BinaryOp::Remainder || op == BinaryOp::Fmod ||
-       op == BinaryOp::LeftShift || op == BinaryOp::RightShift))
+  if (dtype == Dtype::bool_ && (op == BinaryOp::Pow || op == BinaryOp::FloorDivide || op == BinaryOp::Remainder ||
+                                op == BinaryOp::Fmod || op == BinaryOp::LeftShift || op == BinaryOp::RightShift))
     dtype = Dtype::int8; // NumPy's choice
   if (!kernel().binary[int(op)][int(compute_type(dtype))])
     fail_no_kernel(name_of(op), dtype);
@@ -188,7 +181,8 @@ Dtype binary_dtype(BinaryOp op, Dtype a, Dtype b) {
 }
 
 // What the tape adds gradients with.
-[[maybe_unused]] const bool installed = (add_gradients = [](const Tensor &a, const Tensor &b) { return add(a, b); }, true);
+[[maybe_unused]] const bool installed = (
+    add_gradients = [](const Tensor &a, const Tensor &b) { return add(a, b); }, true);
 
 } // namespace
 
@@ -270,8 +264,8 @@ Tensor binary_inplace(BinaryOp op, const Tensor &self, const Tensor &other) {
     fail<TypeError>("[", name, "] the result has dtype ", dtype, ", which cannot be written into the ", self.dtype(),
                     " operand on the left: convert it with .astype(ct.", dtype, ") first");
   if (!(broadcast(self.shape(), other.shape(), name) == self.shape()))
-    fail<ValueError>("[", name, "] the operand on the right has shape ", other.shape(), ", which does not broadcast to ",
-                     self.shape(), " of the operand written in place");
+    fail<ValueError>("[", name, "] the operand on the right has shape ", other.shape(),
+                     ", which does not broadcast to ", self.shape(), " of the operand written in place");
   // What the gradient will read, or what this write would change under itself, is kept in a copy.
   const uint32_t saves = recording ? rule(op).saves : 0;
   const bool shared = other->storage.get() == self->storage.get(), same = other.body() == self.body();
@@ -290,143 +284,13 @@ Tensor binary_inplace(BinaryOp op, const Tensor &self, const Tensor &other) {
   return y;
 }
 
-Tensor copy_inplace(const Tensor &self, const Tensor &source) {
-  bool recording = grad_enabled() && (self.requires_grad() || source.requires_grad());
-  check_writable(self, "copy_", recording);
-  check_fresh(source, "copy_");
-  if (!(broadcast(self.shape(), source.shape(), "copy_") == self.shape()))
-    fail<ValueError>("[copy_] the source has shape ", source.shape(), ", which does not broadcast to ", self.shape());
-  Tensor value = broadcast_to(astype(source, self.dtype()), self.shape());
-  Tensor y = alias(self);
-  copy(source->storage.get() == self->storage.get() ? keep_value(value) : value, y);
-  mark_written(y);
-  if (!recording) {
-    self->version = y->version;
-    return self;
-  }
-  y->storage->recorded_write = y->version;
-  record(*make_op<Keep>({}), &value, 1, &y, 1);
-  return y;
-}
-
-// ---- comparisons, selection, conversion
-
-Tensor compare(CompareOp op, const Tensor &a, const Tensor &b) {
-  check_fresh(a, name_of(op));
-  check_fresh(b, name_of(op));
-  GradMode off(false);
-  Dtype dtype = promote(a.dtype(), b.dtype());
-  Shape shape = broadcast(a.shape(), b.shape(), name_of(op));
-  Tensor x = broadcast_to(astype(a, dtype), shape), z = broadcast_to(astype(b, dtype), shape);
-  Tensor y = empty(shape, Dtype::bool_);
-  BinaryContext c{nullptr, nullptr, kernel().compare[int(op)][int(compute_type(dtype))], nullptr};
-  Operand operands[3] = {scalar_operand(x), scalar_operand(z), raw_operand(y)};
-  tile_loop(shape, operands, 2, 1,
-            [](const void *context, int64_t n, void *const *p, const int *steps) {
-              static_cast<const BinaryContext *>(context)->compare(n, p[0], steps[0], p[1], steps[1],
-                                                                   static_cast<uint8_t *>(p[2]));
-            },
-            &c, kCheap);
-  return y;
-}
-
-namespace {
-
-struct Where final : OpWith<NoAttributes> {
-  using OpWith::OpWith;
-  const char *name() const override { return "where"; }
-  uint32_t saves() const override { return saves::input(0); }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[1].shape(), in[1].dtype());
-    BinaryContext c{nullptr, nullptr, nullptr, kernel().select[int(compute_type(in[1].dtype()))]};
-    Operand operands[4] = {raw_operand(in[0]), scalar_operand(in[1]), scalar_operand(in[2]), operand(*out)};
-    tile_loop(in[1].shape(), operands, 3, 1,
-              [](const void *context, int64_t n, void *const *p, const int *steps) {
-                static_cast<const BinaryContext *>(context)->select(n, static_cast<const uint8_t *>(p[0]), p[1], steps[1],
-                                                                    p[2], steps[2], p[3]);
-              },
-              &c, kCheap);
-  }
-  void vjp(Vjp &v) const override {
-    Tensor zero = number(0, v.dy());
-    if (v.needs(1))
-      v.dx(1, where(v.in(0), v.dy(), zero));
-    if (v.needs(2))
-      v.dx(2, where(v.in(0), zero, v.dy()));
-  }
-};
-
-struct AstypeAttributes {
-  Dtype from, to;
-};
-struct Astype final : OpWith<AstypeAttributes> {
-  using OpWith::OpWith;
-  const char *name() const override { return "astype"; }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[0].shape(), to);
-    copy(in[0], *out);
-  }
-  void vjp(Vjp &v) const override { v.dx(0, astype(v.dy(), from)); }
-};
-
-} // namespace
-
-Tensor where(const Tensor &condition, const Tensor &a, const Tensor &b) {
-  Dtype dtype = promote(a.dtype(), b.dtype());
-  Shape shape = broadcast(broadcast(a.shape(), b.shape(), "where"), condition.shape(), "where");
-  Tensor mask = condition.dtype() == Dtype::bool_ ? condition : compare(CompareOp::NotEqual, condition, number(0, condition));
-  return apply(make_op<Where>({}), {broadcast_to(mask, shape), broadcast_to(astype(a, dtype), shape),
-                                    broadcast_to(astype(b, dtype), shape)});
-}
-
-Tensor astype(const Tensor &x, Dtype dtype) {
-  if (dtype == Dtype::bool_ && is_floating(x.dtype())) // whether it is nonzero, not its integer part
-    return compare(CompareOp::NotEqual, x, number(0, x));
-  return x.dtype() == dtype ? x : apply(make_op<Astype>({x.dtype(), dtype}), {x});
-}
-
-Tensor clone(const Tensor &x) { return apply(make_op<Keep>({}), {x}); }
-
-Tensor keep_value(const Tensor &x) {
-  Tensor y = empty(x.shape(), x.dtype());
-  copy(x, y);
-  if (x->requires_grad && x->creator) {
-    y->creator = x->creator;
-    y->output_index = x->output_index;
-    y->requires_grad = true;
-    retain(y->creator);
-  }
-  return y;
-}
-
-Tensor contiguous_native(const Tensor &x) {
-  Dtype native = is_native(x.dtype())                      ? x.dtype()
-                 : compute_type(x.dtype()) == Compute::f32 ? Dtype::float32
-                                                           : Dtype::int64;
-  if (x.contiguous() && x.dtype() == native)
-    return x;
-  Tensor y = empty(x.shape(), native);
-  copy(x, y);
-  return y;
-}
-
-Tensor from_native(const Tensor &y, Dtype dtype) {
-  if (y.dtype() == dtype)
-    return y;
-  Tensor z = empty(y.shape(), dtype);
-  copy(y, z);
-  return z;
-}
-
 // ---- by name
 
 Tensor number(double value, const Tensor &like) { return scalar(value, like.dtype()); }
 
 namespace {
 // Ops with constants keep integers as they are where the formula is for floats only.
-Tensor as_floating(const Tensor &x) {
-  return is_floating(x.dtype()) ? x : astype(x, to_floating(x.dtype()));
-}
+Tensor as_floating(const Tensor &x) { return is_floating(x.dtype()) ? x : astype(x, to_floating(x.dtype())); }
 } // namespace
 
 Tensor relu(const Tensor &x) { return unary(UnaryOp::Relu, x); }
@@ -451,31 +315,6 @@ Tensor clip(const Tensor &x, std::optional<double> low, std::optional<double> hi
   return high ? minimum(y, number(*high, y)) : y;
 }
 
-Tensor logical_not(const Tensor &x) { return compare(CompareOp::Equal, x, number(0, x)); }
-
-Tensor logical(const char *name, const Tensor &a, const Tensor &b) {
-  auto truth = [](const Tensor &t) { return t.dtype() == Dtype::bool_ ? detach(t) : compare(CompareOp::NotEqual, t, number(0, t)); };
-  const std::string n = name;
-  return n == "logical_and"  ? bitwise_and(truth(a), truth(b))
-         : n == "logical_or" ? bitwise_or(truth(a), truth(b))
-                             : bitwise_xor(truth(a), truth(b));
-}
-
-Tensor isnan(const Tensor &x) { return compare(CompareOp::NotEqual, x, x); }
-Tensor isinf(const Tensor &x) {
-  if (!is_floating(x.dtype()))
-    return zeros(x.shape(), Dtype::bool_);
-  Tensor z = detach(x);
-  return equal(abs(z), number(__builtin_inf(), z));
-}
-Tensor isfinite(const Tensor &x) {
-  if (!is_floating(x.dtype()))
-    return full(x.shape(), 1, Dtype::bool_);
-  Tensor z = detach(x);
-  return less(abs(z), number(__builtin_inf(), z));
-}
-
-// top + log(1 + e^(low - top)). Top and low are selected, not computed: so every derivative is right where a = b, too.
 Tensor logaddexp(const Tensor &given_a, const Tensor &given_b) {
   const Dtype dtype = to_floating(promote(given_a.dtype(), given_b.dtype()));
   const Tensor a = astype(given_a, dtype), b = astype(given_b, dtype);

@@ -1,4 +1,5 @@
-// What the formulas say about themselves: names, what backward saves, documentation, and the derivative as recorded ops.
+// What the formulas say about themselves: names, what backward saves, documentation, and the derivative as recorded
+// ops.
 #pragma once
 #include "cinta/ops/elementwise.h"
 

@@ -33,11 +33,11 @@ std::vector<Item> expand(const Tensor &x, const std::vector<Item> &items) {
     } else if (item.kind == Item::array && item.index.dtype() == Dtype::bool_) {
       for (int i = 0; i < item.index.ndim(); ++i)
         if (item.index.shape()[i] != x.shape()[axis + i])
-          fail<IndexError>("[index] the boolean mask has shape ", item.index.shape(), ", expected it to match axis ", axis + i,
-                           " of size ", x.shape()[axis + i]);
+          fail<IndexError>("[index] the boolean mask has shape ", item.index.shape(), ", expected it to match axis ",
+                           axis + i, " of size ", x.shape()[axis + i]);
       if (item.index.ndim() == 0) // NumPy's: a new axis of size 1 or 0
-        out.push_back({Item::new_axis, 0, 0, 1, false, false,
-                       zeros({*item.index.data<uint8_t>() ? 1 : 0}, Dtype::int64)});
+        out.push_back(
+            {Item::new_axis, 0, 0, 1, false, false, zeros({*item.index.data<uint8_t>() ? 1 : 0}, Dtype::int64)});
       for (Tensor &index : nonzero(item.index))
         out.push_back({Item::array, 0, 0, 1, false, false, index});
       axis += item.index.ndim();
@@ -53,7 +53,9 @@ std::vector<Item> expand(const Tensor &x, const std::vector<Item> &items) {
 Range range_of(const Item &item, int64_t size) { // Python's slice semantics
   if (item.step == 0)
     fail<ValueError>("[index] the step of a slice is 0, expected any other number");
-  auto clamp = [&](int64_t v, int64_t low, int64_t high) { return std::min(std::max(v < 0 ? v + size : v, low), high); };
+  auto clamp = [&](int64_t v, int64_t low, int64_t high) {
+    return std::min(std::max(v < 0 ? v + size : v, low), high);
+  };
   bool forward = item.step > 0;
   int64_t low = forward ? 0 : -1, high = forward ? size : size - 1;
   int64_t start = item.has_start ? clamp(item.start, low, high) : forward ? 0 : size - 1;
@@ -64,8 +66,8 @@ Range range_of(const Item &item, int64_t size) { // Python's slice semantics
 
 int64_t position(const Item &item, int64_t size, int axis) {
   if (item.start < -size || item.start >= size)
-    fail<IndexError>("[index] index ", item.start, " is out of range for axis ", axis, " of size ", size, ", expected ", -size,
-                     " to ", size - 1);
+    fail<IndexError>("[index] index ", item.start, " is out of range for axis ", axis, " of size ", size, ", expected ",
+                     -size, " to ", size - 1);
   return item.start < 0 ? item.start + size : item.start;
 }
 
@@ -139,8 +141,8 @@ Tensor get_item(const Tensor &x, const std::vector<Item> &given) {
     for (int64_t n = 0; n < i.size(); ++n) { // names the axis before indices are combined
       int64_t v = contiguous(i).data<int64_t>()[n];
       if (v < -size || v >= size)
-        fail<IndexError>("[index] index ", v, " is out of range for axis ", at, " of size ", size, ", expected ", -size, " to ",
-                         size - 1);
+        fail<IndexError>("[index] index ", v, " is out of range for axis ", at, " of size ", size, ", expected ", -size,
+                         " to ", size - 1);
     }
     i = where(less(i, number(0, i)), add(i, double(size)), i);
     flat = add(multiply(flat, double(size)), i);

@@ -19,8 +19,8 @@ Tensor checked(const Tensor &indices, int64_t size, int axis, const char *op) {
   int64_t *i = z.data<int64_t>();
   for (int64_t k = 0; k < z.size(); ++k) {
     if (i[k] < -size || i[k] >= size)
-      fail<IndexError>("[", op, "] index ", i[k], " is out of range for axis ", axis, " of size ", size, ", expected ", -size,
-                       " to ", size - 1);
+      fail<IndexError>("[", op, "] index ", i[k], " is out of range for axis ", axis, " of size ", size, ", expected ",
+                       -size, " to ", size - 1);
     if (i[k] < 0)
       i[k] += size;
   }
@@ -83,7 +83,8 @@ struct Take final : OpWith<TakeAttributes> {
     size_t row = size_t(l.inner) * itemsize(x.dtype());
     for (int64_t o = 0; o < l.outer && row; ++o)
       for (int64_t k = 0; k < n; ++k)
-        std::memcpy(y.data<char>() + size_t(o * n + k) * row, x.data<char>() + size_t(o * l.size + index[k]) * row, row);
+        std::memcpy(y.data<char>() + size_t(o * n + k) * row, x.data<char>() + size_t(o * l.size + index[k]) * row,
+                    row);
     *out = y;
   }
   void vjp(Vjp &v) const override { v.dx(0, apply(make_op<TakeAdjoint>(*this), {v.dy()})); }
@@ -101,10 +102,14 @@ template <class F> void for_each_along(const Tensor &indices, const Shape &x_sha
 }
 template <class F> void with_native(Dtype dtype, F f) {
   switch (compute_type(dtype)) {
-  case kernels::Compute::f32: return f(float());
-  case kernels::Compute::f64: return f(double());
-  case kernels::Compute::i64: return f(int64_t());
-  case kernels::Compute::u64: return f(uint64_t());
+  case kernels::Compute::f32:
+    return f(float());
+  case kernels::Compute::f64:
+    return f(double());
+  case kernels::Compute::i64:
+    return f(int64_t());
+  case kernels::Compute::u64:
+    return f(uint64_t());
   }
 }
 
@@ -172,10 +177,12 @@ Tensor take_along_axis(const Tensor &x, const Tensor &indices, int64_t axis) {
 Tensor scatter_add(const Tensor &x, const Tensor &indices, const Tensor &src, int64_t axis) {
   int a = normalize_axis(axis, x.ndim(), "scatter_add");
   if (!(indices.shape() == src.shape()))
-    fail<ValueError>("[scatter_add] indices have shape ", indices.shape(), " and src ", src.shape(), ", expected the same");
+    fail<ValueError>("[scatter_add] indices have shape ", indices.shape(), " and src ", src.shape(),
+                     ", expected the same");
   for (int i = 0; i < x.ndim(); ++i)
     if (x.ndim() != indices.ndim() || (i != a && x.shape()[i] != indices.shape()[i]))
-      fail<ValueError>("[scatter_add] indices have shape ", indices.shape(), ", expected x's ", x.shape(), " but for axis ", a);
+      fail<ValueError>("[scatter_add] indices have shape ", indices.shape(), ", expected x's ", x.shape(),
+                       " but for axis ", a);
   Tensor index = checked(indices, x.shape()[a], a, "scatter_add");
   return add(x, apply(make_op<AlongAdjoint>({index, a, x.shape()}), {astype(src, x.dtype())}));
 }
@@ -200,7 +207,8 @@ Tensor one_hot(const Tensor &indices, int64_t classes, Dtype dtype) {
   shape.push_back(classes);
   Tensor y = zeros(shape, dtype), one = scalar(1, dtype);
   for (int64_t k = 0; k < z.size(); ++k)
-    std::memcpy(y.data<char>() + size_t(k * classes + z.data<int64_t>()[k]) * itemsize(dtype), one.data(), itemsize(dtype));
+    std::memcpy(y.data<char>() + size_t(k * classes + z.data<int64_t>()[k]) * itemsize(dtype), one.data(),
+                itemsize(dtype));
   return y;
 }
 

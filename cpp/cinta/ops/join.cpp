@@ -79,7 +79,8 @@ Tensor stack(const Tensors &parts, int64_t axis) {
   Tensors expanded;
   for (size_t k = 0; k < parts.size(); ++k) {
     if (!(parts[k].shape() == parts[0].shape()))
-      fail<ValueError>("[stack] tensor ", k, " has shape ", parts[k].shape(), ", expected ", parts[0].shape(), " as tensor 0");
+      fail<ValueError>("[stack] tensor ", k, " has shape ", parts[k].shape(), ", expected ", parts[0].shape(),
+                       " as tensor 0");
     expanded.push_back(expand_dims(parts[k], {axis}));
   }
   return concat(expanded, axis < 0 ? axis + parts[0].ndim() + 1 : axis);
@@ -138,12 +139,14 @@ Tensor repeat(const Tensor &x, const std::vector<int64_t> &repeats, std::optiona
   return take(x, index, a);
 }
 
-Tensor pad(const Tensor &x, const std::vector<std::pair<int64_t, int64_t>> &given, const std::string &mode, double value) {
+Tensor pad(const Tensor &x, const std::vector<std::pair<int64_t, int64_t>> &given, const std::string &mode,
+           double value) {
   std::vector<std::pair<int64_t, int64_t>> widths = given;
   if (widths.size() == 1)
     widths.resize(size_t(x.ndim()), given[0]);
   if (int(widths.size()) != x.ndim())
-    fail<ValueError>("[pad] pad_width has ", widths.size(), " pairs, expected 1 or ", x.ndim(), " for shape ", x.shape());
+    fail<ValueError>("[pad] pad_width has ", widths.size(), " pairs, expected 1 or ", x.ndim(), " for shape ",
+                     x.shape());
   for (auto [before, after] : widths)
     if (before < 0 || after < 0)
       fail<ValueError>("[pad] pad_width has (", before, ", ", after, "), expected 0 or more: cut with a slice instead");

@@ -10,7 +10,8 @@ Tensors split(const Tensor &x, const std::vector<int64_t> &borders, int64_t axis
 Tensor tile(const Tensor &x, const Dims &repeats);
 Tensor repeat(const Tensor &x, const std::vector<int64_t> &repeats, std::optional<int64_t> axis);
 // widths: before and after for every axis. mode: constant, edge, reflect, wrap
-Tensor pad(const Tensor &x, const std::vector<std::pair<int64_t, int64_t>> &widths, const std::string &mode, double value);
+Tensor pad(const Tensor &x, const std::vector<std::pair<int64_t, int64_t>> &widths, const std::string &mode,
+           double value);
 Tensor roll(const Tensor &x, const Dims &shifts, const std::optional<Axes> &axes);
 Tensor tril(const Tensor &x, int64_t k);
 Tensor triu(const Tensor &x, int64_t k);

@@ -9,17 +9,22 @@ namespace {
 
 Tensor reduced(const Tensor &loss, Reduction reduction) {
   switch (reduction) {
-  case Reduction::none: return loss;
-  case Reduction::sum: return sum(loss);
-  case Reduction::mean: return mean(loss);
-  case Reduction::batchmean: return divide(sum(loss), number(double(loss.ndim() ? loss.shape()[0] : 1), loss));
+  case Reduction::none:
+    return loss;
+  case Reduction::sum:
+    return sum(loss);
+  case Reduction::mean:
+    return mean(loss);
+  case Reduction::batchmean:
+    return divide(sum(loss), number(double(loss.ndim() ? loss.shape()[0] : 1), loss));
   }
   return loss;
 }
 
 void check_same_shape(const Tensor &x, const Tensor &target, const char *op) {
   if (!(x.shape() == target.shape()))
-    fail<ValueError>("[", op, "] target has shape ", target.shape(), ", expected ", x.shape(), " as the input: reshape it, "
+    fail<ValueError>("[", op, "] target has shape ", target.shape(), ", expected ", x.shape(),
+                     " as the input: reshape it, "
                      "a broadcast between the two is nearly always a mistake");
 }
 
@@ -78,8 +83,9 @@ Tensor binary_cross_entropy(const Tensor &x, const Tensor &given, const Tensor &
   Tensor target = astype(given, x.dtype()), floor = number(-100, x); // logarithms are held above -100, as in PyTorch
   auto value = [](const Tensor &t) { return contiguous(astype(detach(t), Dtype::float64)).data<double>()[0]; };
   if (x.size() && (value(max(detach(x))) > 1 || value(min(detach(x))) < 0))
-    fail<ValueError>("[binary_cross_entropy] the input has values outside [0, 1], expected probabilities: for logits use "
-                     "binary_cross_entropy_with_logits");
+    fail<ValueError>(
+        "[binary_cross_entropy] the input has values outside [0, 1], expected probabilities: for logits use "
+        "binary_cross_entropy_with_logits");
   Tensor yes = maximum(log(x), floor), no = maximum(log1p(neg(x)), floor);
   Tensor loss = neg(add(multiply(target, yes), multiply(subtract(1, target), no)));
   return reduced(weight ? multiply(loss, astype(weight, x.dtype())) : loss, reduction);

@@ -23,8 +23,20 @@ Dtype product_dtype(const Tensor &a, const Tensor &b, const char *op) {
 
 Gemm problem(const Tensor &a, const Tensor &b, const Tensor &c) { // over the last two axes
   int ra = a.ndim() - 2, rb = b.ndim() - 2, rc = c.ndim() - 2;
-  return {a.shape()[ra], b.shape()[rb + 1], a.shape()[ra + 1], a.data(), a.strides()[ra], a.strides()[ra + 1], b.data(),
-          b.strides()[rb], b.strides()[rb + 1], c.data(), c.strides()[rc], false, nullptr, nullptr};
+  return {a.shape()[ra],
+          b.shape()[rb + 1],
+          a.shape()[ra + 1],
+          a.data(),
+          a.strides()[ra],
+          a.strides()[ra + 1],
+          b.data(),
+          b.strides()[rb],
+          b.strides()[rb + 1],
+          c.data(),
+          c.strides()[rc],
+          false,
+          nullptr,
+          nullptr};
 }
 
 // Batched products [.., M,K] x [.., K,N], batch axes already equal.
@@ -48,7 +60,8 @@ struct Matmul final : OpWith<NoAttributes> {
       a = merge_batch(a, batch); // the batch axes as one, a copy only where strides demand it
       b = merge_batch(b, batch);
       c = merge_batch(c, batch);
-      kernel().gemm_batch[int(compute_type(a.dtype()))](problem(a, b, c), batch, a.strides()[0], b.strides()[0], c.strides()[0]);
+      kernel().gemm_batch[int(compute_type(a.dtype()))](problem(a, b, c), batch, a.strides()[0], b.strides()[0],
+                                                        c.strides()[0]);
       c = reshape(c, shape);
     }
     *out = from_native(c, in[0].dtype());
@@ -96,7 +109,8 @@ void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_
 
 Tensor matmul(const Tensor &a, const Tensor &b) {
   if (a.ndim() == 0 || b.ndim() == 0)
-    fail<ValueError>("[matmul] operands have shapes ", a.shape(), " and ", b.shape(), ", expected at least 1 axis each: "
+    fail<ValueError>("[matmul] operands have shapes ", a.shape(), " and ", b.shape(),
+                     ", expected at least 1 axis each: "
                      "multiply by a scalar with *");
   Dtype dtype = product_dtype(a, b, "matmul");
   Tensor x = astype(a, dtype), y = astype(b, dtype);
@@ -106,7 +120,8 @@ Tensor matmul(const Tensor &a, const Tensor &b) {
     y = expand_dims(y, {1});
   if (x.shape(-1) != y.shape(-2))
     fail<ValueError>("[matmul] shapes ", a.shape(), " and ", b.shape(), " do not fit: axis -1 of the first has size ",
-                     x.shape(-1), ", axis ", b.ndim() == 1 ? -1 : -2, " of the second ", y.shape(-2), ", expected the same");
+                     x.shape(-1), ", axis ", b.ndim() == 1 ? -1 : -2, " of the second ", y.shape(-2),
+                     ", expected the same");
   if (x.ndim() > 2 || y.ndim() > 2) {
     Shape xb(x.shape()), yb(y.shape());
     for (Shape *s : {&xb, &yb}) {
@@ -142,8 +157,8 @@ Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias) {
     fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
                      weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
   if (bias && !(bias.shape() == Shape{weight.shape()[0]}))
-    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0], "] (weight [out,in] = ",
-                     weight.shape(), ")");
+    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0],
+                     "] (weight [out,in] = ", weight.shape(), ")");
   Dtype dtype = product_dtype(x, weight, "linear");
   Tensor rows = astype(x, dtype);
   if (x.ndim() != 2)

@@ -4,8 +4,8 @@
 
 namespace cinta::ops {
 
-Tensor matmul(const Tensor &a, const Tensor &b);                             // NumPy's rules for 1-d operands and batches
-Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias);    // x W^T + b, W [out,in]; bias may be empty
+Tensor matmul(const Tensor &a, const Tensor &b);                          // NumPy's rules for 1-d operands and batches
+Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias); // x W^T + b, W [out,in]; bias may be empty
 Tensor einsum(const std::string &equation, const Tensors &operands);
 Tensor tensordot(const Tensor &a, const Tensor &b, const Axes &a_axes, const Axes &b_axes);
 Tensor outer(const Tensor &a, const Tensor &b);

@@ -50,7 +50,8 @@ Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &run
   const Tensor z = widened(x);
   Shape shape = per_channel(x);
   if (!options.training && running_mean && running_var)
-    return narrowed(normalized(subtract(z, reshape(running_mean, shape)), reshape(running_var, shape), options.eps, weight, bias, shape),
+    return narrowed(normalized(subtract(z, reshape(running_mean, shape)), reshape(running_var, shape), options.eps,
+                               weight, bias, shape),
                     x.dtype());
   if (options.training && per <= 1)
     fail<ValueError>("[batch_norm] training needs more than one value per channel, got input shape ", x.shape(),
@@ -69,7 +70,8 @@ Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &run
   return narrowed(normalized(centred, variance, options.eps, weight, bias, shape), x.dtype());
 }
 
-Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &weight, const Tensor &bias, double eps) {
+Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &weight, const Tensor &bias,
+                  double eps) {
   check_floating(x, "layer_norm");
   int lead = x.ndim() - normalized_shape.size();
   bool fits = lead >= 0 && !normalized_shape.empty();
@@ -84,13 +86,15 @@ Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &
   for (int i = lead; i < x.ndim(); ++i)
     axes.push_back(i);
   Tensor z = widened(x), centred = subtract(z, mean(z, axes, true));
-  return narrowed(normalized(centred, mean(square(centred), axes, true), eps, weight, bias, normalized_shape), x.dtype());
+  return narrowed(normalized(centred, mean(square(centred), axes, true), eps, weight, bias, normalized_shape),
+                  x.dtype());
 }
 
 Tensor group_norm(const Tensor &x, int64_t groups, const Tensor &weight, const Tensor &bias, double eps) {
   check_floating(x, "group_norm");
   if (x.ndim() < 2 || groups < 1 || x.shape()[1] % groups)
-    fail<ValueError>("[group_norm] input has shape ", x.shape(), ", expected [N,C,...] with C divisible by num_groups = ", groups);
+    fail<ValueError>("[group_norm] input has shape ", x.shape(),
+                     ", expected [N,C,...] with C divisible by num_groups = ", groups);
   check_channels(weight, "weight", x.shape()[1], "group_norm");
   check_channels(bias, "bias", x.shape()[1], "group_norm");
   const int64_t rows = x.shape()[0] * groups;

@@ -50,8 +50,8 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
 Tensor random_uniform(const Shape &shape, double low, double high, Dtype dtype) {
   Tensor y = empty(shape, drawn_dtype(dtype, "uniform"));
   if (y.size())
-    kernel().uniform_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), low, high,
-                                                     y.data());
+    kernel().uniform_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), low,
+                                                     high, y.data());
   Tensor z = from_native(y, dtype);
   if (itemsize(dtype) == 2) { // rounding to a half type may reach `high`: the value below it instead
     const uint16_t top = *scalar(high, dtype).data<uint16_t>();
@@ -67,8 +67,8 @@ Tensor random_normal(const Shape &shape, double mean, double std, Dtype dtype) {
     fail<ValueError>("[normal] std is ", std, ", expected 0 or more");
   Tensor y = empty(shape, drawn_dtype(dtype, "normal"));
   if (y.size())
-    kernel().normal_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), mean, std,
-                                                    y.data());
+    kernel().normal_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), mean,
+                                                    std, y.data());
   return from_native(y, dtype);
 }
 

@@ -52,14 +52,15 @@ Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {
                  &r);
     return y;
   }
-  parallel_for(rows * r.chunks, double(rows) * double(cols) * 0.3,
-               [](void *context, int64_t block) {
-                 const Rows &r = *static_cast<Rows *>(context);
-                 int64_t row = block / r.chunks, first = block % r.chunks * r.chunk;
-                 r.f(1, std::min(r.chunk, r.cols - first), r.x + size_t(row * r.cols + first) * r.bytes, r.cols,
-                     r.y + size_t(block) * r.bytes);
-               },
-               &r);
+  parallel_for(
+      rows * r.chunks, double(rows) * double(cols) * 0.3,
+      [](void *context, int64_t block) {
+        const Rows &r = *static_cast<Rows *>(context);
+        int64_t row = block / r.chunks, first = block % r.chunks * r.chunk;
+        r.f(1, std::min(r.chunk, r.cols - first), r.x + size_t(row * r.cols + first) * r.bytes, r.cols,
+            r.y + size_t(block) * r.bytes);
+      },
+      &r);
   return reduce_rows(op, y, rows, r.chunks);
 }
 
@@ -83,14 +84,15 @@ Tensor reduce_columns(ReduceOp op, const Tensor &x, int64_t outer, int64_t rows,
   c.rows = rows;
   c.cols = cols;
   c.bytes = itemsize(x.dtype());
-  parallel_for(outer * c.chunks, double(x.size()) * 0.3,
-               [](void *context, int64_t block) {
-                 const Columns &c = *static_cast<Columns *>(context);
-                 int64_t o = block / c.chunks, first = block % c.chunks * c.chunk;
-                 c.f(std::min(c.chunk, c.rows - first), c.cols, c.x + size_t((o * c.rows + first) * c.cols) * c.bytes,
-                     c.cols, c.y + size_t(block * c.cols) * c.bytes);
-               },
-               &c);
+  parallel_for(
+      outer * c.chunks, double(x.size()) * 0.3,
+      [](void *context, int64_t block) {
+        const Columns &c = *static_cast<Columns *>(context);
+        int64_t o = block / c.chunks, first = block % c.chunks * c.chunk;
+        c.f(std::min(c.chunk, c.rows - first), c.cols, c.x + size_t((o * c.rows + first) * c.cols) * c.bytes, c.cols,
+            c.y + size_t(block * c.cols) * c.bytes);
+      },
+      &c);
   return c.chunks == 1 ? y : reduce_columns(op, y, outer, c.chunks, cols);
 }
 
@@ -192,12 +194,17 @@ int64_t elements(const Tensor &x, const OptionalAxes &axes, const char *op) {
   return n;
 }
 
-
 } // namespace
 
-Tensor sum(const Tensor &x, const OptionalAxes &axes, bool keepdims) { return run(ReduceOp::Sum, x, axes, keepdims, "sum"); }
-Tensor max(const Tensor &x, const OptionalAxes &axes, bool keepdims) { return run(ReduceOp::Max, x, axes, keepdims, "max"); }
-Tensor min(const Tensor &x, const OptionalAxes &axes, bool keepdims) { return run(ReduceOp::Min, x, axes, keepdims, "min"); }
+Tensor sum(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  return run(ReduceOp::Sum, x, axes, keepdims, "sum");
+}
+Tensor max(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  return run(ReduceOp::Max, x, axes, keepdims, "max");
+}
+Tensor min(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
+  return run(ReduceOp::Min, x, axes, keepdims, "min");
+}
 
 Tensor prod(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
   if (!grad_enabled() || !x.requires_grad())
@@ -239,9 +246,7 @@ Tensor std_(const Tensor &x, const OptionalAxes &axes, double ddof, bool keepdim
 }
 
 namespace {
-Tensor truth(const Tensor &x) {
-  return x.dtype() == Dtype::bool_ ? x : compare(CompareOp::NotEqual, x, number(0, x));
-}
+Tensor truth(const Tensor &x) { return x.dtype() == Dtype::bool_ ? x : compare(CompareOp::NotEqual, x, number(0, x)); }
 Tensor truth_reduce(ReduceOp op, const Tensor &x, const OptionalAxes &given, bool keepdims, const char *name) {
   GradMode off(false);
   Axes axes = all_or(given, x, name);

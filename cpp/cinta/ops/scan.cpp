@@ -20,10 +20,14 @@ template <class T, class Y, class F> void for_rows(const Tensor &x, const Tensor
 }
 template <class F> void with_type(Dtype dtype, F f) {
   switch (compute_type(dtype)) {
-  case kernels::Compute::f32: return f(float());
-  case kernels::Compute::f64: return f(double());
-  case kernels::Compute::i64: return f(int64_t());
-  case kernels::Compute::u64: return f(uint64_t());
+  case kernels::Compute::f32:
+    return f(float());
+  case kernels::Compute::f64:
+    return f(double());
+  case kernels::Compute::i64:
+    return f(int64_t());
+  case kernels::Compute::u64:
+    return f(uint64_t());
   }
 }
 
@@ -93,7 +97,8 @@ Tensor cumprod(const Tensor &x, std::optional<int64_t> axis) {
   // Doubling steps, products only: zeros are safe for the gradient, to any order.
   int last = y.ndim() - 1;
   for (int64_t step = 1, n = y.shape(-1); step < n; step *= 2)
-    y = concat({narrow(y, last, 0, step), multiply(narrow(y, last, step, n - step), narrow(y, last, 0, n - step))}, last);
+    y = concat({narrow(y, last, 0, step), multiply(narrow(y, last, step, n - step), narrow(y, last, 0, n - step))},
+               last);
   return back(y, a);
 }
 
@@ -124,7 +129,8 @@ Tensor sort(const Tensor &x, int64_t axis, bool descending) {
 Tensors topk(const Tensor &x, int64_t k, int64_t axis, bool largest) {
   int a = normalize_axis(axis, x.ndim(), "topk");
   if (k < 0 || k > x.shape()[a])
-    fail<ValueError>("[topk] k is ", k, ", expected 0 to ", x.shape()[a], " (the size of axis ", axis, " of shape ", x.shape(), ")");
+    fail<ValueError>("[topk] k is ", k, ", expected 0 to ", x.shape()[a], " (the size of axis ", axis, " of shape ",
+                     x.shape(), ")");
   Tensor order;
   {
     GradMode off(false);

@@ -202,7 +202,8 @@ Tensor transpose(const Tensor &x, const Axes &axes) {
       order.push_back(i);
   Axes sorted = normalize_axes(order, x.ndim(), "transpose");
   if (sorted.size() != x.ndim())
-    fail<ValueError>("[transpose] axes ", axes, " name ", axes.size(), " axes, expected all ", x.ndim(), " of shape ", x.shape());
+    fail<ValueError>("[transpose] axes ", axes, " name ", axes.size(), " axes, expected all ", x.ndim(), " of shape ",
+                     x.shape());
   return apply(make_op<Transpose>({order}), {x});
 }
 
@@ -247,7 +248,8 @@ Tensor squeeze(const Tensor &x, const std::optional<Axes> &axes) {
   Axes drop = normalize_axes(axes.value_or(Axes()), x.ndim(), "squeeze");
   for (int64_t axis : drop)
     if (x.shape()[int(axis)] != 1)
-      fail<ValueError>("[squeeze] axis ", axis, " of shape ", x.shape(), " has size ", x.shape()[int(axis)], ", expected 1");
+      fail<ValueError>("[squeeze] axis ", axis, " of shape ", x.shape(), " has size ", x.shape()[int(axis)],
+                       ", expected 1");
   Shape to;
   for (int i = 0; i < x.ndim(); ++i)
     if (axes ? std::find(drop.begin(), drop.end(), i) == drop.end() : x.shape()[i] != 1)

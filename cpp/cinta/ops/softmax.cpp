@@ -95,8 +95,8 @@ struct CrossEntropy final : OpWith<CrossEntropyAttributes> {
     Tensor z = contiguous_native(x), lse = contiguous_native(v.out(1)), dx = empty(x.shape(), z.dtype());
     bool one = dy.ndim() == 1 && dy.size() > 1 && dy.strides()[0] == 0 && is_native(dy.dtype());
     Tensor scale = one ? dy : contiguous_native(dy);
-    kernel().cross_entropy_rows_vjp[floating_index(x.dtype())](problem(z), z.data(), lse.data(), scale.data(), one ? 0 : 1,
-                                                               dx.data());
+    kernel().cross_entropy_rows_vjp[floating_index(x.dtype())](problem(z), z.data(), lse.data(), scale.data(),
+                                                               one ? 0 : 1, dx.data());
     v.dx(0, from_native(dx, x.dtype()));
   }
   // What -log softmax is weighted with: one-hot mixed with uniform, times the class weights; 0 in ignored rows.
@@ -133,10 +133,13 @@ Shape target_shape(const Tensor &x) {
 // Class indices as int64 rows, -1 where ignored; everything else must lie in [0, classes).
 Tensor checked_target(const Tensor &x, const Tensor &target, int64_t classes, int64_t ignore_index, const char *op) {
   if (!is_integer(target.dtype()))
-    fail<TypeError>("[", op, "] target has dtype ", target.dtype(), " and shape ", target.shape(), ", expected class indices "
-                    "(an integer dtype) of shape ", target_shape(x), " or probabilities of shape ", x.shape());
+    fail<TypeError>("[", op, "] target has dtype ", target.dtype(), " and shape ", target.shape(),
+                    ", expected class indices "
+                    "(an integer dtype) of shape ",
+                    target_shape(x), " or probabilities of shape ", x.shape());
   if (!(target.shape() == target_shape(x)))
-    fail<ValueError>("[", op, "] target has shape ", target.shape(), ", expected ", target_shape(x), " (input ", x.shape(), ")");
+    fail<ValueError>("[", op, "] target has shape ", target.shape(), ", expected ", target_shape(x), " (input ",
+                     x.shape(), ")");
   Tensor rows = empty({target.size()}, Dtype::int64);
   {
     GradMode off(false);
@@ -147,8 +150,8 @@ Tensor checked_target(const Tensor &x, const Tensor &target, int64_t classes, in
     if (t[i] == ignore_index)
       t[i] = -1;
     else if (t[i] < 0 || t[i] >= classes)
-      fail<IndexError>("[", op, "] target ", t[i], " at row ", i, " is out of range, expected 0 to ", classes - 1,
-                       " (", classes, " classes) or ignore_index ", ignore_index);
+      fail<IndexError>("[", op, "] target ", t[i], " at row ", i, " is out of range, expected 0 to ", classes - 1, " (",
+                       classes, " classes) or ignore_index ", ignore_index);
   }
   return rows;
 }
@@ -181,7 +184,8 @@ Tensor cross_entropy(const Tensor &x, const Tensor &target, const Tensor &weight
     fail<ValueError>("[cross_entropy] label_smoothing is ", options.label_smoothing, ", expected 0 to 1");
   if (is_floating(target.dtype())) {
     if (!(target.shape() == x.shape()))
-      fail<ValueError>("[cross_entropy] target probabilities have shape ", target.shape(), ", expected ", x.shape(), " as the input");
+      fail<ValueError>("[cross_entropy] target probabilities have shape ", target.shape(), ", expected ", x.shape(),
+                       " as the input");
     Tensor q = astype(as_rows(target, op), x.dtype());
     if (options.label_smoothing > 0)
       q = add(multiply(q, 1 - options.label_smoothing), options.label_smoothing / double(classes));
@@ -208,12 +212,14 @@ Tensor cross_entropy(const Tensor &x, const Tensor &target, const Tensor &weight
     for (int64_t i = 0; i < each.size(); ++i)
       denominator += each.data<double>()[i];
   } else {
-    denominator = double(std::count_if(t.data<int64_t>(), t.data<int64_t>() + t.size(), [](int64_t i) { return i >= 0; }));
+    denominator =
+        double(std::count_if(t.data<int64_t>(), t.data<int64_t>() + t.size(), [](int64_t i) { return i >= 0; }));
   }
   return astype(divide(total, number(denominator, total)), x.dtype());
 }
 
-Tensor nll_loss(const Tensor &x, const Tensor &target, const Tensor &weight, int64_t ignore_index, Reduction reduction) {
+Tensor nll_loss(const Tensor &x, const Tensor &target, const Tensor &weight, int64_t ignore_index,
+                Reduction reduction) {
   const char *op = "nll_loss";
   check_floating(x, op);
   Tensor rows = as_rows(x, op);

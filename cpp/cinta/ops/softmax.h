@@ -17,15 +17,16 @@ struct CrossEntropyOptions {
   double label_smoothing = 0;
 };
 Tensor cross_entropy(const Tensor &x, const Tensor &target, const Tensor &weight, const CrossEntropyOptions &options);
-Tensor nll_loss(const Tensor &log_probabilities, const Tensor &target, const Tensor &weight, int64_t ignore_index, Reduction reduction);
+Tensor nll_loss(const Tensor &log_probabilities, const Tensor &target, const Tensor &weight, int64_t ignore_index,
+                Reduction reduction);
 
 Tensor mse_loss(const Tensor &x, const Tensor &target, Reduction reduction);
 Tensor l1_loss(const Tensor &x, const Tensor &target, Reduction reduction);
 Tensor huber_loss(const Tensor &x, const Tensor &target, Reduction reduction, double delta);
 Tensor smooth_l1_loss(const Tensor &x, const Tensor &target, Reduction reduction, double beta);
 Tensor binary_cross_entropy(const Tensor &x, const Tensor &target, const Tensor &weight, Reduction reduction);
-Tensor binary_cross_entropy_with_logits(const Tensor &x, const Tensor &target, const Tensor &weight, Reduction reduction,
-                                        const Tensor &pos_weight);
+Tensor binary_cross_entropy_with_logits(const Tensor &x, const Tensor &target, const Tensor &weight,
+                                        Reduction reduction, const Tensor &pos_weight);
 Tensor kl_div(const Tensor &x, const Tensor &target, Reduction reduction, bool log_target);
 Tensor hinge_loss(const Tensor &x, const Tensor &target, double margin, Reduction reduction);
 

@@ -28,12 +28,13 @@ private:
 
 void check(const Tensors &params, const Tensors &grads, const char *op) {
   if (params.size() != grads.size())
-    fail<ValueError>("[", op, "] got ", params.size(), " parameters and ", grads.size(), " gradients, expected as many");
+    fail<ValueError>("[", op, "] got ", params.size(), " parameters and ", grads.size(),
+                     " gradients, expected as many");
 }
 void check(const Tensor &p, const Tensor &other, const char *what, const char *op) {
   if (!(p.shape() == other.shape()) || p.dtype() != other.dtype())
-    fail<ValueError>("[", op, "] a ", what, " has shape ", other.shape(), " and dtype ", other.dtype(), ", expected ", p.shape(),
-                     " and ", p.dtype(), " as its parameter");
+    fail<ValueError>("[", op, "] a ", what, " has shape ", other.shape(), " and dtype ", other.dtype(), ", expected ",
+                     p.shape(), " and ", p.dtype(), " as its parameter");
 }
 
 const Tensor &state(const Tensors &states, size_t k) {
@@ -76,9 +77,8 @@ template <class F> void each(const char *op, const Tensors &params, const Tensor
 } // namespace
 
 void sgd_step(const Tensors &params, const Tensors &grads, const Tensors &velocities, const kernels::Sgd &options) {
-  each("sgd_step", params, grads, {&velocities}, [&](int f, int64_t n, void *p, const void *g, void **s) {
-    kernel().sgd_step[f](n, options, p, g, s[0]);
-  });
+  each("sgd_step", params, grads, {&velocities},
+       [&](int f, int64_t n, void *p, const void *g, void **s) { kernel().sgd_step[f](n, options, p, g, s[0]); });
 }
 
 void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v, const Tensors &v_max,
@@ -90,15 +90,15 @@ void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, co
 
 void rmsprop_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &velocities,
                   const Tensors &means, const kernels::Rmsprop &options) {
-  each("rmsprop_step", params, grads, {&squares, &velocities, &means}, [&](int f, int64_t n, void *p, const void *g, void **s) {
-    kernel().rmsprop_step[f](n, options, p, g, s[0], s[1], s[2]);
-  });
+  each("rmsprop_step", params, grads, {&squares, &velocities, &means},
+       [&](int f, int64_t n, void *p, const void *g, void **s) {
+         kernel().rmsprop_step[f](n, options, p, g, s[0], s[1], s[2]);
+       });
 }
 
 void adagrad_step(const Tensors &params, const Tensors &grads, const Tensors &sums, const kernels::Adagrad &options) {
-  each("adagrad_step", params, grads, {&sums}, [&](int f, int64_t n, void *p, const void *g, void **s) {
-    kernel().adagrad_step[f](n, options, p, g, s[0]);
-  });
+  each("adagrad_step", params, grads, {&sums},
+       [&](int f, int64_t n, void *p, const void *g, void **s) { kernel().adagrad_step[f](n, options, p, g, s[0]); });
 }
 
 double total_norm(const Tensors &tensors) {

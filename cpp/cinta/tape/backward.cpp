@@ -131,7 +131,8 @@ private:
       return;
     }
     if (now_ && producer->position >= now_->position)
-      fail<RuntimeError>("[checkpoint] the second run used a tensor (from ", producer->op->name(), ") made after the first, "
+      fail<RuntimeError>("[checkpoint] the second run used a tensor (from ", producer->op->name(),
+                         ") made after the first, "
                          "expected the same ones: do not rebind what a checkpointed function takes from outside");
     if (!producer->pending) {
       producer->pending = true;
@@ -200,7 +201,8 @@ private:
   [[noreturn]] void fail_overwritten(const Tensor &x, const std::string &which) const {
     fail<RuntimeError>("[backward] ", now_->op->name(), " at ", describe(now_->site), " saved its ", which, " (shape ",
                        x.shape(), ") for the gradient, but it was overwritten in place at ",
-                       describe(x->storage->written_at), ": use the out-of-place operation there, or write to a .clone()");
+                       describe(x->storage->written_at),
+                       ": use the out-of-place operation there, or write to a .clone()");
   }
 
   const std::vector<Tensor> *wanted_;
@@ -223,7 +225,8 @@ public:
   explicit Walking(Tape *tape) : tape_(tape), before_(tape ? tape->walker : nullptr) {
     const void *me = &tape_state();
     if (before_ && before_ != me)
-      fail<RuntimeError>("[backward] another thread is walking this tape, expected one backward at a time: guard it with a lock");
+      fail<RuntimeError>(
+          "[backward] another thread is walking this tape, expected one backward at a time: guard it with a lock");
     if (tape_)
       tape_->walker = me;
   }
@@ -245,8 +248,10 @@ std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vect
                              const std::vector<Tensor> *inputs, BackwardOptions options) {
   for (const Tensor &y : outputs)
     if (!y->requires_grad)
-      fail<RuntimeError>("[backward] the output (shape ", y.shape(), ", dtype ", y.dtype(), ") does not depend on any "
-                         "tensor that requires grad: set requires_grad on an input, or look for .detach() or no_grad() on the way");
+      fail<RuntimeError>(
+          "[backward] the output (shape ", y.shape(), ", dtype ", y.dtype(),
+          ") does not depend on any "
+          "tensor that requires grad: set requires_grad on an input, or look for .detach() or no_grad() on the way");
   options.retain_graph |= options.create_graph;
   if (!outputs.empty() && outputs[0]->creator && outputs[0]->creator->tape != tape_state().tape)
     options.since = 0; // a position of another thread's tape says nothing here
@@ -254,13 +259,15 @@ std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vect
   GradMode mode(options.create_graph);
   for (size_t k = 1; k < outputs.size(); ++k)
     if (outputs[k]->creator && outputs[0]->creator && outputs[k]->creator->tape != outputs[0]->creator->tape)
-      fail<RuntimeError>("[backward] outputs 0 and ", k, " were recorded by two threads, expected one: call backward in each");
+      fail<RuntimeError>("[backward] outputs 0 and ", k,
+                         " were recorded by two threads, expected one: call backward in each");
   for (size_t k = 0; k < outputs.size(); ++k) {
     const Tensor &y = outputs[k];
     Tensor seed = k < seeds.size() ? seeds[k] : Tensor();
     if (!seed) {
       if (y.size() != 1)
-        fail<ValueError>("[backward] the output has shape ", y.shape(), ", expected a scalar: reduce it with .sum() or "
+        fail<ValueError>("[backward] the output has shape ", y.shape(),
+                         ", expected a scalar: reduce it with .sum() or "
                          ".mean(), or pass the gradient of the output");
       seed = full(y.shape(), 1, y.dtype());
     } else if (!(seed.shape() == y.shape()) || seed.dtype() != y.dtype()) {

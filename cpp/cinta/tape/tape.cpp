@@ -28,8 +28,9 @@ Instr *new_instr(int inputs, int outputs) {
   else if (!(i = static_cast<Instr *>(std::malloc(sizeof(Instr)))))
     throw std::bad_alloc();
   new (&i->op) OpRef();
-  i->inputs = inputs <= Instr::kInlineInputs ? i->inline_inputs
-                                             : static_cast<Instr::Input *>(std::malloc(sizeof(Instr::Input) * size_t(inputs)));
+  i->inputs = inputs <= Instr::kInlineInputs
+                  ? i->inline_inputs
+                  : static_cast<Instr::Input *>(std::malloc(sizeof(Instr::Input) * size_t(inputs)));
   i->outputs = outputs == 1 ? &i->inline_output
                             : static_cast<Instr::Output *>(std::malloc(sizeof(Instr::Output) * size_t(outputs)));
   i->inputs_n = uint16_t(inputs);
@@ -85,7 +86,8 @@ Tape *choose_tape(const Op &op, const Tensor *in, int inputs) {
     if (!creator)
       continue;
     if (tape && creator->tape != tape)
-      fail<RuntimeError>("[", op.name(), "] operands were recorded by two different threads, expected one: call "
+      fail<RuntimeError>("[", op.name(),
+                         "] operands were recorded by two different threads, expected one: call "
                          ".detach() on one of them, or record both in the same thread");
     tape = creator->tape;
   }
@@ -209,14 +211,17 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
 
 void check_writable(const Tensor &x, const char *op, bool recording, bool fresh) {
   if (x->storage->readonly)
-    fail<ValueError>("[", op, "] the tensor looks at read-only memory (a read-only array), expected writable: copy it "
+    fail<ValueError>("[", op,
+                     "] the tensor looks at read-only memory (a read-only array), expected writable: copy it "
                      "first with ct.tensor(...)");
   if (recording && x->requires_grad && !x->creator)
-    fail<RuntimeError>("[", op, "] a leaf tensor that requires grad is written in place: write under ct.no_grad(), or "
+    fail<RuntimeError>("[", op,
+                       "] a leaf tensor that requires grad is written in place: write under ct.no_grad(), or "
                        "use the out-of-place operation");
   for (int i = 0; i < x.ndim(); ++i)
     if (x.strides()[i] == 0 && x.shape()[i] > 1)
-      fail<ValueError>("[", op, "] the tensor is a broadcast view of shape ", x.shape(), ", several of its elements share "
+      fail<ValueError>("[", op, "] the tensor is a broadcast view of shape ", x.shape(),
+                       ", several of its elements share "
                        "memory: write to a .clone()");
   if (fresh)
     check_fresh(x, op);
@@ -230,11 +235,14 @@ void mark_written(const Tensor &x) {
 }
 
 void fail_stale(const Tensor &x, const char *op) {
-  std::string where = x->creator ? join(" (made by ", x->creator->op ? x->creator->op->name() : "an operation", ")") : "";
-  fail<RuntimeError>("[", op, "] the operand", where, " shares memory with a tensor that was written in place since, at ",
-                     describe(x->storage->written_at), ": "
-                     "its values changed but its history did not, so gradients would be wrong; make the view again after the "
-                     "write, or write to a .clone()");
+  std::string where =
+      x->creator ? join(" (made by ", x->creator->op ? x->creator->op->name() : "an operation", ")") : "";
+  fail<RuntimeError>(
+      "[", op, "] the operand", where, " shares memory with a tensor that was written in place since, at ",
+      describe(x->storage->written_at),
+      ": "
+      "its values changed but its history did not, so gradients would be wrong; make the view again after the "
+      "write, or write to a .clone()");
 }
 
 Tensor (*add_gradients)(const Tensor &, const Tensor &) = nullptr;

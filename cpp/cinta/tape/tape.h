@@ -22,8 +22,8 @@ public:
     bool saved;
   };
   struct Output {
-    Tensor value; // an alias where it is saved
-    Tensor grad;  // collected during a walk
+    Tensor value;   // an alias where it is saved
+    Tensor grad;    // collected during a walk
     Body *retained; // the body that asked to keep its gradient, while it lives
     uint32_t version;
   };
@@ -54,7 +54,7 @@ public:
   uint64_t next_position = 0;
   int64_t live = 0;
   const void *walker = nullptr; // the thread state whose backward is under way
-  bool orphaned = false; // its thread has ended; it goes with its last instruction
+  bool orphaned = false;        // its thread has ended; it goes with its last instruction
 };
 
 struct TapeState {
@@ -110,13 +110,14 @@ struct BackwardOptions {
   uint64_t since = 0;  // instructions recorded before this position are left alone: they lead to none of the inputs
   bool onward = false; // what flows out of that segment goes on in the walk around this one, which checkpoint does
 };
-// Walks back from outputs. With `inputs`: returns their gradients (empty where none arrives). Without: adds to leaves' grad.
+// Walks back from outputs. With `inputs`: returns their gradients (empty where none arrives). Without: adds to leaves'
+// grad.
 std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &seeds,
                              const std::vector<Tensor> *inputs, BackwardOptions options);
 
 void retain_grad(const Tensor &x); // keeps x's gradient in x->grad, leaf or not
-int64_t live_instructions(); // on this thread's tape
-int64_t tape_position();     // of the next instruction on it
+int64_t live_instructions();       // on this thread's tape
+int64_t tape_position();           // of the next instruction on it
 
 // Sum of two gradients, recorded where grad mode is on; given by ops at start-up (tape lies below ops).
 extern Tensor (*add_gradients)(const Tensor &, const Tensor &);

@@ -5,11 +5,11 @@ namespace {
 
 using kernels::Compute;
 constexpr DtypeInfo kInfo[kDtypes] = {
-    {"float32", 4, true, true, Compute::f32}, {"float64", 8, true, true, Compute::f64},
+    {"float32", 4, true, true, Compute::f32},  {"float64", 8, true, true, Compute::f64},
     {"bfloat16", 2, true, true, Compute::f32}, {"float16", 2, true, true, Compute::f32},
-    {"int8", 1, false, true, Compute::i64},   {"int16", 2, false, true, Compute::i64},
-    {"int32", 4, false, true, Compute::i64},  {"int64", 8, false, true, Compute::i64},
-    {"uint8", 1, false, false, Compute::i64}, {"uint16", 2, false, false, Compute::i64},
+    {"int8", 1, false, true, Compute::i64},    {"int16", 2, false, true, Compute::i64},
+    {"int32", 4, false, true, Compute::i64},   {"int64", 8, false, true, Compute::i64},
+    {"uint8", 1, false, false, Compute::i64},  {"uint16", 2, false, false, Compute::i64},
     {"uint32", 4, false, false, Compute::i64}, {"uint64", 8, false, false, Compute::u64},
     {"bool", 1, false, false, Compute::i64},
 };

@@ -9,7 +9,19 @@
 namespace cinta {
 
 enum class Dtype : uint8_t {
-  float32, float64, bfloat16, float16, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_
+  float32,
+  float64,
+  bfloat16,
+  float16,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  bool_
 };
 inline constexpr int kDtypes = 13;
 
@@ -28,7 +40,9 @@ inline bool is_floating(Dtype dtype) { return dtype <= Dtype::float16; }
 inline bool is_integer(Dtype dtype) { return dtype >= Dtype::int8 && dtype <= Dtype::uint64; }
 inline kernels::Compute compute_type(Dtype dtype) { return info(dtype).compute; }
 // Whether kernels read and write this dtype as it lies in memory, without converting tiles.
-inline bool is_native(Dtype dtype) { return dtype <= Dtype::float64 || dtype == Dtype::int64 || dtype == Dtype::uint64; }
+inline bool is_native(Dtype dtype) {
+  return dtype <= Dtype::float64 || dtype == Dtype::int64 || dtype == Dtype::uint64;
+}
 
 Dtype promote(Dtype a, Dtype b);
 // A Python scalar is weak: it takes the array's dtype unless its kind (bool < int < float) is higher.

@@ -44,8 +44,8 @@ Shape broadcast(const Shape &a, const Shape &b, const char *op) {
     int ia = i - (n - a.size()), ib = i - (n - b.size());
     int64_t da = ia < 0 ? 1 : a[ia], db = ib < 0 ? 1 : b[ib];
     if (da != db && da != 1 && db != 1)
-      fail<ValueError>("[", op, "] shapes ", a, " and ", b, " do not broadcast: axis ", i - n, " has sizes ", da, " and ",
-                       db, ", expected equal sizes or 1");
+      fail<ValueError>("[", op, "] shapes ", a, " and ", b, " do not broadcast: axis ", i - n, " has sizes ", da,
+                       " and ", db, ", expected equal sizes or 1");
     out[i] = da == 1 ? db : da;
   }
   return out;

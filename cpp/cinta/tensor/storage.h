@@ -18,7 +18,7 @@ struct alignas(64) Storage {
   uint32_t version;        // counts in-place writes
   uint32_t recorded_write; // version of the last in-place write that is on a tape
   bool readonly;
-  Site written_at; // the last in-place write
+  Site written_at;              // the last in-place write
   void (*release)(void *owner); // for memory that is somebody else's; null: ours
   void *owner;
   Storage *next_free;

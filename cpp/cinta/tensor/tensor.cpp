@@ -95,10 +95,19 @@ Tensor full(const Shape &shape, double value, Dtype dtype) {
   uint64_t u64 = 0;
   const void *source = &f32;
   switch (compute_type(dtype)) {
-  case kernels::Compute::f32: break;
-  case kernels::Compute::f64: source = &f64; break;
-  case kernels::Compute::i64: i64 = int64_t(value); source = &i64; break;
-  case kernels::Compute::u64: u64 = uint64_t(value); source = &u64; break;
+  case kernels::Compute::f32:
+    break;
+  case kernels::Compute::f64:
+    source = &f64;
+    break;
+  case kernels::Compute::i64:
+    i64 = int64_t(value);
+    source = &i64;
+    break;
+  case kernels::Compute::u64:
+    u64 = uint64_t(value);
+    source = &u64;
+    break;
   }
   if (!t.size())
     return t;

@@ -92,14 +92,14 @@ inline bool Tensor::requires_grad() const { return b_->requires_grad; }
 inline size_t Tensor::nbytes() const { return size_t(b_->size) * itemsize(b_->dtype); }
 template <class T> inline T *Tensor::data() const { return reinterpret_cast<T *>(b_->data); }
 
-Tensor empty(const Shape &shape, Dtype dtype);     // contents undefined
-Tensor empty_like(const Tensor &x);                // x contiguous: the hot path
+Tensor empty(const Shape &shape, Dtype dtype); // contents undefined
+Tensor empty_like(const Tensor &x);            // x contiguous: the hot path
 Tensor zeros(const Shape &shape, Dtype dtype);
 Tensor full(const Shape &shape, double value, Dtype dtype);
-Tensor scalar(double value, Dtype dtype);          // 0-d
+Tensor scalar(double value, Dtype dtype); // 0-d
 // Another look at x's storage, not recorded; `offset` in elements from x's first.
 Tensor view(const Tensor &x, const Shape &shape, const Strides &strides, int64_t offset = 0);
-Tensor alias(const Tensor &x);                     // the same look, a new body without history
+Tensor alias(const Tensor &x); // the same look, a new body without history
 Tensor from_storage(StorageRef storage, char *data, const Shape &shape, const Strides &strides, Dtype dtype);
 
 } // namespace cinta

@@ -76,9 +76,7 @@ struct GeluTanh {
   static constexpr unsigned computes = kFloats;
   static constexpr unsigned saves = kSavesX;
   static constexpr double twice = 4 * kRsqrtPi * kRsqrt2; // (1 + tanh u) / 2 = sigmoid(2 u), without cancellation
-  template <class T> CINTA_FN static T forward(T x) {
-    return x * sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x));
-  }
+  template <class T> CINTA_FN static T forward(T x) { return x * sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x)); }
   template <class T> CINTA_FN static T vjp(T x, T, T dy) {
     T s = sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x));
     T slope = T(twice) * (T(1) + T(3 * 0.044715) * x * x);
