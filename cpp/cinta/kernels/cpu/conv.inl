@@ -2,16 +2,22 @@
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/kernels.h"
 
-#include "cinta/kernels/cpu/conv_image.inl"
+#include "cinta/kernels/cpu/conv_planes.inl"
 
 #include "cinta/kernels/cpu/conv_tiles.inl"
 #include "cinta/kernels/cpu/conv_weight_tiles.inl"
 
 #include "cinta/kernels/cpu/conv_forward.inl"
+#include "cinta/kernels/cpu/conv_woven.inl"
+#include "cinta/kernels/cpu/conv_run.inl"
 #include "cinta/kernels/cpu/conv_weight.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
+
+inline double lanes_share(const Conv2d &g) {
+  return lanes_along_images(g) ? lanes_used(g.N) : lanes_along_rows(g) ? lanes_used(g.OW) : lanes_used(g.O);
+}
 
 // Whether each direction keeps enough lanes busy to beat im2col + gemm.
 inline bool conv2d_fits(const Conv2d &g) {

@@ -24,7 +24,9 @@ struct ForwardJob {
 
 constexpr int64_t kResidentFloats = 100 << 10; // images kept in L2 while one block of weights passes over them
 constexpr int64_t kBandFloats = 5 << 10;       // of results, transposed out of L1
-constexpr int64_t kRunFloats = 6 << 10;        // packed weights of a run of channels: in L1; short sums round well
+constexpr int64_t kRunFloats = 6 << 10;        // packed weights of a run of channels: in L1
+constexpr int64_t kRunTaps = 192;              // products summed in a run, before they join the total: rounds well
+constexpr int64_t kWovenFloats = 160 << 10;    // as many images as a vector has lanes: in L2
 
 inline int64_t band_rows(const Conv2d &g, int64_t lanes) {
   return at_most(g.OH, at_least(2, kBandFloats / (lanes * g.OW)));
@@ -40,25 +42,25 @@ class LiveTaps {
 public:
   explicit LiveTaps(Tap *taps) : taps_(taps) {}
 
-  Run run(const ForwardJob &job, int64_t lanes, int64_t channel, int64_t row, int64_t rows) {
+  Run run(const ForwardJob &job, int64_t channel, int64_t row, int64_t rows) {
     const Conv2d &g = job.g;
     int64_t first, last;
     live_taps(g, row, rows, first, last);
-    if (channel != channel_ || lanes != lanes_ || first != first_ || last != last_) {
-      channel_ = channel, lanes_ = lanes, first_ = first, last_ = last;
+    if (channel != channel_ || first != first_ || last != last_) {
+      channel_ = channel, first_ = first, last_ = last;
       end_ = taps_;
       for (int64_t c = channel; c < at_most(g.C, channel + job.run_channels); ++c)
         for (int64_t kh = first; kh < last; ++kh)
           for (int64_t kw = 0; kw < g.KW; ++kw)
             *end_++ = {int32_t(c * job.planes.plane + kh * g.dilation_h * job.planes.pitch + kw * g.dilation_w),
-                       int32_t(((c * g.KH + kh) * g.KW + kw) * lanes)};
+                       int32_t((c * g.KH + kh) * g.KW + kw)};
     }
     return {taps_, end_, job.planes.pitch, channel > 0};
   }
 
 private:
   Tap *taps_, *end_ = nullptr;
-  int64_t channel_ = -1, lanes_ = 0, first_ = 0, last_ = 0;
+  int64_t channel_ = -1, first_ = 0, last_ = 0;
 };
 
 // One block of output channels of one image, band by band.
@@ -77,7 +79,7 @@ void channels_block(const ForwardJob &job, LiveTaps &taps, const float *image, i
     for (int64_t c = 0; c < g.C; c += job.run_channels)
       for (int64_t row = top, rows; row < bottom; row += rows) {
         rows = row + rows_at_once <= bottom ? rows_at_once : 1;
-        const Run run = taps.run(job, kLanes, c, row, rows);
+        const Run run = taps.run(job, c, row, rows);
         for (int64_t s = 0; s < strips; ++s) {
           const int64_t left = s * g.OW / strips, width = (s + 1) * g.OW / strips - left;
           const ChannelsTile tile_of = rows == 2 ? channels_tile_of<OV, 2>(width) : channels_tile_of<OV, 1>(width);
@@ -110,7 +112,7 @@ inline void rows_block(const ForwardJob &job, LiveTaps &taps, const float *image
     for (int64_t row = 0, rows; row < g.OH; row += rows) {
       for (rows = rows_at_once; row + rows > g.OH;)
         rows /= 2;
-      const Run run = taps.run(job, channels, c, row, rows);
+      const Run run = taps.run(job, c, row, rows);
       for (int64_t s = 0; s < strips; ++s) {
         const int64_t begin = s * vectors / strips, end = (s + 1) * vectors / strips;
         rows_tile_of(channels, rows, end - begin)(run, image + row * job.planes.pitch + begin * W, weights, bias,
@@ -146,49 +148,6 @@ inline void forward_images(void *context, int64_t block) {
                        : channels_block(job, taps, block_lanes(job, b * job.lanes), image, b * job.lanes, y, tile);
       }
   }
-}
-
-inline void pack_weights(void *context, int64_t block) {
-  const ForwardJob &job = *static_cast<const ForwardJob *>(context);
-  const Conv2d &g = job.g;
-  const Weights &w = job.weights;
-  const int64_t o = block * job.lanes, lanes = block_lanes(job, o), taps = g.KH * g.KW, outs = at_most(lanes, g.O - o);
-  float *out = job.packed + o * g.C * taps;
-  if (outs < lanes)
-    zero_floats(g.C * taps * lanes, out);
-  if (!w.flip && w.in_stride == taps)
-    return transpose_floats(g.C * taps, outs, w.data + o * w.out_stride, w.out_stride, out, lanes);
-  for (int64_t c = 0; c < g.C; ++c) {
-    const float *from = w.data + o * w.out_stride + c * w.in_stride;
-    float *to = out + c * taps * lanes;
-    w.flip ? transpose_floats(taps, outs, from, w.out_stride, to + (taps - 1) * lanes, -lanes)
-           : transpose_floats(taps, outs, from, w.out_stride, to, lanes);
-  }
-}
-
-inline void run_forward(const Conv2d &g, const float *x, const Weights &weights, const float *bias, float *y) {
-  constexpr int W = Vec<float>::width;
-  const int64_t taps = g.KH * g.KW, vectors = ceil_div(g.O, W);
-  ForwardJob job{g, Planes(g), lanes_along_rows(g), 0, 0, 0, 1, x, bias, y, weights, nullptr};
-  job.lanes = job.along_rows ? ceil_div(g.O, ceil_div(g.O, kRowChannels))
-                             : ceil_div(vectors, ceil_div(vectors, kOutVectors)) * W;
-  job.run_channels = at_least(1, kRunFloats / (taps * job.lanes));
-  const int64_t blocks = ceil_div(g.O, job.lanes);
-  job.images = ceil_div(g.N, 64);
-  job.splits = g.N < 8 ? blocks : 1;
-  job.packed = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(blocks * job.lanes * g.C * taps)));
-  parallel_for(blocks, double(g.O * g.C * taps), pack_weights, &job);
-  parallel_for(ceil_div(g.N, job.images) * job.splits, cost_ns(g), forward_images, &job);
-}
-
-inline void conv2d_forward(const Conv2d &g, const void *x, const void *w, const void *bias, void *y) {
-  run_forward(g, static_cast<const float *>(x), {static_cast<const float *>(w), g.C * g.KH * g.KW, g.KH * g.KW, false},
-              static_cast<const float *>(bias), static_cast<float *>(y));
-}
-
-inline void conv2d_backward_data(const Conv2d &g, const void *dy, const void *w, void *dx) {
-  run_forward(adjoint(g), static_cast<const float *>(dy),
-              {static_cast<const float *>(w), g.KH * g.KW, g.C * g.KH * g.KW, true}, nullptr, static_cast<float *>(dx));
 }
 
 } // namespace

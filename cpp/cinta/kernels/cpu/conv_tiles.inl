@@ -19,7 +19,7 @@ CINTA_FN void hold([[maybe_unused]] Vec<float> &x) {
 #endif
 }
 
-// One product of a sum: where the pixel is, from the tile's corner of the padded image, and where its weights are.
+// One product of a sum: where the pixel is, from the tile's corner of the padded image, and which of the weights' rows.
 struct Tap {
   int32_t x, w;
 };
@@ -27,7 +27,7 @@ struct Tap {
 // A run of taps and what becomes of their sum: y = bias + sum, or y += sum.
 struct Run {
   const Tap *begin, *end;
-  int64_t pitch; // of the padded image
+  int64_t pitch; // between rows of a tile
   bool adds;
 };
 
@@ -50,7 +50,7 @@ template <int OV, int R, int PX> void channels_tile(const Run &run, const float 
       for (int v = 0; v < OV; ++v)
         sum[r][p][v] = V(0.0f);
   for (const Tap *tap = run.begin; tap != run.end; ++tap) {
-    const float *x = image + tap->x, *w = weights + tap->w;
+    const float *x = image + tap->x, *w = weights + int64_t(tap->w) * kLanes;
     V wv[OV];
 #pragma GCC unroll 32
     for (int v = 0; v < OV; ++v)
@@ -103,7 +103,7 @@ template <int MO, int R, int VX> void rows_tile(const Run &run, const float *ima
       for (int v = 0; v < VX; ++v)
         sum[m][r][v] = V(0.0f);
   for (const Tap *tap = run.begin; tap != run.end; ++tap) {
-    const float *x = image + tap->x, *w = weights + tap->w;
+    const float *x = image + tap->x, *w = weights + int64_t(tap->w) * MO;
     V xv[R][VX];
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)

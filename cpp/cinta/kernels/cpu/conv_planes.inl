@@ -25,7 +25,6 @@ inline double lanes_used(int64_t n) {
   return double(n) / double(ceil_div(n, W) * W);
 }
 inline bool lanes_along_rows(const Conv2d &g) { return lanes_used(g.OW) > lanes_used(g.O); }
-inline double lanes_share(const Conv2d &g) { return lanes_along_rows(g) ? lanes_used(g.OW) : lanes_used(g.O); }
 
 inline double cost_ns(const Conv2d &g) {
   return double(g.N * g.O * g.C * g.KH * g.KW * g.OH * g.OW) / (4.0 * Vec<float>::width);
