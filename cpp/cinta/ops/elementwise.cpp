@@ -134,7 +134,8 @@ struct Binary final : OpWith<BinaryAttributes> {
   }
   void vjp(Vjp &v) const override {
     Tensor none;
-    const uint32_t s = saves();
+    const uint32_t *of = rule(op).saves_of;
+    const uint32_t s = (v.needs(0) ? of[0] : 0) | (v.needs(1) ? of[1] : 0);
     const Tensor &a = s & saves::input(0) ? v.in(0) : none, &b = s & saves::input(1) ? v.in(1) : none;
     const Tensor &y = s & saves::output() ? v.out() : none;
     for (int which : {0, 1})
@@ -267,7 +268,8 @@ Tensor binary_inplace(BinaryOp op, const Tensor &self, const Tensor &other) {
     fail<ValueError>("[", name, "] the operand on the right has shape ", other.shape(),
                      ", which does not broadcast to ", self.shape(), " of the operand written in place");
   // What the gradient will read, or what this write would change under itself, is kept in a copy.
-  const uint32_t saves = recording ? rule(op).saves : 0;
+  const uint32_t *of = rule(op).saves_of;
+  const uint32_t saves = !recording ? 0 : (self.requires_grad() ? of[0] : 0) | (other.requires_grad() ? of[1] : 0);
   const bool shared = other->storage.get() == self->storage.get(), same = other.body() == self.body();
   const bool copy_other = shared && (!same || (saves & saves::input(1)));
   const Tensor in[2] = {saves & saves::input(0) ? keep_value(self) : self,

@@ -120,13 +120,16 @@ template <class F> constexpr uint32_t unary_saves() {
   else
     return saves::none;
 }
-template <class F> constexpr uint32_t binary_saves() {
+constexpr uint32_t binary_saves(unsigned s) {
+  return (s & kernels::kSavesA ? saves::input(0) : 0) | (s & kernels::kSavesB ? saves::input(1) : 0) |
+         (s & kernels::kSavesY ? saves::output() : 0);
+}
+template <class F> constexpr Rule binary_rule_of(const char *name) {
   if constexpr (requires { F::saves_a; }) {
-    constexpr unsigned s = F::saves_a | F::saves_b;
-    return (s & kernels::kSavesA ? saves::input(0) : 0) | (s & kernels::kSavesB ? saves::input(1) : 0) |
-           (s & kernels::kSavesY ? saves::output() : 0);
+    constexpr uint32_t a = binary_saves(F::saves_a), b = binary_saves(F::saves_b);
+    return {name, F::doc, a | b, {a, b}};
   } else {
-    return saves::none;
+    return {name, F::doc, saves::none, {saves::none, saves::none}};
   }
 }
 
@@ -158,19 +161,19 @@ Tensor binary_rule(int which, const Recorded &a, const Recorded &b, const Record
 } // namespace
 
 const Rule &rule(UnaryOp op) {
-#define CINTA_RULE(Struct, name) {#name, formulas::Struct::doc, unary_saves<formulas::Struct>()},
+#define CINTA_RULE(Struct, name) {#name, formulas::Struct::doc, unary_saves<formulas::Struct>(), {}},
   static const Rule rules[] = {CINTA_UNARY_OPS(CINTA_RULE)};
 #undef CINTA_RULE
   return rules[int(op)];
 }
 const Rule &rule(BinaryOp op) {
-#define CINTA_RULE(Struct, name) {#name, formulas::Struct::doc, binary_saves<formulas::Struct>()},
+#define CINTA_RULE(Struct, name) binary_rule_of<formulas::Struct>(#name),
   static const Rule rules[] = {CINTA_BINARY_OPS(CINTA_RULE)};
 #undef CINTA_RULE
   return rules[int(op)];
 }
 const Rule &rule(CompareOp op) {
-#define CINTA_RULE(Struct, name) {#name, formulas::Struct::doc, saves::none},
+#define CINTA_RULE(Struct, name) {#name, formulas::Struct::doc, saves::none, {}},
   static const Rule rules[] = {CINTA_COMPARE_OPS(CINTA_RULE)};
 #undef CINTA_RULE
   return rules[int(op)];

@@ -8,7 +8,8 @@ namespace cinta::ops {
 struct Rule {
   const char *name; // in Python
   const char *doc;
-  uint32_t saves;
+  uint32_t saves;       // for all gradients
+  uint32_t saves_of[2]; // for that of each operand
 };
 const Rule &rule(UnaryOp op);
 const Rule &rule(BinaryOp op);

@@ -1,6 +1,7 @@
 #include "cinta/tape/tape.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace cinta {
@@ -154,6 +155,24 @@ Tensor apply(const OpRef &op, std::initializer_list<Tensor> in) {
   return out;
 }
 
+namespace {
+
+// One element of a larger tensor is saved by value: a loop that fills an array element by element writes beside it.
+bool is_element(const Tensor &x) { return x.size() == 1 && x->storage->bytes > itemsize(x.dtype()); }
+
+Tensor copy_of_element(const Tensor &x) {
+  Tensor y = empty(x.shape(), x.dtype());
+  std::memcpy(y->data, x->data, itemsize(x.dtype()));
+  if ((y->creator = x->creator)) {
+    retain(y->creator);
+    y->requires_grad = true;
+    y->output_index = x->output_index;
+  }
+  return y;
+}
+
+} // namespace
+
 void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs) {
   if (!tape_state().grad_enabled)
     return;
@@ -179,9 +198,11 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
       if ((input.producer = in[k]->creator))
         retain(input.producer);
     }
-    if (input.saved || (input.needs && !input.producer))
-      input.value = in[k];
-    input.version = in[k]->storage->version;
+    if (input.saved || (input.needs && !input.producer)) {
+      const bool leaf = input.needs && !input.producer; // known by its body
+      input.value = !leaf && is_element(in[k]) ? copy_of_element(in[k]) : in[k];
+      input.version = input.value->storage->version;
+    }
   }
   for (int k = 0; k < outputs; ++k) {
     Instr::Output &output = i->outputs[k];
