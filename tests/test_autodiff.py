@@ -680,3 +680,40 @@ def test_rules_and_checkpoints_may_call_transforms():
     slope = ct.checkpoint(grad(lambda x: x**4))
     assert grad(slope)(2.0).item() == 48.0
     assert grad(grad(slope))(2.0).item() == 48.0
+
+
+def test_arrays_filled_element_by_element():
+    def recurrence(x):
+        y = np.ones(4)
+        for i in range(3):
+            y[i + 1] = y[i] * x[i] + np.sin(y[i])
+        y[0] *= 3.0
+        y[1] += y[0] * y[2]
+        return np.prod(y)
+
+    def plain(x):
+        y = [np.array(1.0)]
+        for i in range(3):
+            y.append(y[i] * x[i] + np.sin(y[i]))
+        first = y[0] * 3.0
+        return first * (y[1] + first * y[2]) * y[2] * y[3]
+
+    close(recurrence(X), plain(X))
+    close(grad(recurrence)(X), grad(plain)(X))
+    close(hessian(recurrence)(X), hessian(plain)(X))
+
+
+def test_arrays_filled_row_by_row():
+    def recurrence(x):
+        h = np.zeros((4, 3))
+        for t in range(3):
+            h[t + 1] = h[t] * 0.5 + np.tanh(x * np.array(h[t]) + x)
+        return np.sum(h**2)
+
+    def plain(x):
+        h = [np.zeros(3)]
+        for t in range(3):
+            h.append(h[t] * 0.5 + np.tanh(x * h[t] + x))
+        return sum(np.sum(row**2) for row in h)
+
+    close(grad(recurrence)(X), grad(plain)(X))

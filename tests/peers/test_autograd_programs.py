@@ -381,7 +381,7 @@ def statistics_of_data(m):
 
     def f(x):
         z = (x - np.mean(x, axis=0)) / np.std(x, axis=0)
-        corner = np.where(z > 0, np.tril(np.dot(z.T, z)).sum(), np.linalg.norm(z, axis=0))
+        corner = np.where(z > 0, z**2, np.linalg.norm(z, axis=0) + 0.0 * z) + np.tril(np.dot(z.T, z)).sum()
         spread = np.sum(np.diff(np.cumsum(x, axis=1), axis=1) ** 2) + np.sum(np.sort(x[0])[1:] ** 2)
         return np.sum(corner) + spread + np.trace(np.einsum("ij,kj->ik", x, x)) + np.var(x) * np.prod(x[0])
 

@@ -59,7 +59,7 @@ def pair(x: Any, y: Any) -> tuple[Any, Any]:
 def tensors(values: Any) -> list[Tensor]:
     """A sequence of arrays as tensors of one common dtype."""
     found = [tensor_of(value) for value in values]
-    if len({str(tensor.dtype) for tensor in found}) > 1:
+    if any(tensor.dtype != found[0].dtype for tensor in found):
         common = common_dtype(*found)
         found = [tensor.astype(common) for tensor in found]
     return found
