@@ -1,9 +1,10 @@
 """cinta.scipy against SciPy: values, gradients of two orders against finite differences."""
 
-import cinta as ct
-import cinta.scipy.special as special
 import numpy
 import pytest
+
+import cinta as ct
+import cinta.scipy.special as special
 from cinta import grad
 from cinta.scipy.stats import norm
 
