@@ -165,7 +165,7 @@ Tensor from_array(PyObject *array, bool copy) {
       fail<TypeError>("[tensor] an array of format '", format,
                       "' has no matching dtype, expected numbers or booleans in native "
                       "byte order: convert it with .astype");
-    static PyObject *make = numpy_attribute("ascontiguousarray").release();
+    static PyObject *make = numpy_attribute("array").release(); // copies, so that the elements lie aligned
     return from_array(Ref::checked(PyObject_CallOneArg(make, array)).get(), false);
   }
   Tensor t = from_storage(StorageRef(wrap_storage(view->buf, size_t(view->len), view->readonly, view, release_view)),
