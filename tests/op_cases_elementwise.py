@@ -193,7 +193,7 @@ ROWS = [
       for f in (np.logical_and, np.logical_or, np.logical_xor)),
     *(Op(f.__name__, f, integer_samples, gradient=False, elementwise=True, method=False, dtypes=INTEGERS_AND_BOOL)
       for f in (np.bitwise_and, np.bitwise_or, np.bitwise_xor)),
-    *(Op(f.__name__, f, integer_samples, gradient=False, elementwise=True, method=False, dtypes=INTEGERS)
+    *(Op(f.__name__, f, integer_samples, gradient=False, elementwise=True, method=False, dtypes=INTEGERS_AND_BOOL)
       for f in (np.left_shift, np.right_shift)),
     binary("logaddexp", np.logaddexp, (-4, 4), (-4, 4), elementwise=False),
     Op("where", np.where, where_samples, elementwise=True, method=False),

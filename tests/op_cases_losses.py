@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from scipy import special
-
 from op_row import FLOATS, Op, Sample, sample
+from scipy import special
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 

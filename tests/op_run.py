@@ -43,6 +43,7 @@ def rounded(x: Array, dtype: str) -> Array:
         return x.astype(dtype).astype(np.float64)
     if dtype == "bool":
         return np.asarray(x > 0)
+    x = np.nan_to_num(x, posinf=9, neginf=-9)
     whole = np.sign(x) * np.ceil(np.abs(x))  # away from zero: what must not be zero stays so
     return np.asarray(np.abs(whole) if dtype.startswith("u") else whole).astype(np.int64).astype(dtype)
 

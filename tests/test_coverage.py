@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 import cinta as ct
+import pytest
 from isa_levels import runnable
 from op_cases import BY_NAME, NON_DIFFERENTIABLE, OPS
 

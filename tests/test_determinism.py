@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import cinta as ct
 import numpy as np
 import pytest
-
-import cinta as ct
 from cinta import nn, optim
 
 STEPS = 200
