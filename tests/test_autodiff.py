@@ -717,3 +717,18 @@ def test_arrays_filled_row_by_row():
         return sum(np.sum(row**2) for row in h)
 
     close(grad(recurrence)(X), grad(plain)(X))
+
+
+def test_checkpoint_of_a_module():
+    from cinta import nn
+
+    net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 2))
+    x = ct.asarray(X.astype("float32")).reshape(1, 3)
+
+    def gradients(f):
+        ct.random.seed(3)
+        net.zero_grad()
+        (f(x) ** 2).sum().backward()
+        return [p.grad.tolist() for p in net.parameters()]
+
+    assert gradients(net) == gradients(ct.checkpoint(net))

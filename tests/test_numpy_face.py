@@ -11,7 +11,7 @@ import pytest
 
 import cinta as ct
 import cinta.numpy as np
-from cinta import grad, hessian
+from cinta import grad, hessian, jvp
 from numpy_cases import CASES
 
 ALONE = {  # tested one by one below, or values that are no functions
@@ -105,6 +105,8 @@ def test_gradients(case):
         behind = tuple(combined(p, -h, d) for p, d in zip(points, direction))
         numeric = (float(f(*ahead)) - float(f(*behind))) / (2 * h)
         assert inner(gradient, direction) == pytest.approx(numeric, rel=2e-6, abs=2e-7)
+    forward = jvp(projected, points, first)[1]
+    assert float(forward) == pytest.approx(float(along(*points)), rel=1e-9, abs=1e-12)
 
 
 def test_every_function_has_a_case():
