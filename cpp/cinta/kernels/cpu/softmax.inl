@@ -64,8 +64,16 @@ template <class T, class F> double row_sum(int64_t cols, F term) {
   return sum;
 }
 
+// exp(x) for x <= 0, and 0 where that is no normal number: results that underflow cost an assist of the CPU, 30 times
+// the time of the rest.
+template <class T> CINTA_FN Vec<T> exp_or_zero(Vec<T> x) {
+  const Vec<T> least(T(sizeof(T) == 8 ? -708 : -87));
+  return select(x < least, Vec<T>(T(0)), exp(max(least, x))); // max gives its second operand where that is NaN
+}
+
 template <class T> double sum_exp(int64_t cols, const T *x, T shift) {
-  return row_sum<T>(cols, [=](int64_t c, int64_t n) { return exp(load_or_minus_inf(x + c, n) - Vec<T>(shift)); });
+  return row_sum<T>(cols,
+                    [=](int64_t c, int64_t n) { return exp_or_zero(load_or_minus_inf(x + c, n) - Vec<T>(shift)); });
 }
 
 // Rows in blocks of about 16K elements; ns_per_element at one lane.
@@ -84,9 +92,13 @@ template <class T> void softmax_rows(int64_t rows, int64_t cols, const void *x_,
   for_rows<T>(rows, cols, 10, [=](int64_t r) {
     const T *x = static_cast<const T *>(x_) + r * cols;
     T *y = static_cast<T *>(y_) + r * cols;
+    if (cols <= Vec<T>::width) {
+      const Vec<T> some = load_or_minus_inf(x, cols), e = exp_or_zero(some - Vec<T>(reduce_max(some)));
+      return store_some(e * Vec<T>(T(1) / reduce_add(e)), y, cols);
+    }
     const Vec<T> shift(row_max(cols, x));
     const double sum = row_sum<T>(cols, [=](int64_t c, int64_t n) {
-      const Vec<T> e = exp(load_or_minus_inf(x + c, n) - shift);
+      const Vec<T> e = exp_or_zero(load_or_minus_inf(x + c, n) - shift);
       store_some(e, y + c, n);
       return e;
     });
@@ -123,7 +135,7 @@ template <class T> void log_softmax_rows_vjp(int64_t rows, int64_t cols, const v
     T *dx = static_cast<T *>(dx_) + r * cols;
     const Vec<T> total(T(row_sum<T>(cols, [=](int64_t c, int64_t n) { return load_some(dy + c, n); })));
     for_vectors<T>(0, cols, [=](int64_t c, int64_t n) {
-      store_some(load_some(dy + c, n) - exp(load_some(y + c, n)) * total, dx + c, n);
+      store_some(load_some(dy + c, n) - exp_or_zero(load_some(y + c, n)) * total, dx + c, n);
     });
   });
 }
@@ -182,7 +194,7 @@ template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const voi
     const Vec<T> shift(static_cast<const T *>(logsumexp_)[r]), factor(T(on_target + scale * smooth * weights));
     const Vec<T> each(T(scale * smooth));
     for_vectors<T>(0, ce.cols, [=](int64_t c, int64_t n) {
-      Vec<T> d = exp(load_some(x + c, n) - shift) * factor;
+      Vec<T> d = exp_or_zero(load_some(x + c, n) - shift) * factor;
       if (smooth != 0)
         d -= weight ? each * load_some(weight + c, n) : each;
       store_some(d, dx + c, n);
