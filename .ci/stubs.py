@@ -30,7 +30,7 @@ class dtype:
 
 '''
 
-FOOTER = '''
+FOOTER = """
 __version__: str
 
 def op_names() -> list[str]: ...
@@ -41,10 +41,10 @@ def empty_cache() -> None: ...
 def set_num_threads(n: int) -> None: ...
 def get_num_threads() -> int: ...
 def kernel_coverage() -> dict[str, dict[str, bool]]: ...
-'''
+"""
 
 # What CPython's slots offer; in-place operators return the tensor itself.
-BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
 INPLACE = [name for name in BINARY if name != "matmul"]
 PROPERTIES = {
     "shape": "tuple[int, ...]",
@@ -88,7 +88,13 @@ PLAIN_METHODS = {
 
 
 def tensor_class() -> str:
-    lines = ["class Tensor:", "    requires_grad: bool", "    grad: Tensor | None", "    data: Tensor", "    __array_ufunc__: ClassVar[None]"]
+    lines = [
+        "class Tensor:",
+        "    requires_grad: bool",
+        "    grad: Tensor | None",
+        "    data: Tensor",
+        "    __array_ufunc__: ClassVar[None]",
+    ]
     lines.append("    def __new__(cls, data: ArrayLike, requires_grad: bool = False) -> Any: ...")
     for name, type_ in PROPERTIES.items():
         lines += ["    @property", f"    def {name}(self) -> {type_}: ..."]
@@ -102,11 +108,9 @@ def tensor_class() -> str:
     for name in ("eq", "ne"):
         lines.append(f"    def __{name}__(self, other: ArrayLike, /) -> Tensor: ...  # type: ignore[override]")
     for name in sorted(_core._methods):
-        head, rest = _core._method_signatures[name].split("(", 1)
-        first, _, others = rest.partition(", ") if rest.split(")")[0].count(",") else ("", "", "")
-        if not others:  # the tensor is the only argument
-            others = rest[rest.index(") -> ") :]
-        lines.append(f"    def {name}(self, {others}: ...".replace("(self, )", "(self)"))
+        arguments, result = re.fullmatch(r"\w+\((.*)\) -> (.*)", _core._method_signatures[name]).groups()
+        others = "".join(re.findall(r", .*", arguments))  # without the tensor itself
+        lines.append(f"    def {name}(self{others}) -> {result}: ...")
     # Methods named float and bool hide the types of that name in the class.
     return re.sub(r"(: |-> )(float|bool)\b", r"\1builtins.\2", "\n".join(lines)) + "\n"
 
@@ -115,7 +119,8 @@ def stub() -> str:
     dtypes = "".join(f"{name}: dtype\n" for name in sorted(vars(_core)) if type(getattr(_core, name)) is _core.dtype)
     functions = "".join(f"def {_core._signatures[name]}: ...\n" for name in sorted(_core._functions))
     random = "".join(
-        f"    @staticmethod\n    def {_core.random._signatures[name]}: ...\n" for name in sorted(_core.random._functions)
+        f"    @staticmethod\n    def {_core.random._signatures[name]}: ...\n"
+        for name in sorted(_core.random._functions)
     )
     return HEADER + dtypes + "\n" + tensor_class() + "\n" + functions + "\nclass random:\n" + random + FOOTER
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 
 
 @pytest.fixture(autouse=True)

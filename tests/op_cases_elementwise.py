@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from op_row import FLOATS, INTEGERS, Op, Sample, sample
 from scipy import special
+
+from op_row import FLOATS, INTEGERS, Op, Sample, sample
 
 NO_BOOL = (*FLOATS, *INTEGERS)
 INTEGERS_AND_BOOL = (*INTEGERS, "bool")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from op_row import FLOATS, Op, Sample, sample
 from scipy import special
+
+from op_row import FLOATS, Op, Sample, sample
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+
 from op_row import FLOATS, Op, Sample, sample
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
 from op_row import FLOATS, INTEGERS, Op, Sample, sample
 
 NO_BOOL = (*FLOATS, *INTEGERS)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
 from op_row import Op, Sample, sample
 
 Draw = Callable[[np.random.Generator], Iterable[Sample]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import cinta as ct
 import numpy as np
+
+import cinta as ct
 from op_row import ALL_DTYPES, FLOATS, TOLERANCE, Op, Sample, map_arrays
 
 Array = np.ndarray

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import cinta as ct
 import pytest
+
+import cinta as ct
 from isa_levels import runnable
 from op_cases import BY_NAME, NON_DIFFERENTIABLE, OPS
 

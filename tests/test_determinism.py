@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from cinta import nn, optim
 
 STEPS = 200

@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from op_row import ALL_DTYPES, FLOATS, INTEGERS
 from op_run import rounded
 

@@ -6,9 +6,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 
 A = ct.ones((3, 4))
 IMAGE = ct.ones((8, 4, 32, 32))

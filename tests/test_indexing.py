@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+import cinta as ct
 
 QUICK = settings(max_examples=300, deadline=None, derandomize=True)
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)

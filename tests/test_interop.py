@@ -6,9 +6,10 @@ import gc
 import operator
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from op_row import ALL_DTYPES
 
 IN_NUMPY = [d for d in ALL_DTYPES if d != "bfloat16"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from op_cases import BY_NAME, OPS
 from op_row import FLOATS, Op, sample
 from op_run import (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from op_cases import BY_NAME, DIFFERENTIABLE
 from op_row import Op, Sample, map_arrays
 from op_run import LAYOUTS, TOLERANCE, Layout, flat, inputs_of, is_input, plain, repeated, to_numpy

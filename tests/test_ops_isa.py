@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from isa_levels import NEEDS, run_python, runnable
 
 ROWS = ["test_ops_forward.py", "test_ops_gradients.py", "-k", "not third and not jvp"]

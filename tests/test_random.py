@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import cinta as ct
 import numpy as np
 import pytest
 from scipy import stats
+
+import cinta as ct
 
 random = ct.random
 SIZES = [1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 1000, 4097]

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 
 HERE = Path(__file__).name
 

@@ -9,9 +9,10 @@ import pickle
 import weakref
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from op_row import ALL_DTYPES
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from cinta import nn, optim
 
 

@@ -10,7 +10,6 @@ tensor([2., 4.])
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cinta import _core
 from cinta._core import *  # noqa: F403
 from cinta._core import __version__ as __version__
 
@@ -25,7 +24,7 @@ _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
 )
-_HOME = {name: "autodiff" for name in _AUTODIFF.split()} | {name: "files" for name in ("load", "load_metadata", "save")}
+_HOME = dict.fromkeys(_AUTODIFF.split(), "autodiff") | dict.fromkeys(("load", "load_metadata", "save"), "files")
 
 
 def __getattr__(name: str) -> Any:
@@ -39,4 +38,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULES, *_HOME})
-

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import cinta as ct
 import numpy as np
 import pytest
+
+import cinta as ct
 from op_cases import BY_NAME
 from op_row import map_arrays
 from op_run import flat, to_numpy
