@@ -8,9 +8,9 @@
 #include "cinta/kernels/cpu/conv_weight_tiles.inl"
 
 #include "cinta/kernels/cpu/conv_forward.inl"
-#include "cinta/kernels/cpu/conv_woven.inl"
 #include "cinta/kernels/cpu/conv_run.inl"
 #include "cinta/kernels/cpu/conv_weight.inl"
+#include "cinta/kernels/cpu/conv_woven.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {

@@ -9,7 +9,8 @@ constexpr float kLargestAngle = 10000; // beyond, the three parts of pi/2 are to
 
 CINTA_FN ReducedAngle reduce_angle(Vec<float> x) {
   Vec<float> magic(0x1.8p23f), t = fma(x, Vec<float>(0x1.45f306p-1f), magic), n = t - magic;
-  // n times the first part (24 bits) cancels exactly; n times the second (11 bits) is exact and so is what its sum loses.
+  // n times the first part (24 bits) cancels exactly; n times the second (11 bits) is exact and so is what its sum
+  // loses.
   Vec<float> first = fma(n, Vec<float>(-0x1.921fb6p0f), x), part(0x1.778p-25f);
   Vec<float> r = fma(n, part, first), lost = fma(n, part, first - r);
   return {r, fma(n, Vec<float>(-0x1.68c234p-39f), lost), as_int(t)};
