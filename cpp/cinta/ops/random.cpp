@@ -9,6 +9,8 @@
 namespace cinta::ops {
 namespace {
 
+__extension__ using Wide = unsigned __int128; // the high half of a product of two words
+
 Dtype drawn_dtype(Dtype dtype, const char *op) {
   if (!is_floating(dtype))
     fail_dtype(op, dtype, "a floating dtype");
@@ -77,7 +79,7 @@ Tensor random_integers(const Shape &shape, int64_t low, int64_t high) {
     fail<ValueError>("[integers] the range [", low, ", ", high, ") is empty, expected low < high");
   Tensor y = empty(shape, Dtype::int64);
   std::vector<uint32_t> words = bits(2 * y.size());
-  const auto range = static_cast<unsigned __int128>(uint64_t(high) - uint64_t(low));
+  const auto range = static_cast<Wide>(uint64_t(high) - uint64_t(low));
   for (int64_t i = 0; i < y.size(); ++i) { // 64 random bits scaled to the range: bias below 2^-32 for ranges below 2^32
     uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
     y.data<int64_t>()[i] = int64_t(uint64_t(low) + uint64_t((r * range) >> 64));
@@ -94,7 +96,7 @@ Tensor random_permutation(int64_t n) {
   std::vector<uint32_t> words = bits(2 * n);
   for (int64_t i = n - 1; i > 0; --i) { // Fisher-Yates
     uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
-    std::swap(p[i], p[int64_t((r * static_cast<unsigned __int128>(i + 1)) >> 64)]);
+    std::swap(p[i], p[int64_t((r * static_cast<Wide>(i + 1)) >> 64)]);
   }
   return y;
 }
