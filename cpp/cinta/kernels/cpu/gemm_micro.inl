@@ -38,12 +38,16 @@ constexpr int kAhead = 8; // rows of B asked for in advance: read in place they 
 
 template <class T, int MR, int NV, bool kEdge> void micro_kernel(const Tile<T> &t) {
   constexpr int W = Vec<T>::width;
+  // Long sums lose accuracy: at most `chain` products are added up in registers before the sum is put aside.
+  constexpr int64_t chain = MR >= 4 ? 256 : 128;
+  const int64_t pieces = t.k <= chain ? 1 : (t.k + chain - 1) / chain;
+  const int64_t piece = pieces == 1 ? t.k : (t.k + pieces - 1) / pieces;
   Vec<T> acc[MR][NV];
-#pragma GCC unroll 16
-  for (int i = 0; i < MR; ++i)
-#pragma GCC unroll 16
-    for (int j = 0; j < NV; ++j)
-      acc[i][j] = Vec<T>(T(0));
+  T aside[MR][NV * W];
+  if (pieces > 1)
+    for (auto &row : aside)
+      for (T &x : row)
+        x = T(0);
 
   // Four rows share one pointer, so that all addresses of a step come from few registers.
   const T *a[(MR + 3) / 4];
@@ -58,25 +62,44 @@ template <class T, int MR, int NV, bool kEdge> void micro_kernel(const Tile<T> &
 #pragma GCC unroll 16
     for (int j = 0; j < NV; ++j)
       __builtin_prefetch(t.c + i * t.ldc + j * W, 1);
-  for (int64_t p = t.k; p > 0; --p) {
-    Vec<T> column[NV];
+  for (int64_t done = 0;;) {
 #pragma GCC unroll 16
-    for (int j = 0; j < NV; ++j)
-      __builtin_prefetch(b + kAhead * b_row + j * W);
-#pragma GCC unroll 16
-    for (int j = 0; j < NV; ++j)
-      column[j] = kEdge && j == NV - 1 ? Vec<T>::load_partial(b + j * W, t.last) : Vec<T>::load(b + j * W);
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i) {
-      const Vec<T> row(a[i / 4][(i % 4) * a_row]);
+    for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
       for (int j = 0; j < NV; ++j)
-        acc[i][j] = multiply_add(row, column[j], acc[i][j]);
-    }
+        acc[i][j] = Vec<T>(T(0));
+    for (int64_t p = t.k - done < piece ? t.k - done : piece; p > 0; --p) {
+      Vec<T> column[NV];
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i += 4)
-      a[i / 4] += a_col;
-    b += b_row;
+      for (int j = 0; j < NV; ++j)
+        __builtin_prefetch(b + kAhead * b_row + j * W);
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; ++j)
+        column[j] = kEdge && j == NV - 1 ? Vec<T>::load_partial(b + j * W, t.last) : Vec<T>::load(b + j * W);
+#pragma GCC unroll 16
+      for (int i = 0; i < MR; ++i) {
+        const Vec<T> row(a[i / 4][(i % 4) * a_row]);
+#pragma GCC unroll 16
+        for (int j = 0; j < NV; ++j)
+          acc[i][j] = multiply_add(row, column[j], acc[i][j]);
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < MR; i += 4)
+        a[i / 4] += a_col;
+      b += b_row;
+    }
+    done += piece;
+    if (pieces == 1)
+      break;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; ++j) {
+        acc[i][j] += Vec<T>::load(aside[i] + j * W);
+        acc[i][j].store(aside[i] + j * W);
+      }
+    if (done >= t.k)
+      break;
   }
 
   const auto load = [&](const T *from, int j) {
