@@ -273,7 +273,7 @@ AVG2D = pool_samples(
                                                  {"stride": 2, "ceil_mode": True, "count_include_pad": False,
                                                   "padding": 1}),
 )  # fmt: skip
-NUMBERLESS = {"method": False, "dtypes": FLOATS}
+NUMBERLESS: dict[str, Any] = {"method": False, "dtypes": FLOATS}
 STATISTICS = ("running_mean", "running_var")
 ROWS = [
     Op("conv1d", conv, CONV1D, tolerance=32, **NUMBERLESS),

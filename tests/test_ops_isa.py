@@ -6,7 +6,13 @@ import pytest
 
 from isa_levels import NEEDS, run_python, runnable
 
-ROWS = ["test_ops_forward.py", "test_ops_gradients.py", "-k", "not third and not jvp"]
+ROWS = [
+    "test_ops_forward.py",
+    "test_ops_gradients.py",
+    "test_ops_large.py",
+    "-k",
+    "not third and not jvp and not gradients_do_not_depend",
+]
 
 
 @pytest.mark.parametrize("level", NEEDS)
