@@ -2,15 +2,16 @@
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/kernels.h"
 
+// Each builds on those above it.
+// clang-format off
 #include "cinta/kernels/cpu/conv_planes.inl"
-
 #include "cinta/kernels/cpu/conv_tiles.inl"
 #include "cinta/kernels/cpu/conv_weight_tiles.inl"
-
 #include "cinta/kernels/cpu/conv_forward.inl"
+#include "cinta/kernels/cpu/conv_woven.inl"
 #include "cinta/kernels/cpu/conv_run.inl"
 #include "cinta/kernels/cpu/conv_weight.inl"
-#include "cinta/kernels/cpu/conv_woven.inl"
+// clang-format on
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
