@@ -14,8 +14,8 @@ CINTA_FN int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 CINTA_FN int64_t part_begin(int64_t n, int64_t parts, int64_t i) { return n / parts * i + least(i, n % parts); }
 
 template <class T> struct Blocking {
-  static constexpr int64_t KC = 4096 / sizeof(T); // shorter blocks would pass over C more often
-  static constexpr int64_t group_rows = 1024;     // a panel of B, 48 x 1024 floats, meets up to so many rows from L2
+  static constexpr int64_t KC = 2048 / sizeof(T); // shorter blocks would pass over C more often
+  static constexpr int64_t group_rows = 1024;     // a panel of B, 48 x 512 floats, meets up to so many rows from L2
   static constexpr int64_t group_cols = 64 * Vec<T>::width;
   static constexpr int64_t shared_depth = 2048;      // B is packed for all blocks in chunks of at most
   static constexpr int64_t shared_cols = 4096;       // this much, to be read from L3

@@ -36,18 +36,15 @@ template <class T> CINTA_FN Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> c) {
 
 constexpr int kAhead = 8; // rows of B asked for in advance: read in place they lie on different pages
 
-template <class T, int MR, int NV, bool kEdge> void micro_kernel(const Tile<T> &t) {
+// kPanel: B is a packed panel as wide as the tile, near and of known stride: fewer instructions for each row of it.
+template <class T, int MR, int NV, bool kEdge, bool kPanel = false> void micro_kernel(const Tile<T> &t) {
   constexpr int W = Vec<T>::width;
-  // Long sums lose accuracy: at most `chain` products are added up in registers before the sum is put aside.
-  constexpr int64_t chain = MR >= 4 ? 256 : 128;
-  const int64_t pieces = t.k <= chain ? 1 : (t.k + chain - 1) / chain;
-  const int64_t piece = pieces == 1 ? t.k : (t.k + pieces - 1) / pieces;
   Vec<T> acc[MR][NV];
-  T aside[MR][NV * W];
-  if (pieces > 1)
-    for (auto &row : aside)
-      for (T &x : row)
-        x = T(0);
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 16
+    for (int j = 0; j < NV; ++j)
+      acc[i][j] = Vec<T>(T(0));
 
   // Four rows share one pointer, so that all addresses of a step come from few registers.
   const T *a[(MR + 3) / 4];
@@ -55,52 +52,41 @@ template <class T, int MR, int NV, bool kEdge> void micro_kernel(const Tile<T> &
   for (int i = 0; i < MR; i += 4)
     a[i / 4] = t.a + i * t.a_row;
   const T *b = t.b;
-  const int64_t a_row = t.a_row, a_col = t.a_col, b_row = t.b_row;
+  const int64_t a_row = t.a_row, a_col = t.a_col, b_row = kPanel ? NV * W : t.b_row;
   // C comes from far away and is wanted last.
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
     for (int j = 0; j < NV; ++j)
       __builtin_prefetch(t.c + i * t.ldc + j * W, 1);
-  for (int64_t done = 0;;) {
+  const auto step = [&](const T *row_of_b) __attribute__((always_inline)) {
+    Vec<T> column[NV];
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i)
-#pragma GCC unroll 16
-      for (int j = 0; j < NV; ++j)
-        acc[i][j] = Vec<T>(T(0));
-    for (int64_t p = t.k - done < piece ? t.k - done : piece; p > 0; --p) {
-      Vec<T> column[NV];
-#pragma GCC unroll 16
-      for (int j = 0; j < NV; ++j)
-        __builtin_prefetch(b + kAhead * b_row + j * W);
-#pragma GCC unroll 16
-      for (int j = 0; j < NV; ++j)
-        column[j] = kEdge && j == NV - 1 ? Vec<T>::load_partial(b + j * W, t.last) : Vec<T>::load(b + j * W);
-#pragma GCC unroll 16
-      for (int i = 0; i < MR; ++i) {
-        const Vec<T> row(a[i / 4][(i % 4) * a_row]);
-#pragma GCC unroll 16
-        for (int j = 0; j < NV; ++j)
-          acc[i][j] = multiply_add(row, column[j], acc[i][j]);
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < MR; i += 4)
-        a[i / 4] += a_col;
-      b += b_row;
+    for (int j = 0; j < NV; ++j) {
+      if (!kPanel && j * W * int(sizeof(T)) % 64 == 0)
+        __builtin_prefetch(row_of_b + kAhead * b_row + j * W);
+      const T *from = row_of_b + j * W;
+      column[j] = kEdge && j == NV - 1 ? Vec<T>::load_partial(from, t.last) : Vec<T>::load(from);
     }
-    done += piece;
-    if (pieces == 1)
-      break;
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i)
+    for (int i = 0; i < MR; ++i) {
+      const Vec<T> row(a[i / 4][(i % 4) * a_row]);
 #pragma GCC unroll 16
-      for (int j = 0; j < NV; ++j) {
-        acc[i][j] += Vec<T>::load(aside[i] + j * W);
-        acc[i][j].store(aside[i] + j * W);
-      }
-    if (done >= t.k)
-      break;
-  }
+      for (int j = 0; j < NV; ++j)
+        acc[i][j] = multiply_add(row, column[j], acc[i][j]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i += 4)
+      a[i / 4] += a_col;
+  };
+  int64_t p = t.k;
+  if constexpr (kPanel)
+    for (; p >= 2; p -= 2, b += 2 * b_row) {
+      step(b);
+      step(b + b_row);
+    }
+  for (; p > 0; --p, b += b_row)
+    step(b);
 
   const auto load = [&](const T *from, int j) {
     return kEdge && j == NV - 1 ? Vec<T>::load_partial(from + j * W, t.last) : Vec<T>::load(from + j * W);
@@ -168,13 +154,33 @@ template <class T> constexpr MicroKernels<T> micro_kernels() {
   return kernels;
 }
 
-// A tile of `rows` rows and `columns` columns, no more than a micro-kernel takes.
-template <class T> CINTA_FN void run_tile(Tile<T> &t, int64_t rows, int64_t columns) {
+template <class T> CINTA_FN MicroKernel<T> micro_kernel_for(const Tile<T> &t, int64_t rows, int64_t columns) {
   static constexpr MicroKernels<T> kernels = micro_kernels<T>();
+  constexpr int W = Vec<T>::width, V = TileShape<T>::vectors, R = TileShape<T>::rows(V);
+  if (rows >= R - 1 && columns == V * W && t.b_row == columns)
+    return rows == R ? micro_kernel<T, R, V, false, true> : micro_kernel<T, R - 1, V, false, true>;
+  return kernels.of[rows - 1][(columns + W - 1) / W - 1][t.last < W];
+}
+
+// A tile of `rows` rows and `columns` columns, no more than a micro-kernel takes. Long sums lose accuracy: after every
+// 256 products the sum is put aside, in C, which is near by then.
+template <class T> CINTA_FN void run_tile(Tile<T> &t, int64_t rows, int64_t columns) {
   constexpr int W = Vec<T>::width;
-  const int64_t vectors = (columns + W - 1) / W;
-  t.last = columns - (vectors - 1) * W;
-  kernels.of[rows - 1][vectors - 1][t.last < W](t);
+  const int64_t chain = rows >= 4 ? 256 : 128;
+  t.last = columns - (columns - 1) / W * W;
+  const MicroKernel<T> kernel = micro_kernel_for(t, rows, columns);
+  if (t.k <= chain)
+    return kernel(t);
+  const int64_t pieces = (t.k + chain - 1) / chain, piece = (t.k + pieces - 1) / pieces;
+  Tile<T> part = t;
+  for (int64_t rest = t.k; rest > 0; rest -= part.k) {
+    part.k = rest < piece ? rest : piece;
+    kernel(part);
+    part.a += part.k * part.a_col;
+    part.b += part.k * part.b_row;
+    part.add = true;
+    part.bias_n = part.bias_m = nullptr;
+  }
 }
 
 } // namespace cinta::kernels::CINTA_ISA
