@@ -7,9 +7,14 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND CINTA_ISAS avx2 avx512)
 endif()
 
-set(CINTA_FLAGS_scalar -O3)
-set(CINTA_FLAGS_avx2 -O3 -mavx2 -mfma -mf16c)
-set(CINTA_FLAGS_avx512 -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
+# Under the sanitizers -O3 takes minutes per file.
+set(CINTA_OPTIMIZE -O3)
+if(CINTA_SANITIZE)
+  set(CINTA_OPTIMIZE -O1)
+endif()
+set(CINTA_FLAGS_scalar ${CINTA_OPTIMIZE})
+set(CINTA_FLAGS_avx2 ${CINTA_OPTIMIZE} -mavx2 -mfma -mf16c)
+set(CINTA_FLAGS_avx512 ${CINTA_OPTIMIZE} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
 
 # GCC would carry broadcast operands across iterations of the micro-kernels and spill accumulators for it.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
