@@ -12,6 +12,7 @@ import cinta as ct
 import gemm
 import harness
 import import_time
+import memory_bound
 import ops
 import training
 
@@ -29,7 +30,7 @@ def main() -> None:
     print(f"{cpu()}, {threads} thread(s), ISA {ct.config()['isa']}")
     print(f"cinta {ct.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python {python}\n")
     print(harness.HEADER)
-    rows = [*ops.main(), *training.main(threads), *gemm.main(threads)]
+    rows = [*ops.main(), *training.main(threads), *gemm.main(threads), *memory_bound.main(threads)]
     print()
     import_time.main()
     print(f"{sum(row.met for row in rows)} of {len(rows)} goals met")

@@ -192,9 +192,9 @@ def pool_samples(*cases: tuple[Any, ...]) -> Any:
 
 
 def norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
-    for shape in [(5, 3), (4, 3, 6), (2, 3, 4, 5), (33, 3)]:
+    for shape in [(5, 3), (4, 3, 6), (2, 3, 4, 5), (33, 3), (0, 3, 4)]:
         stats = {"running_mean": rng.normal(size=3), "running_var": rng.uniform(0.5, 2, 3)}
-        for training in (False, True):
+        for training in (False, True)[: 1 + (shape[0] > 0)]:
             weights = {"weight": rng.normal(size=3), "bias": rng.normal(size=3)}
             yield sample(rng.normal(size=shape), **stats, **weights, training=training)
     yield sample(rng.normal(size=(4, 3, 6)), **stats, training=False, eps=1e-2)
@@ -211,7 +211,13 @@ def layer_norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 def group_norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
-    for shape, groups in [((2, 6, 5), 3), ((2, 6, 3, 4), 2), ((3, 6, 2), 1), ((2, 4, 5), 4)]:
+    for shape, groups in [
+        ((2, 6, 5), 3),
+        ((2, 6, 3, 4), 2),
+        ((3, 6, 2), 1),
+        ((2, 4, 5), 4),
+        ((5, 6), 2),
+    ]:
         yield sample(rng.normal(size=shape), groups, rng.normal(size=shape[1]), rng.normal(size=shape[1]))
     yield sample(rng.normal(size=(2, 6, 5)), 3)
 

@@ -115,6 +115,31 @@ def test_convolution_gradients_do_not_depend_on_threads(
     assert len(set(results)) == 1
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", ["batch_norm", "group_norm", "layer_norm"])
+def test_norms_and_their_gradients_do_not_depend_on_threads(
+    name: str, channels_last: bool, rng: np.random.Generator
+) -> None:
+    shape = (33, 21, 20, 8) if channels_last else (33, 8, 21, 20)
+    x, w, b = rng.normal(size=shape), rng.normal(size=shape[3 if channels_last else 1]), rng.normal(size=8)
+    results = []
+    for threads in (1, 2, 3):
+        ct.set_num_threads(threads)
+        leaves = [ct.tensor(a, dtype="float32", requires_grad=True) for a in (x, w, b)]
+        image, weight, bias = leaves
+        if channels_last:
+            image = image.transpose(0, 3, 1, 2)
+        if name == "batch_norm":
+            y = ct.batch_norm(image, None, None, weight, bias, training=True)
+        elif name == "group_norm":
+            y = ct.group_norm(image, 4, weight, bias)
+        else:
+            y = ct.layer_norm(image.reshape(-1, 8), 8, weight, bias)
+        (y * y).sum().backward()
+        results.append(digest([y.detach().numpy(), *(t.grad.numpy() for t in leaves)]))
+    assert len(set(results)) == 1
+
+
 def test_repeating_gives_the_same_bits(rng: np.random.Generator) -> None:
     x = ct.tensor(rng.normal(size=(64, 300)), dtype="float32")
     w = ct.tensor(rng.normal(size=(300, 200)), dtype="float32")

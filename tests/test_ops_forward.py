@@ -155,3 +155,37 @@ def test_results_are_fresh_where_values_change() -> None:
     for y in (ct.relu(x), x + 0, x * 1, ct.clip(x, 0, 2), ct.pad(x, 0), ct.concat([x])):
         y.fill_(7)
         assert x.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_norms_keep_channels_last(dtype: str, rng: np.random.Generator) -> None:
+    memory = rng.normal(size=(4, 5, 3, 6))
+    w, dy = ct.tensor(rng.normal(size=6), dtype=dtype), ct.tensor(rng.normal(size=(4, 6, 5, 3)), dtype=dtype)
+    for norm in (
+        lambda x, w: ct.batch_norm(x, None, None, w, training=True),
+        lambda x, w: ct.batch_norm(x, ct.zeros(6), ct.ones(6), w),
+        lambda x, w: ct.group_norm(x, 3, w),
+    ):
+        results = []
+        for order in (lambda x: x, lambda x: x.contiguous()):
+            leaf = ct.tensor(memory, dtype=dtype, requires_grad=True)
+            weight = w.clone().requires_grad_()
+            y = norm(order(leaf.transpose(0, 3, 1, 2)), weight)
+            assert y.dtype == leaf.dtype
+            y.backward(dy)
+            results.append([y, leaf.grad, weight.grad])
+        assert results[0][0].strides == leaf.transpose(0, 3, 1, 2).strides
+        for ours, plain in zip(*results):
+            tolerance = {"float32": 3e-6, "float64": 1e-13, "bfloat16": 3e-2}[dtype]
+            a, b = (t.detach().astype("float64").numpy() for t in (ours, plain))
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * 10)
+
+
+def test_norms_of_nothing() -> None:
+    for shape in [(0, 4), (0, 4, 5), (0, 4, 5, 6), (2, 4, 0)]:
+        x = ct.zeros(shape).requires_grad_()
+        weight, bias = ct.ones(4).requires_grad_(), ct.ones(4).requires_grad_()
+        for y in (ct.group_norm(x, 2, weight, bias), ct.batch_norm(x, ct.zeros(4), ct.ones(4), weight, bias)):
+            assert y.shape == shape
+            y.sum().backward()
+            assert weight.grad.tolist() == bias.grad.tolist() == [0, 0, 0, 0]

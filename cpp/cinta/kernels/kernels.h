@@ -93,6 +93,20 @@ using CrossEntropyRows = void (*)(const CrossEntropy &, const void *x, void *los
 using CrossEntropyRowsVjp = void (*)(const CrossEntropy &, const void *x, const void *logsumexp, const void *scale,
                                      int scale_step, void *dx);
 
+// ---- normalisation: y = (x - mean) (var + eps)^(-1/2) weight + bias
+struct Norm {
+  int64_t outer, channels, inner; // x[outer, channels, inner], or x[outer, inner, channels] where channels_last
+  bool channels_last;
+  int64_t groups; // of channels; each has its own mean and var [outer, groups]. 0: [channels], over the whole batch
+  bool fixed;     // mean and var are given and constant, not x's own (groups 0 only)
+  double eps;
+  const void *weight, *bias; // [channels] or null
+};
+using NormForward = void (*)(const Norm &, const void *x, void *y, void *mean, void *var);
+// dx, dweight and dbias: null where nobody asks
+using NormVjp = void (*)(const Norm &, const void *x, const void *dy, const void *mean, const void *var, void *dx,
+                         void *dweight, void *dbias);
+
 // ---- optimizer updates: one pass over memory
 struct Sgd {
   double lr, momentum, dampening, weight_decay;
@@ -160,6 +174,8 @@ struct Table {
   SoftmaxRowsVjp log_softmax_rows_vjp[2] = {};
   CrossEntropyRows cross_entropy_rows[2] = {};
   CrossEntropyRowsVjp cross_entropy_rows_vjp[2] = {};
+  NormForward norm[2] = {};
+  NormVjp norm_vjp[2] = {};
   SgdStep sgd_step[2] = {};
   AdamStep adam_step[2] = {};
   RmspropStep rmsprop_step[2] = {};

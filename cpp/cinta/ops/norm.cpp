@@ -18,14 +18,167 @@ Shape per_channel(const Tensor &x) { // [1,C,1,..]
   return shape;
 }
 
-// (x - mean) / sqrt(var + eps), then the affine map where given; `shape`: how weight and bias lie against x
-Tensor normalized(const Tensor &centred, const Tensor &variance, double eps, const Tensor &weight, const Tensor &bias,
-                  const Shape &shape) {
-  Tensor scale = rsqrt(add(variance, eps));
-  Tensor y = multiply(centred, scale);
-  if (weight)
-    y = multiply(y, reshape(weight, shape));
-  return bias ? add(y, reshape(bias, shape)) : y;
+// [N,C,d1,..] with the channels last: [N,d1,..,C]
+Dims channels_moved(const Dims &dims) {
+  Dims moved = dims;
+  moved.erase(1);
+  moved.push_back(dims[1]);
+  return moved;
+}
+// Dims of [N,d1,..,C] where [N,C,d1,..] has them
+Dims channels_back(const Dims &dims) {
+  Dims back = dims;
+  back.erase(back.size() - 1);
+  back.insert(1, dims[dims.size() - 1]);
+  return back;
+}
+bool lies_channels_last(const Tensor &x) {
+  return x.ndim() > 2 && !x.contiguous() && is_contiguous(channels_moved(x.shape()), channels_moved(x.strides()));
+}
+
+// A tensor as the kernels take it: in its compute type, channels second or last in memory.
+struct Laid {
+  bool channels_last;
+  Tensor memory; // contiguous
+  Laid(const Tensor &x, bool last) : channels_last(last) {
+    memory = contiguous_native(last ? view(x, channels_moved(x.shape()), channels_moved(x.strides())) : x);
+  }
+  Laid like() const {
+    Laid other = *this;
+    other.memory = empty(memory.shape(), memory.dtype());
+    return other;
+  }
+  Tensor take(Dtype dtype) { // in the shape that users see
+    Tensor y = from_native(std::exchange(memory, Tensor()), dtype);
+    return channels_last ? view(y, channels_back(y.shape()), channels_back(y.strides())) : y;
+  }
+};
+
+// What is normalised together: each channel over the batch, each example's groups of channels, or its last axes.
+enum class Over : uint8_t { batch, groups, features };
+
+struct NormAttributes {
+  Over over;
+  int64_t groups; // of channels, or of features: 1
+  double eps;
+  Shape normalized_shape; // of features
+  Tensor mean, var;       // given, or empty: x's own
+};
+// y, mean and biased variance of x, weight (may be empty) and bias (may be empty)
+struct Norm final : OpWith<NormAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override {
+    return over == Over::batch ? "batch_norm" : over == Over::groups ? "group_norm" : "layer_norm";
+  }
+  int outputs() const override { return 3; }
+  uint32_t saves() const override {
+    return saves::input(0) | saves::input(1) | (mean ? saves::none : saves::output(1) | saves::output(2));
+  }
+
+  kernels::Norm problem(const Tensor &x, bool channels_last, const Tensor &weight, const Tensor &bias) const {
+    const int64_t channels = over == Over::features ? count(normalized_shape) : x.shape()[1];
+    const int64_t outer = over != Over::features ? x.shape()[0] : channels ? x.size() / channels : 0;
+    const int64_t inner = x.size() ? x.size() / (outer * channels) : 0;
+    return {outer,
+            channels,
+            inner,
+            channels_last,
+            over == Over::batch ? 0 : groups,
+            bool(mean),
+            eps,
+            weight ? weight.data() : nullptr,
+            bias ? bias.data() : nullptr};
+  }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    const Laid x(in[0], over != Over::features && lies_channels_last(in[0]));
+    Laid y = x.like();
+    const Dtype dtype = x.memory.dtype();
+    const Tensor weight = in[1] ? contiguous_native(in[1]) : in[1], bias = in[2] ? contiguous_native(in[2]) : in[2];
+    const kernels::Norm g = problem(in[0], x.channels_last, weight, bias);
+    const Shape shape = over == Over::batch ? Shape{g.channels} : Shape{g.outer * g.groups};
+    out[1] = mean ? mean : empty(shape, dtype);
+    out[2] = mean ? var : empty(shape, dtype);
+    kernel().norm[floating_index(dtype)](g, x.memory.data(), y.memory.data(), out[1].data(), out[2].data());
+    out[0] = y.take(in[0].dtype());
+  }
+
+  void vjp(Vjp &v) const override {
+    if (!v.dy(0))
+      return;
+    if (grad_enabled())
+      return recorded_vjp(v);
+    const Tensor &given = v.in(0), none;
+    const Laid x(given, over != Over::features && lies_channels_last(given)), dy(v.dy(0), x.channels_last);
+    const Dtype dtype = x.memory.dtype();
+    const Tensor weight = v.in(1) ? contiguous_native(v.in(1)) : none;
+    const kernels::Norm g = problem(given, x.channels_last, weight, none);
+    const bool sums = v.needs(1) || v.needs(2);
+    const Shape shape = over == Over::features ? normalized_shape : Shape{g.channels};
+    Laid dx = v.needs(0) ? x.like() : x;
+    Tensor dw = sums ? empty(shape, dtype) : none, db = sums ? empty(shape, dtype) : none;
+    const Tensor &m = mean ? mean : v.out(1), &s = mean ? var : v.out(2);
+    kernel().norm_vjp[floating_index(dtype)](g, x.memory.data(), dy.memory.data(), m.data(), s.data(),
+                                             v.needs(0) ? dx.memory.data() : nullptr, sums ? dw.data() : nullptr,
+                                             sums ? db.data() : nullptr);
+    if (v.needs(0))
+      v.dx(0, dx.take(given.dtype()));
+    if (v.needs(1))
+      v.dx(1, std::move(dw)); // weight and bias come in the compute type
+    if (v.needs(2))
+      v.dx(2, std::move(db));
+  }
+
+  // The same in ops: with z = (x - mean) r, r = (var + eps)^(-1/2) and g = dy weight,
+  // dx = r (g - mean g - z mean(g z)), dweight = sum dy z, dbias = sum dy.
+  void recorded_vjp(Vjp &v) const {
+    const Tensor x = widened(v.in(0)), dy = widened(v.dy(0));
+    Shape sets = x.shape(), weights = over == Over::features ? normalized_shape : per_channel(x);
+    Axes axes;
+    if (over == Over::batch) {
+      for (int i = 0; i < x.ndim(); ++i)
+        if (i != 1)
+          axes.push_back(i);
+    } else {
+      const int64_t each = over == Over::features ? count(normalized_shape) : x.shape()[0] * groups;
+      const int64_t other = each ? x.size() / each : 0;
+      sets = over == Over::features ? Shape{other, each} : Shape{each, other};
+      axes = Axes{1};
+    }
+    const auto average = [&](const Tensor &t) { return ops::mean(t, axes, true); };
+    const Tensor z = reshape(x, sets), g = v.in(1) ? multiply(dy, reshape(widened(v.in(1)), weights)) : dy;
+    const Tensor set_g = reshape(g, sets);
+    Tensor r, normal, dx;
+    if (mean) {
+      r = rsqrt(add(reshape(var, weights), eps));
+      normal = multiply(subtract(z, reshape(mean, weights)), r);
+      dx = multiply(set_g, r);
+    } else {
+      const Tensor centred = subtract(z, average(z));
+      r = rsqrt(add(average(square(centred)), eps));
+      normal = multiply(centred, r);
+      dx = multiply(r, subtract(subtract(set_g, average(set_g)), multiply(normal, average(multiply(set_g, normal)))));
+    }
+    if (v.needs(0))
+      v.dx(0, narrowed(reshape(dx, x.shape()), v.in(0).dtype()));
+    if (v.needs(1))
+      v.dx(1, narrowed(reshape(sum_to(multiply(dy, reshape(normal, x.shape())), weights), v.in(1).shape()),
+                       v.in(1).dtype()));
+    if (v.needs(2))
+      v.dx(2, reshape(sum_to(dy, weights), over == Over::features ? weights : Shape{x.shape()[1]}));
+  }
+};
+
+struct Normalized {
+  Tensor y, mean, var;
+};
+Normalized normalized(const Tensor &x, const Tensor &weight, const Tensor &bias, NormAttributes attributes) {
+  const Dtype dtype = x.dtype() == Dtype::float64 ? Dtype::float64 : Dtype::float32;
+  const auto fitted = [=](const Tensor &t) { return t ? astype(t, dtype) : t; };
+  attributes.mean = fitted(attributes.mean), attributes.var = fitted(attributes.var);
+  const Tensor in[3] = {x, fitted(weight), fitted(bias)};
+  Tensor out[3];
+  apply(make_op<Norm>(std::move(attributes)), in, 3, out);
+  return {out[0], out[1], out[2]};
 }
 
 void blend(const Tensor &running, const Tensor &now, double momentum) { // running += momentum (now - running)
@@ -47,27 +200,21 @@ Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &run
   check_channels(running_var, "running_var", channels, op);
   check_channels(weight, "weight", channels, op);
   check_channels(bias, "bias", channels, op);
-  const Tensor z = widened(x);
-  Shape shape = per_channel(x);
   if (!options.training && running_mean && running_var)
-    return narrowed(normalized(subtract(z, reshape(running_mean, shape)), reshape(running_var, shape), options.eps,
-                               weight, bias, shape),
-                    x.dtype());
+    return normalized(x, weight, bias,
+                      {Over::batch, 0, options.eps, {}, clone(detach(running_mean)), clone(detach(running_var))})
+        .y;
   if (options.training && per <= 1)
     fail<ValueError>("[batch_norm] training needs more than one value per channel, got input shape ", x.shape(),
                      ": use a larger batch, or call .eval()");
-  Axes axes;
-  for (int i = 0; i < x.ndim(); ++i)
-    if (i != 1)
-      axes.push_back(i);
-  Tensor centre = mean(z, axes, true), centred = subtract(z, centre), variance = mean(square(centred), axes, true);
+  const Normalized result = normalized(x, weight, bias, {Over::batch, 0, options.eps, {}, {}, {}});
   if (options.training && running_mean)
-    blend(running_mean, centre, options.momentum);
-  if (options.training && running_var) {
-    Tensor v = detach(variance); // the running variance is the unbiased one
-    blend(running_var, multiply(v, double(per) / double(per - 1)), options.momentum);
+    blend(running_mean, result.mean, options.momentum);
+  if (options.training && running_var) { // the running variance is the unbiased one
+    GradMode off(false);
+    blend(running_var, multiply(result.var, double(per) / double(per - 1)), options.momentum);
   }
-  return narrowed(normalized(centred, variance, options.eps, weight, bias, shape), x.dtype());
+  return result.y;
 }
 
 Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &weight, const Tensor &bias,
@@ -82,12 +229,7 @@ Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &
   for (const auto &[t, what] : {std::pair(&weight, "weight"), std::pair(&bias, "bias")})
     if (*t && !((*t).shape() == normalized_shape))
       fail<ValueError>("[layer_norm] ", what, " has shape ", (*t).shape(), ", expected ", normalized_shape);
-  Axes axes;
-  for (int i = lead; i < x.ndim(); ++i)
-    axes.push_back(i);
-  Tensor z = widened(x), centred = subtract(z, mean(z, axes, true));
-  return narrowed(normalized(centred, mean(square(centred), axes, true), eps, weight, bias, normalized_shape),
-                  x.dtype());
+  return normalized(x, weight, bias, {Over::features, 1, eps, normalized_shape, {}, {}}).y;
 }
 
 Tensor group_norm(const Tensor &x, int64_t groups, const Tensor &weight, const Tensor &bias, double eps) {
@@ -97,13 +239,7 @@ Tensor group_norm(const Tensor &x, int64_t groups, const Tensor &weight, const T
                      ", expected [N,C,...] with C divisible by num_groups = ", groups);
   check_channels(weight, "weight", x.shape()[1], "group_norm");
   check_channels(bias, "bias", x.shape()[1], "group_norm");
-  const int64_t rows = x.shape()[0] * groups;
-  Tensor z = reshape(widened(x), {rows, rows ? x.size() / rows : 0});
-  Tensor centred = subtract(z, mean(z, Axes{1}, true));
-  Tensor y = reshape(normalized(centred, mean(square(centred), Axes{1}, true), eps, {}, {}, {}), x.shape());
-  if (weight)
-    y = multiply(y, reshape(weight, per_channel(x)));
-  return narrowed(bias ? add(y, reshape(bias, per_channel(x))) : y, x.dtype());
+  return normalized(x, weight, bias, {Over::groups, groups, eps, {}, {}, {}}).y;
 }
 
 } // namespace cinta::ops

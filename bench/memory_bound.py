@@ -1,0 +1,241 @@
+"""Work that moves more than it computes, beside PyTorch's: norms, losses, dropout, updates, pooling, sums, copies.
+
+Rows with a gradient run forward and backward. Beside the speed stand the errors of both against PyTorch in float64: the
+largest difference divided by the largest value, over results and gradients.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Callable
+from timeit import Timer
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import cinta as ct
+import harness
+from cinta import nn
+
+Arrays = list[np.ndarray]
+Function = Callable[..., Any]
+
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def to_torch(x: np.ndarray, layout: torch.memory_format = torch.contiguous_format, dtype=None) -> torch.Tensor:
+    t = torch.from_numpy(x.copy())
+    if t.dtype != torch.float32:
+        return t
+    return t.to(dtype=dtype or t.dtype, memory_format=layout if t.ndim == 4 else torch.contiguous_format)
+
+
+def leaves(arrays: Arrays, make: Function) -> list[Any]:
+    return [make(x).requires_grad_() if x.dtype == np.float32 else make(x) for x in arrays]
+
+
+def walked(f: Function, args: list[Any], seed: Any) -> Function:
+    """f and its gradients: what one step of training does."""
+
+    def run() -> None:
+        for x in args:
+            x.grad = None
+        y = f(*args)
+        if seed is None:
+            y.backward()
+        else:
+            y.backward(seed)
+
+    return run
+
+
+def values(y: Any, args: list[Any]) -> Arrays:
+    outputs = [y, *(x.grad for x in args if x.grad is not None)]
+    return [np.asarray(t.detach().numpy(), np.float64) for t in outputs]
+
+
+def error(got: Arrays, expected: Arrays) -> float:
+    return max(abs(a - b).max() / max(abs(b).max(), 1e-30) for a, b in zip(got, expected, strict=True))
+
+
+def report(ours: float, theirs: float) -> None:
+    print(f"|   errors | {ours:.1e} | {theirs:.1e} | | | |", flush=True)
+
+
+def race(name: str, goal: float, arrays: Arrays, ours: Function, theirs: Function, layouts: bool = False,
+         random: bool = False) -> harness.Row:  # fmt: skip
+    """f(*arrays) forward and backward; the gradient that arrives is given, as it would come from the next layer."""
+    args = leaves(arrays, ct.tensor)
+    y = ours(*args)
+    seed = normal(*y.shape) if y.ndim else None
+    runs = [walked(ours, args, None if seed is None else ct.tensor(seed))]
+    peers = []
+    for layout in (torch.contiguous_format, torch.channels_last)[: 1 + layouts]:
+        peers.append(leaves(arrays, functools.partial(to_torch, layout=layout)))
+        runs.append(walked(theirs, peers[-1], None if seed is None else to_torch(seed, layout)))
+    if not random:
+        double = leaves(arrays, functools.partial(to_torch, dtype=torch.float64))
+        walked(theirs, double, None if seed is None else to_torch(seed, dtype=torch.float64))()
+        for run in runs:
+            run()
+        expected = values(theirs(*double), double)
+        report(error(values(ours(*args), args), expected), error(values(theirs(*peers[0]), peers[0]), expected))
+    return harness.compare(name, goal, *map(Timer, runs))
+
+
+def forward(name: str, goal: float, x: np.ndarray, ours: Function, theirs: Function) -> harness.Row:
+    """f(x) alone, nothing recorded."""
+    mine, peer = ct.tensor(x), to_torch(x)
+    expected = [theirs(to_torch(x, dtype=torch.float64)).numpy()]
+    report(error([ours(mine).numpy()], expected), error([theirs(peer).numpy()], expected))
+    return harness.compare(name, goal, Timer(lambda: ours(mine)), Timer(lambda: theirs(peer)))
+
+
+def batch_norm(*shape: int) -> harness.Row:
+    def norm(library: Any) -> Function:
+        return lambda x, w, b: library.batch_norm(x, None, None, w, b, training=True)
+
+    arrays = [normal(*shape), normal(shape[1]), normal(shape[1])]
+    return race(f"batch norm {list(shape)}", 0.6, arrays, norm(ct), norm(F), layouts=len(shape) == 4)
+
+
+def layer_norm(rows: int, size: int) -> harness.Row:
+    def norm(library: Any) -> Function:
+        return lambda x, w, b: library.layer_norm(x, (size,), w, b)
+
+    return race(
+        f"layer norm [{rows}, {size}]", 0.6, [normal(rows, size), normal(size), normal(size)], norm(ct), norm(F)
+    )
+
+
+def group_norm(groups: int, *shape: int) -> harness.Row:
+    def norm(library: Any) -> Function:
+        return lambda x, w, b: library.group_norm(x, groups, w, b)
+
+    arrays = [normal(*shape), normal(shape[1]), normal(shape[1])]
+    return race(f"group norm of {groups}, {list(shape)}", 0.6, arrays, norm(ct), norm(F), layouts=True)
+
+
+def norms() -> list[harness.Row]:
+    return [
+        batch_norm(32, 64, 32, 32),
+        batch_norm(32, 256, 8, 8),
+        batch_norm(128, 1024),
+        layer_norm(128, 1024),
+        layer_norm(700, 512),
+        group_norm(8, 32, 64, 32, 32),
+    ]
+
+
+def cross_entropy(goal: float, rows: int, classes: int) -> harness.Row:
+    target = RNG.integers(0, classes, rows)
+    ours, theirs = ct.tensor(target), torch.from_numpy(target)
+    return race(
+        f"softmax cross-entropy [{rows}, {classes}]", goal, [normal(rows, classes)],
+        lambda x: nn.functional.cross_entropy(x, ours), lambda x: F.cross_entropy(x, theirs),
+    )  # fmt: skip
+
+
+def dropout(*shape: int) -> harness.Row:
+    def layer(library: Any) -> Function:
+        return lambda x, b: library.dropout(library.relu(x + b), 0.5)
+
+    arrays = [normal(*shape), normal(shape[1])]
+    return race(f"dropout(relu(x + b)) {list(shape)}", 0.1, arrays, layer(nn.functional), layer(F), random=True)
+
+
+def losses_and_noise() -> list[harness.Row]:
+    return [cross_entropy(0.3, 700, 8000), cross_entropy(0.1, 128, 10), dropout(128, 1024), dropout(700, 2048)]
+
+
+def pool(name: str, window: int, stride: int, padding: int) -> harness.Row:
+    def layer(library: Any) -> Function:
+        return lambda x: getattr(library, name)(x, window, stride, padding)
+
+    text = f"{name} {window}x{window}, stride {stride}, [32, 64, 32, 32]"
+    return race(text, 1.0, [normal(32, 64, 32, 32)], layer(ct), layer(F), layouts=True)
+
+
+def pooling() -> list[harness.Row]:
+    return [pool(name, *how) for how in [(2, 2, 0), (3, 2, 1)] for name in ("max_pool2d", "avg_pool2d")]
+
+
+def reduction(name: str, axis: int, *shape: int) -> harness.Row:
+    peer = getattr(torch, "amax" if name == "max" else name)
+    text = f"{name} {list(shape)}, axis {axis}"
+    return forward(text, 1.0, normal(*shape), lambda x: getattr(x, name)(axis), lambda x: peer(x, axis))
+
+
+def reductions() -> list[harness.Row]:
+    shapes = [(1024, 1024), (64, 65536), (65536, 64)]
+    return [reduction(name, axis, *shape) for shape in shapes for axis in (0, 1) for name in ("sum", "mean", "max")]
+
+
+def copy(name: str, shape: tuple[int, ...], *axes: int) -> harness.Row:
+    return forward(
+        f"{name} {list(shape)}", 1.0, normal(*shape),
+        lambda x: x.transpose(*axes).contiguous(), lambda x: x.permute(*axes).contiguous(),
+    )  # fmt: skip
+
+
+def copies() -> list[harness.Row]:
+    return [
+        copy("transposing copy", (1024, 1024), 1, 0),
+        copy("transposing copy", (2000, 700), 1, 0),
+        copy("NCHW to NHWC", (32, 64, 32, 32), 0, 2, 3, 1),
+        copy("NHWC to NCHW", (32, 32, 32, 64), 0, 3, 1, 2),
+        copy("NCHW to NHWC", (32, 3, 224, 224), 0, 2, 3, 1),
+    ]
+
+
+def functions() -> list[harness.Row]:
+    x = normal(1_000_000)
+    rows = [("exp", x), ("tanh", x), ("sigmoid", x), ("log", abs(x)), ("exp of x < -87", x - 95)]
+    return [
+        forward(f"{name}, 1M", 0.8, at, getattr(ct, name.split()[0]), getattr(torch, name.split()[0]))
+        for name, at in rows
+    ]
+
+
+def update(name: str, **options: float) -> harness.Row:
+    size, gradient = 10_000_000, normal(10_000_000)
+    p = nn.Parameter(ct.zeros((size,)))
+    p.grad = ct.tensor(gradient)
+    steps = [getattr(ct.optim, name)([p], **options).step]
+    peers = []
+    for form in ({"foreach": False}, {"foreach": True}, {"fused": True}):
+        peers.append(torch.zeros(size, requires_grad=True))
+        peers[-1].grad = to_torch(gradient)
+        steps.append(getattr(torch.optim, name)([peers[-1]], **options, **form).step)
+    for step in steps:
+        step()
+    assert error([p.detach().numpy()], [peers[0].detach().numpy()]) < 1e-5, f"{name}: not the same update"
+    return harness.compare(f"{name}, 10M parameters", 0.6, *map(Timer, steps), seconds=0.05)
+
+
+def updates() -> list[harness.Row]:
+    return [update("SGD", lr=1e-3, momentum=0.9), update("Adam", lr=1e-3)]
+
+
+FAMILIES = (norms, losses_and_noise, functions, updates, pooling, reductions, copies)
+
+
+def main(threads: int = 1, only: tuple[str, ...] = ()) -> list[harness.Row]:
+    harness.pin(threads)
+    return [row for family in FAMILIES if not only or family.__name__ in only for row in family()]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=(), choices=[f.__name__ for f in FAMILIES])
+    args = parser.parse_args()
+    main(args.threads, tuple(args.only))
