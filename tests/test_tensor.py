@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import copy
 import gc
 import operator
@@ -322,3 +323,20 @@ def test_config_reports_what_runs() -> None:
     assert isinstance(ct._core.__version__, str)
     ct.set_num_threads(2)
     assert ct.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "int64", "bool"])
+def test_copies_between_memory_orders(dtype: str, rng: np.random.Generator) -> None:
+    for shape in [(70, 3), (3, 70), (129, 67), (2, 65, 4, 5), (5, 2, 33, 34), (17, 1, 18), (1, 9)]:
+        values = rng.integers(0, 2 if dtype == "bool" else 100, shape).astype(dtype)
+        for axes in itertools.permutations(range(len(shape))):
+            x = ct.tensor(values).transpose(*axes)
+            np.testing.assert_array_equal(x.contiguous().numpy(), values.transpose(axes))
+            y = ct.zeros(shape, dtype=dtype)
+            y.transpose(*axes)[...] = ct.tensor(np.ascontiguousarray(values.transpose(axes)))
+            np.testing.assert_array_equal(y.numpy(), values)
+            part = ct.zeros(tuple(n + 2 for n in shape), dtype=dtype)
+            inner = (slice(1, -1),) * len(shape)
+            part.transpose(*axes)[inner] = ct.tensor(np.ascontiguousarray(values.transpose(axes)))
+            np.testing.assert_array_equal(part.numpy()[inner], values)
+            assert int(part.astype("int64").sum().item()) == int(values.astype("int64").sum())

@@ -29,6 +29,9 @@ using LoadTile = void (*)(int64_t n, const void *x, int64_t stride, void *tile);
 using StoreTile = void (*)(int64_t n, const void *tile, void *y, int64_t stride);
 using ConvertTile = void (*)(int64_t n, const void *x, void *y); // between compute types
 
+// y[r * y_stride + c] = x[c * x_stride + r] for r < rows, c < cols
+using TransposeCopy = void (*)(int64_t rows, int64_t cols, const void *x, int64_t x_stride, void *y, int64_t y_stride);
+
 // ---- reductions
 // rows: y[r] = op over x[r, 0..cols), rows apart by row_stride elements, columns contiguous.
 using ReduceRows = void (*)(int64_t rows, int64_t cols, const void *x, int64_t row_stride, void *y);
@@ -154,6 +157,7 @@ struct Table {
   LoadTile load_tile[kDtypes] = {};   // dtype -> its compute type
   StoreTile store_tile[kDtypes] = {}; // its compute type -> dtype
   ConvertTile convert_tile[kComputes][kComputes] = {};
+  TransposeCopy transpose_copy[4] = {}; // log2 of an element's bytes
   ReduceRows reduce_rows[int(ReduceOp::count)][kComputes] = {};
   ReduceColumns reduce_columns[int(ReduceOp::count)][kComputes] = {};
   ArgReduceRows argmax_rows[kComputes] = {};

@@ -1,7 +1,6 @@
 #include "cinta/ops/tile_loop.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/kernels.h"
@@ -24,34 +23,6 @@ struct Plan {
   bool converts[kMaxOperands]; // this operand passes through a tile buffer
   bool any_converts;
 };
-
-// Drops axes of size 1 and merges neighbours that every operand walks in one stride.
-void collapse(Plan &p, const Shape &shape) {
-  Strides strides[kMaxOperands];
-  for (int axis = 0; axis < shape.size(); ++axis) {
-    if (shape[axis] == 1)
-      continue;
-    bool merge = !p.shape.empty();
-    for (int k = 0; merge && k < p.n; ++k)
-      merge = strides[k].back() == p.operands[k].strides[axis] * shape[axis];
-    if (merge) {
-      p.shape[p.shape.size() - 1] *= shape[axis];
-      for (int k = 0; k < p.n; ++k)
-        strides[k][strides[k].size() - 1] = p.operands[k].strides[axis];
-    } else {
-      p.shape.push_back(shape[axis]);
-      for (int k = 0; k < p.n; ++k)
-        strides[k].push_back(p.operands[k].strides[axis]);
-    }
-  }
-  if (p.shape.empty()) {
-    p.shape.push_back(1);
-    for (int k = 0; k < p.n; ++k)
-      strides[k].push_back(1);
-  }
-  for (int k = 0; k < p.n; ++k)
-    p.operands[k].strides = strides[k];
-}
 
 void run_row(const Plan &p, int64_t n, char *const *start) {
   const auto &table = kernels::table();
@@ -130,6 +101,35 @@ void run_block(void *context, int64_t block) {
 
 } // namespace
 
+Shape collapse(const Shape &shape, Strides *const *strides, int n) {
+  Shape merged;
+  Strides steps[kMaxOperands];
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] == 1)
+      continue;
+    bool merge = !merged.empty();
+    for (int k = 0; merge && k < n; ++k)
+      merge = steps[k].back() == (*strides[k])[axis] * shape[axis];
+    if (merge) {
+      merged[merged.size() - 1] *= shape[axis];
+      for (int k = 0; k < n; ++k)
+        steps[k][steps[k].size() - 1] = (*strides[k])[axis];
+    } else {
+      merged.push_back(shape[axis]);
+      for (int k = 0; k < n; ++k)
+        steps[k].push_back((*strides[k])[axis]);
+    }
+  }
+  if (merged.empty()) {
+    merged.push_back(1);
+    for (int k = 0; k < n; ++k)
+      steps[k].push_back(1);
+  }
+  for (int k = 0; k < n; ++k)
+    *strides[k] = steps[k];
+  return merged;
+}
+
 void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outputs, Tile tile, const void *context,
                double ns_per_element) {
   Plan p;
@@ -141,7 +141,10 @@ void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outp
   if (p.size == 0)
     return;
   std::copy(operands, operands + p.n, p.operands);
-  collapse(p, shape);
+  Strides *strides[kMaxOperands];
+  for (int k = 0; k < p.n; ++k)
+    strides[k] = &p.operands[k].strides;
+  p.shape = collapse(shape, strides, p.n);
   const int inner = p.shape.size() - 1;
   p.any_converts = false;
   for (int k = 0; k < p.n; ++k) {
@@ -151,58 +154,6 @@ void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outp
     p.any_converts |= p.converts[k];
   }
   parallel_for((p.size + kBlock - 1) / kBlock, double(p.size) * ns_per_element, run_block, &p);
-}
-
-namespace {
-
-// double to float, rounded to odd: a second rounding, to a half type, then gives what a direct one would.
-void to_odd_float(int64_t n, const void *x, void *y) {
-  for (int64_t i = 0; i < n; ++i) {
-    const double d = static_cast<const double *>(x)[i];
-    float f = float(d);
-    uint32_t bits;
-    std::memcpy(&bits, &f, 4);
-    if (double(f) != d && f == f && (bits & 0x7fffffff) != 0x7f800000) {
-      bits -= (f < 0 ? -double(f) : double(f)) > (d < 0 ? -d : d); // towards zero
-      bits |= 1;
-      std::memcpy(&f, &bits, 4);
-    }
-    static_cast<float *>(y)[i] = f;
-  }
-}
-
-struct CopyContext {
-  kernels::ConvertTile convert; // null: the compute types agree
-  size_t bytes;
-};
-
-void copy_tile(const void *context, int64_t n, void *const *pointers, const int *) {
-  const CopyContext &c = *static_cast<const CopyContext *>(context);
-  char *y = static_cast<char *>(pointers[1]);
-  const char *x = static_cast<const char *>(pointers[0]);
-  if (c.convert)
-    c.convert(n, x, y);
-  else
-    std::memcpy(y, x, size_t(n) * c.bytes);
-}
-
-} // namespace
-
-void copy(const Tensor &x, const Tensor &y) {
-  if (x.size() == 0)
-    return;
-  if (x.dtype() == y.dtype() && x.contiguous() && y.contiguous()) {
-    std::memcpy(y.data(), x.data(), x.nbytes());
-    return;
-  }
-  using kernels::Compute;
-  Compute from = compute_type(x.dtype()), to = compute_type(y.dtype());
-  CopyContext c{from == to ? nullptr : kernels::table().convert_tile[int(from)][int(to)],
-                to == Compute::f32 ? size_t(4) : size_t(8)};
-  if (from == Compute::f64 && to == Compute::f32 && y.dtype() != Dtype::float32)
-    c.convert = to_odd_float;
-  Operand operands[2] = {operand(x), operand(y)};
-  tile_loop(y.shape(), operands, 1, 1, copy_tile, &c, 0.5);
 }
 
 } // namespace cinta::ops

@@ -22,6 +22,9 @@ using Tile = void (*)(const void *context, int64_t n, void *const *pointers, con
 void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outputs, Tile tile, const void *context,
                double ns_per_element);
 
+// The shape without axes of size 1 and with neighbours merged that all operands walk in one stride; strides follow.
+Shape collapse(const Shape &shape, Strides *const *strides, int operands);
+
 // y = x with any dtypes and strides; shapes equal (x may be broadcast by strides of 0).
 void copy(const Tensor &x, const Tensor &y);
 

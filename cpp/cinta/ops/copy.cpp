@@ -1,0 +1,134 @@
+// The same values into other memory: by bytes, by transposed planes, or tile by tile with conversion.
+#include <algorithm>
+#include <cstring>
+
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/kernels.h"
+#include "cinta/ops/tile_loop.h"
+
+namespace cinta::ops {
+namespace {
+
+// double to float, rounded to odd: a second rounding, to a half type, then gives what a direct one would.
+void to_odd_float(int64_t n, const void *x, void *y) {
+  for (int64_t i = 0; i < n; ++i) {
+    const double d = static_cast<const double *>(x)[i];
+    float f = float(d);
+    uint32_t bits;
+    std::memcpy(&bits, &f, 4);
+    if (double(f) != d && f == f && (bits & 0x7fffffff) != 0x7f800000) {
+      bits -= (f < 0 ? -double(f) : double(f)) > (d < 0 ? -d : d); // towards zero
+      bits |= 1;
+      std::memcpy(&f, &bits, 4);
+    }
+    static_cast<float *>(y)[i] = f;
+  }
+}
+
+void copy_bytes(const char *x, char *y, int64_t n) {
+  static constexpr int64_t block = int64_t(1) << 18;
+  struct Bytes {
+    const char *x;
+    char *y;
+    int64_t n;
+  } bytes{x, y, n};
+  const auto body = [](void *context, int64_t i) {
+    const Bytes &b = *static_cast<const Bytes *>(context);
+    std::memcpy(b.y + i * block, b.x + i * block, size_t(std::min(block, b.n - i * block)));
+  };
+  parallel_for((n + block - 1) / block, double(n) * 0.05, body, &bytes);
+}
+
+// One plane of a transposing copy: rows are the axis in which x is contiguous, columns that in which y is.
+struct Planes {
+  kernels::TransposeCopy f;
+  const char *x;
+  char *y;
+  Shape shape; // of the axes around
+  Strides x_strides, y_strides;
+  int64_t rows, cols, x_stride, y_stride, strips;
+  int64_t bytes;
+};
+constexpr int64_t kStrip = 64; // rows of y per unit of work, or columns where there are few rows
+
+void copy_strip(void *context, int64_t block) {
+  const Planes &p = *static_cast<const Planes *>(context);
+  int64_t plane = block / p.strips, strip = block % p.strips, from = 0, to = 0;
+  for (int axis = p.shape.size() - 1; axis >= 0; --axis) {
+    from += plane % p.shape[axis] * p.x_strides[axis];
+    to += plane % p.shape[axis] * p.y_strides[axis];
+    plane /= p.shape[axis];
+  }
+  if (p.rows >= p.cols) {
+    const int64_t first = strip * kStrip, n = std::min(kStrip, p.rows - first);
+    p.f(n, p.cols, p.x + (from + first) * p.bytes, p.x_stride, p.y + (to + first * p.y_stride) * p.bytes, p.y_stride);
+  } else {
+    const int64_t first = strip * kStrip, n = std::min(kStrip, p.cols - first);
+    p.f(p.rows, n, p.x + (from + first * p.x_stride) * p.bytes, p.x_stride, p.y + (to + first) * p.bytes, p.y_stride);
+  }
+}
+
+// Whether x and y are contiguous in two different axes; then the copy is done, plane by plane.
+bool copy_transposed(const Tensor &x, const Tensor &y) {
+  Strides a = x.strides(), b = y.strides(), *both[2] = {&a, &b};
+  const Shape shape = collapse(y.shape(), both, 2);
+  int row = -1, col = -1;
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    row = a[axis] == 1 ? axis : row;
+    col = b[axis] == 1 ? axis : col;
+  }
+  if (row < 0 || col < 0 || row == col)
+    return false;
+  Planes q{};
+  q.bytes = int64_t(itemsize(x.dtype()));
+  q.f = kernels::table().transpose_copy[q.bytes == 8 ? 3 : q.bytes == 4 ? 2 : q.bytes == 2 ? 1 : 0];
+  q.x = x.data<char>(), q.y = y.data<char>();
+  q.rows = shape[row], q.cols = shape[col], q.x_stride = a[col], q.y_stride = b[row];
+  q.strips = (std::max(q.rows, q.cols) + kStrip - 1) / kStrip;
+  int64_t planes = 1;
+  for (int axis = 0; axis < shape.size(); ++axis)
+    if (axis != row && axis != col) {
+      q.shape.push_back(shape[axis]);
+      q.x_strides.push_back(a[axis]);
+      q.y_strides.push_back(b[axis]);
+      planes *= shape[axis];
+    }
+  parallel_for(planes * q.strips, double(x.size()) * 0.4, copy_strip, &q);
+  return true;
+}
+
+struct CopyContext {
+  kernels::ConvertTile convert; // null: the compute types agree
+  size_t bytes;
+};
+
+void copy_tile(const void *context, int64_t n, void *const *pointers, const int *) {
+  const CopyContext &c = *static_cast<const CopyContext *>(context);
+  char *y = static_cast<char *>(pointers[1]);
+  const char *x = static_cast<const char *>(pointers[0]);
+  if (c.convert)
+    c.convert(n, x, y);
+  else
+    std::memcpy(y, x, size_t(n) * c.bytes);
+}
+
+} // namespace
+
+void copy(const Tensor &x, const Tensor &y) {
+  if (x.size() == 0)
+    return;
+  if (x.dtype() == y.dtype() && x.contiguous() && y.contiguous())
+    return copy_bytes(x.data<char>(), y.data<char>(), int64_t(x.nbytes()));
+  if (x.dtype() == y.dtype() && copy_transposed(x, y))
+    return;
+  using kernels::Compute;
+  Compute from = compute_type(x.dtype()), to = compute_type(y.dtype());
+  CopyContext c{from == to ? nullptr : kernels::table().convert_tile[int(from)][int(to)],
+                to == Compute::f32 ? size_t(4) : size_t(8)};
+  if (from == Compute::f64 && to == Compute::f32 && y.dtype() != Dtype::float32)
+    c.convert = to_odd_float;
+  Operand operands[2] = {operand(x), operand(y)};
+  tile_loop(y.shape(), operands, 1, 1, copy_tile, &c, 0.5);
+}
+
+} // namespace cinta::ops
