@@ -19,6 +19,7 @@ template <class T> struct Tile {
   int64_t a_row, a_col;
   const T *b; // element (p, j) at b[p * b_row + j]
   int64_t b_row;
+  T *weave; // where a woven micro-kernel leaves B packed, or null
   T *c;
   int64_t ldc;
   int64_t last; // columns in the last of the NV vectors
@@ -36,9 +37,13 @@ template <class T> CINTA_FN Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> c) {
 
 constexpr int kAhead = 8; // rows of B asked for in advance: read in place they lie on different pages
 
-// kPanel: B is a packed panel as wide as the tile, near and of known stride: fewer instructions for each row of it.
-template <class T, int MR, int NV, bool kEdge, bool kPanel = false> void micro_kernel(const Tile<T> &t) {
+// How a micro-kernel reads B. Anywhere; or as a packed panel of the tile's width, near and of known stride, which takes
+// fewer instructions; or in place, leaving it packed for the strips to come: its loads hide behind the products.
+enum class ReadB { anywhere, panel, weaving };
+
+template <class T, int MR, int NV, bool kEdge, ReadB kReadB = ReadB::anywhere> void micro_kernel(const Tile<T> &t) {
   constexpr int W = Vec<T>::width;
+  constexpr bool kPanel = kReadB == ReadB::panel;
   Vec<T> acc[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
@@ -53,6 +58,7 @@ template <class T, int MR, int NV, bool kEdge, bool kPanel = false> void micro_k
     a[i / 4] = t.a + i * t.a_row;
   const T *b = t.b;
   const int64_t a_row = t.a_row, a_col = t.a_col, b_row = kPanel ? NV * W : t.b_row;
+  T *weave = t.weave;
   // C comes from far away and is wanted last.
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
@@ -67,7 +73,11 @@ template <class T, int MR, int NV, bool kEdge, bool kPanel = false> void micro_k
         __builtin_prefetch(row_of_b + kAhead * b_row + j * W);
       const T *from = row_of_b + j * W;
       column[j] = kEdge && j == NV - 1 ? Vec<T>::load_partial(from, t.last) : Vec<T>::load(from);
+      if (kReadB == ReadB::weaving)
+        column[j].store(weave + j * W);
     }
+    if (kReadB == ReadB::weaving)
+      weave += NV * W;
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
       const Vec<T> row(a[i / 4][(i % 4) * a_row]);
@@ -154,11 +164,26 @@ template <class T> constexpr MicroKernels<T> micro_kernels() {
   return kernels;
 }
 
+// The tiles that make up most of a large product: as tall as they get or one row less, as wide or a vector less.
+template <class T> CINTA_FN bool has_woven_kernel(int64_t rows, int64_t columns) {
+  constexpr int W = Vec<T>::width, V = TileShape<T>::vectors, R = TileShape<T>::rows(V);
+  return (rows == R || rows == R - 1) && (columns == V * W || columns == (V - 1) * W);
+}
+
+template <class T, ReadB kReadB> CINTA_FN MicroKernel<T> common_kernel(int64_t rows, int64_t columns) {
+  constexpr int W = Vec<T>::width, V = TileShape<T>::vectors, R = TileShape<T>::rows(V);
+  if (columns == V * W)
+    return rows == R ? micro_kernel<T, R, V, false, kReadB> : micro_kernel<T, R - 1, V, false, kReadB>;
+  return rows == R ? micro_kernel<T, R, V - 1, false, kReadB> : micro_kernel<T, R - 1, V - 1, false, kReadB>;
+}
+
 template <class T> CINTA_FN MicroKernel<T> micro_kernel_for(const Tile<T> &t, int64_t rows, int64_t columns) {
   static constexpr MicroKernels<T> kernels = micro_kernels<T>();
-  constexpr int W = Vec<T>::width, V = TileShape<T>::vectors, R = TileShape<T>::rows(V);
-  if (rows >= R - 1 && columns == V * W && t.b_row == columns)
-    return rows == R ? micro_kernel<T, R, V, false, true> : micro_kernel<T, R - 1, V, false, true>;
+  constexpr int W = Vec<T>::width;
+  if (t.weave)
+    return common_kernel<T, ReadB::weaving>(rows, columns);
+  if (t.b_row == columns && has_woven_kernel<T>(rows, columns))
+    return common_kernel<T, ReadB::panel>(rows, columns);
   return kernels.of[rows - 1][(columns + W - 1) / W - 1][t.last < W];
 }
 
@@ -178,6 +203,8 @@ template <class T> CINTA_FN void run_tile(Tile<T> &t, int64_t rows, int64_t colu
     kernel(part);
     part.a += part.k * part.a_col;
     part.b += part.k * part.b_row;
+    if (part.weave)
+      part.weave += part.k * columns;
     part.add = true;
     part.bias_n = part.bias_m = nullptr;
   }

@@ -1,0 +1,201 @@
+// Products too large for registers: C is cut into strips of rows and panels of columns, K into parts that keep panels
+// in cache. K is never split over threads, and every element of C is summed in an order that only the shape decides:
+// the same bits on any number of threads.
+#pragma once
+#include "cinta/base/parallel.h"
+#include "cinta/kernels/cpu/gemm_micro.inl"
+#include "cinta/kernels/cpu/gemm_pack.inl"
+#include "cinta/kernels/kernels.h"
+
+namespace cinta::kernels::CINTA_ISA {
+
+CINTA_FN int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+CINTA_FN int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// Where part i of `parts` even parts of n begins.
+CINTA_FN int64_t part_begin(int64_t n, int64_t parts, int64_t i) { return n / parts * i + least(i, n % parts); }
+
+template <class T> struct Blocking {
+  static constexpr int64_t KC = 2048 / sizeof(T); // shorter parts would pass over C more often
+  static constexpr int64_t group_vectors = 30;    // of columns: so much of B, KC deep, stays in L2 while A passes by
+  static constexpr int64_t shared_depth = 2048;   // A that several groups need packed is packed in chunks of at most
+  static constexpr int64_t shared_rows = 2048;    // this much, to be read from L3
+  static constexpr int64_t direct_rows = 32;      // up to here B is read in place: packing would not pay
+  static constexpr int64_t direct_cols = 96;      // likewise A, which is read in order where its rows are contiguous
+  static constexpr int64_t near_strips = 16;      // up to here A and a panel both stay near
+  static constexpr int64_t direct_size = 32 * 32; // operands this small are read in place too
+  static constexpr int64_t rows_per_thread = 256; // fewer are not worth packing B once more
+  static constexpr double flops_per_ns = 4 * Vec<T>::width;
+};
+
+// Where tiles read A: in place, or a strip packed by the block that comes to it, or all strips packed beforehand.
+enum class PackA { none, strip, shared };
+
+// One product under way: what a block needs to know. A strip and a panel make a tile of C.
+template <class T> struct Product {
+  static constexpr int W = Vec<T>::width;
+  const Gemm *g;
+  int64_t strips, row_groups, panels, column_groups;
+  PackA pack_a;
+  bool pack_b;
+  int64_t i0, rows, k0, depth, k_parts; // the current chunk of A
+  T *shared_a;
+
+  int64_t row(int64_t strip) const { return part_begin(rows, strips, strip); }                     // of the chunk
+  int64_t k(int64_t part) const { return part_begin(depth, k_parts, part); }                       // of the chunk
+  int64_t column(int64_t panel) const { return part_begin(ceil_div(g->N, W), panels, panel) * W; } // padded
+  const T *a_at(int64_t part, int64_t i) const {
+    return static_cast<const T *>(g->A) + (i0 + i) * g->a_row + (k0 + k(part)) * g->a_col;
+  }
+  const T *b_at(int64_t part, int64_t j) const {
+    return static_cast<const T *>(g->B) + (k0 + k(part)) * g->b_row + j * g->b_col;
+  }
+  T *shared_strip(int64_t part, int64_t i) const { return shared_a + k(part) * rows + i * (k(part + 1) - k(part)); }
+};
+
+// Strips or panels side by side, in memory as in the operand. Rows of the source that run along them are read whole.
+template <class Border, class T> void pack_neighbours(int64_t begin, int64_t end, Border border, int64_t present,
+                                                      int64_t k, const T *from, int64_t lane_step, int64_t k_step,
+                                                      T *to) {
+  const int64_t unit = lane_step == 1 ? 16 : k, origin = border(begin);
+  for (int64_t p = 0; p < k; p += unit)
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t at = border(i), width = border(i + 1) - at;
+      pack_strip(least(unit, k - p), least(width, present - at), width, from + (at - origin) * lane_step + p * k_step,
+                 lane_step, k_step, to + (at - origin) * k + p * width);
+    }
+}
+
+constexpr int64_t kStripsPacked = 16; // by one block
+
+template <class T> void pack_shared_strips(void *context, int64_t block) {
+  const Product<T> &p = *static_cast<const Product<T> *>(context);
+  const int64_t blocks = ceil_div(p.strips, kStripsPacked), part = block / blocks;
+  const int64_t begin = part_begin(p.strips, blocks, block % blocks);
+  const int64_t end = part_begin(p.strips, blocks, block % blocks + 1), i = p.row(begin);
+  pack_neighbours(
+      begin, end, [&](int64_t strip) { return p.row(strip); }, p.rows, p.k(part + 1) - p.k(part), p.a_at(part, i),
+      p.g->a_row, p.g->a_col, p.shared_strip(part, i));
+}
+
+// Panels [begin, end) of one part of K against all strips of a row group. B is packed beforehand or, where the first
+// strip's micro-kernel can do it, by that strip as it reads B in place.
+template <class T> void multiply_panels(const Product<T> &p, int64_t part, int64_t strip_begin, int64_t strip_end,
+                                        int64_t begin, int64_t end, T *a, T *b) {
+  const Gemm &g = *p.g;
+  const bool first = p.k0 + part == 0;
+  const int64_t origin = p.column(begin), first_rows = p.row(strip_begin + 1) - p.row(strip_begin);
+  Tile<T> t;
+  t.k = p.k(part + 1) - p.k(part);
+  t.ldc = g.ldc;
+  t.add = g.accumulate || !first;
+  const auto woven = [&](int64_t panel) {
+    return p.pack_b && g.b_col == 1 && p.column(panel + 1) <= g.N &&
+           has_woven_kernel<T>(first_rows, p.column(panel + 1) - p.column(panel));
+  };
+  const auto column = [&](int64_t panel) { return p.column(panel); };
+  if (p.pack_b)
+    for (int64_t from = begin, to; from < end; from = to) {
+      for (to = from; to < end && !woven(to);)
+        ++to;
+      pack_neighbours(from, to, column, g.N, t.k, p.b_at(part, p.column(from)), g.b_col, g.b_row,
+                      b + (p.column(from) - origin) * t.k);
+      while (to < end && woven(to))
+        ++to;
+    }
+  for (int64_t s = strip_begin; s < strip_end; ++s) {
+    const int64_t i = p.row(s), height = p.row(s + 1) - i;
+    if (p.pack_a == PackA::strip)
+      pack_strip(t.k, height, height, p.a_at(part, i), g.a_row, g.a_col, a);
+    t.a = p.pack_a == PackA::none ? p.a_at(part, i) : p.pack_a == PackA::strip ? a : p.shared_strip(part, i);
+    t.a_row = p.pack_a == PackA::none ? g.a_row : 1;
+    t.a_col = p.pack_a == PackA::none ? g.a_col : height;
+    t.bias_m = first && g.bias_m ? static_cast<const T *>(g.bias_m) + p.i0 + i : nullptr;
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t j = p.column(panel), width = p.column(panel + 1) - j;
+      T *const packed = p.pack_b ? b + (j - origin) * t.k : nullptr;
+      t.weave = s == strip_begin && woven(panel) ? packed : nullptr;
+      const bool in_place = !p.pack_b || t.weave;
+      t.b = in_place ? p.b_at(part, j) : packed;
+      t.b_row = in_place ? g.b_row : width;
+      t.bias_n = first && g.bias_n ? static_cast<const T *>(g.bias_n) + j : nullptr;
+      t.c = static_cast<T *>(g.C) + (p.i0 + i) * g.ldc + j;
+      run_tile(t, height, least(width, g.N - j));
+    }
+  }
+}
+
+// Block (row group, column group) of the current chunk.
+template <class T> void product_block(void *context, int64_t block) {
+  const Product<T> &p = *static_cast<const Product<T> *>(context);
+  const int64_t row_group = block / p.column_groups, column_group = block % p.column_groups;
+  const int64_t strip_begin = part_begin(p.strips, p.row_groups, row_group);
+  const int64_t strip_end = part_begin(p.strips, p.row_groups, row_group + 1);
+  const int64_t panel_begin = part_begin(p.panels, p.column_groups, column_group);
+  const int64_t panel_end = part_begin(p.panels, p.column_groups, column_group + 1);
+  const size_t longest = size_t(ceil_div(p.depth, p.k_parts)) * sizeof(T);
+  T *a = nullptr, *b = nullptr;
+  if (p.pack_a == PackA::strip)
+    a = static_cast<T *>(scratch(Scratch::pack_a, size_t(TileShape<T>::most_rows) * longest));
+  if (p.pack_b)
+    b = static_cast<T *>(scratch(Scratch::pack_b, size_t(p.column(panel_end) - p.column(panel_begin)) * longest));
+  for (int64_t part = 0; part < p.k_parts; ++part) {
+    // A few strips meet one panel after another; many would not stay near, so there each meets all panels.
+    const bool few = strip_end - strip_begin <= Blocking<T>::near_strips && p.pack_a != PackA::strip;
+    const int64_t at_once = p.pack_b && !few ? panel_end - panel_begin : 1;
+    for (int64_t panel = panel_begin; panel < panel_end; panel += at_once)
+      multiply_panels(p, part, strip_begin, strip_end, panel, panel + at_once, a, b);
+  }
+}
+
+template <class T> void run_product(const Gemm &g) {
+  using Limits = Blocking<T>;
+  using Shape = TileShape<T>;
+  Product<T> p;
+  p.g = &g;
+  p.pack_b = (g.N > 1 && g.b_col != 1) || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size);
+  const int64_t vectors = ceil_div(g.N, Vec<T>::width);
+  p.column_groups = ceil_div(vectors, Limits::group_vectors);
+  p.pack_a = g.a_col == 1 || g.N <= Limits::direct_cols || g.M * g.K <= Limits::direct_size ? PackA::none
+             : p.column_groups == 1                                                         ? PackA::strip
+                                                                                            : PackA::shared;
+
+  // Columns decide how tall a tile may be, unless all rows fit one: then they decide how wide.
+  int64_t panel_vectors = ceil_div(vectors, ceil_div(vectors, Shape::vectors)), height = Shape::rows(panel_vectors);
+  if (g.M <= Shape::most_rows) {
+    height = g.M;
+    panel_vectors = widest<T>(int(g.M));
+  }
+  p.panels = ceil_div(vectors, panel_vectors);
+  p.column_groups = least(p.column_groups, p.panels);
+  const int64_t i_chunks = p.pack_a == PackA::shared ? ceil_div(g.M, Limits::shared_rows) : 1;
+  const int64_t k_chunks = p.pack_a == PackA::shared ? ceil_div(g.K, Limits::shared_depth) : 1;
+  const int64_t threads = num_threads(), groups = p.column_groups;
+  for (int64_t ic = 0; ic < i_chunks; ++ic) {
+    p.i0 = part_begin(g.M, i_chunks, ic);
+    p.rows = part_begin(g.M, i_chunks, ic + 1) - p.i0;
+    p.strips = ceil_div(p.rows, height);
+    for (int64_t kc = 0; kc < k_chunks; ++kc) {
+      p.k0 = part_begin(g.K, k_chunks, kc);
+      p.depth = part_begin(g.K, k_chunks, kc + 1) - p.k0;
+      p.k_parts = ceil_div(p.depth, Limits::KC);
+      if (p.pack_a == PackA::shared) {
+        p.shared_a = static_cast<T *>(scratch(Scratch::pack_a, size_t(p.rows * p.depth) * sizeof(T)));
+        parallel_for(p.k_parts * ceil_div(p.strips, kStripsPacked), double(p.depth * p.rows) * 0.3,
+                     pack_shared_strips<T>, &p);
+      }
+      // How strips and panels are shared out has no part in what a tile computes: here threads may count.
+      const double cost = double(p.rows) * double(g.N) * double(p.depth) * 2 / Limits::flops_per_ns;
+      const int64_t pieces = threads == 1 ? 1 : least(3 * threads, 1 + int64_t(cost / 1e4));
+      p.column_groups = groups, p.row_groups = 1;
+      if (groups < pieces) {
+        p.row_groups = least(ceil_div(pieces, groups), 1 + p.rows / Limits::rows_per_thread);
+        if (p.row_groups * groups < pieces)
+          p.column_groups = least(ceil_div(pieces, p.row_groups), ceil_div(p.panels, 2));
+      }
+      p.row_groups = least(p.row_groups, p.strips);
+      parallel_for(p.row_groups * p.column_groups, cost, product_block<T>, &p);
+    }
+  }
+}
+
+} // namespace cinta::kernels::CINTA_ISA
