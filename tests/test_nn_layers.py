@@ -222,3 +222,14 @@ def test_wrong_arguments(make, message):
 def test_unflatten_of_a_dimension_that_does_not_exist():
     with pytest.raises(IndexError, match="dim got 2, expected one of 2"):
         nn.Unflatten(2, (2, 3))(ct.ones((2, 6)))
+
+
+def test_max_pool_windows_of_nothing_but_padding_give_minus_infinity_and_no_gradient():
+    for size, kernel, padding, dilation in [((1, 5), 2, 1, 2), ((5, 1), 2, 1, 2), ((1, 40), 2, 1, 2)]:
+        x = ct.random.normal(shape=(2, 3, *size)).requires_grad_()
+        y, index = ct.max_pool2d(x, kernel, 1, padding, dilation, return_indices=True)
+        nothing = y.detach().numpy() == -np.inf
+        assert nothing.all(axis=(0, 1)).any()
+        assert (index.numpy()[nothing] == -1).all()
+        ct.where(ct.tensor(nothing), 0.0, y).sum().backward()
+        assert x.grad.sum().item() == (~nothing).sum()

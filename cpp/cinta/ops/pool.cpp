@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cinta/ops/adaptive.h"
+#include "cinta/ops/elementwise.h"
 #include "cinta/ops/index.h"
 #include "cinta/ops/shape.h"
 
@@ -14,6 +15,7 @@ using kernels::Pool2d;
 struct PoolAttributes {
   Pool2d g;
   Shape x_shape, y_shape;
+  bool hollow = false; // the maximum of some windows is -inf at position -1, and has no gradient
 };
 
 Tensor average(const PoolAttributes &a, const Tensor &x);
@@ -62,7 +64,10 @@ struct MaxPoolScatter final : OpWith<ScatterAttributes> { // the gradient goes w
   }
   void vjp(Vjp &v) const override { // back from there: a gather
     Tensor planes = reshape(v.dy(), {g.planes, g.H * g.W}), at = reshape(index, {g.planes, g.OH * g.OW});
-    v.dx(0, reshape(take_along_axis(planes, at, 1), y_shape));
+    if (!hollow)
+      return v.dx(0, reshape(take_along_axis(planes, at, 1), y_shape));
+    const Tensor nowhere = less(at, number(0, at)), d = take_along_axis(planes, where(nowhere, number(0, at), at), 1);
+    v.dx(0, reshape(where(nowhere, number(0, d), d), y_shape));
   }
 };
 
@@ -142,25 +147,24 @@ PoolAttributes attributes(const Tensor &x, const Dims &kernel_size, const Dims &
   return {g, x.shape(), with_size(x, axes, {g.OH, g.OW})};
 }
 
-void check_not_empty(int64_t size, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
-                     const char *op) {
+// Whether some window holds nothing but padding: dilation can step over a short axis.
+bool hollow(int64_t size, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
   for (int64_t i = 0; i < out; ++i) {
     bool inside = false;
     for (int64_t k = 0; k < kernel && !inside; ++k)
       inside = i * stride - pad + k * dilation >= 0 && i * stride - pad + k * dilation < size;
     if (!inside)
-      fail<ValueError>("[", op, "] window ", i, " holds nothing but padding (size ", size, ", kernel ", kernel,
-                       ", stride ", stride, ", padding ", pad, ", dilation ", dilation,
-                       "), expected an element in each: take less dilation");
+      return true;
   }
+  return false;
 }
 
 Values max_pool(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding, const Dims &dilation,
                 bool ceil_mode, int axes, const char *op) {
   PoolAttributes a = attributes(x, kernel_size, stride, padding, dilation, ceil_mode, axes, op);
   const Pool2d &g = a.g;
-  check_not_empty(g.H, g.OH, g.KH, g.stride_h, g.pad_h, g.dilation_h, op);
-  check_not_empty(g.W, g.OW, g.KW, g.stride_w, g.pad_w, g.dilation_w, op);
+  a.hollow = (g.dilation_h > 1 && hollow(g.H, g.OH, g.KH, g.stride_h, g.pad_h, g.dilation_h)) ||
+             (g.dilation_w > 1 && hollow(g.W, g.OW, g.KW, g.stride_w, g.pad_w, g.dilation_w));
   Tensor y[2];
   apply(make_op<MaxPool>(a), &x, 1, y);
   return {y[0], y[1]};

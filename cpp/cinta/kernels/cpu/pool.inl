@@ -1,4 +1,5 @@
-// Pooling over planes. Windows of 2x2 side by side, the common case, have vector code; the rest are plain loops.
+// Pooling over planes. Windows of 2x2 side by side, the common case, have code of their own; the rest is in
+// pool_rows.inl.
 #include "cinta/kernels/cpu/blocks.inl"
 #include "cinta/kernels/kernels.h"
 
@@ -60,8 +61,6 @@ template <class T, class F> CINTA_FN void for_vectors(const Pool2d &g, const F &
       visit(i, j, g.OW - j < W ? g.OW - j : W);
 }
 
-// ---- average
-
 // The window of output i along one axis: [begin, end) inside the plane, `counted` with its padding.
 struct Window {
   int64_t begin, end, counted;
@@ -75,6 +74,23 @@ inline double divisor(const Pool2d &g, const Window &h, const Window &w) {
                 : g.count_include_pad ? h.counted * w.counted
                                       : (h.end - h.begin) * (w.end - w.begin));
 }
+
+// The first of equals, NaN above all.
+template <class T> CINTA_FN void keep_larger(Vec<T> x, Vec<T> at, Vec<T> &largest, Vec<T> &where) {
+  const Mask<T> wins = (x > largest) | (x != x);
+  largest = select(wins, x, largest);
+  where = select(wins, at, where);
+}
+
+} // namespace
+} // namespace cinta::kernels::CINTA_ISA
+
+#include "cinta/kernels/cpu/pool_rows.inl"
+
+namespace cinta::kernels::CINTA_ISA {
+namespace {
+
+// ---- average
 
 template <class T> void average(const Pool2d &g, const void *x, void *y) {
   const T *from = static_cast<const T *>(x);
@@ -92,21 +108,9 @@ template <class T> void average(const Pool2d &g, const void *x, void *y) {
       });
     });
   }
-  for_planes(g, double(g.KH * g.KW), [&](int64_t p) {
-    const T *in = from + p * g.H * g.W;
-    T *out = to + p * g.OH * g.OW;
-    for (int64_t i = 0; i < g.OH; ++i) {
-      const Window h = window(i, g.H, g.KH, g.stride_h, g.pad_h);
-      for (int64_t j = 0; j < g.OW; ++j) {
-        const Window w = window(j, g.W, g.KW, g.stride_w, g.pad_w);
-        T sum = 0;
-        for (int64_t r = h.begin; r < h.end; ++r)
-          for (int64_t c = w.begin; c < w.end; ++c)
-            sum += in[r * g.W + c];
-        *out++ = h.begin < h.end && w.begin < w.end ? T(sum / T(divisor(g, h, w))) : T(0);
-      }
-    }
-  });
+  const Shared<T> shared = with_divisors<T>(g);
+  for_planes(g, 0.1 * double(g.KH * g.KW),
+             [&](int64_t p) { average_of_rows(g, shared, from + p * g.H * g.W, to + p * g.OH * g.OW); });
 }
 
 template <class T> void average_vjp(const Pool2d &g, const void *dy, void *dx) {
@@ -114,39 +118,25 @@ template <class T> void average_vjp(const Pool2d &g, const void *dy, void *dx) {
   T *to = static_cast<T *>(dx);
   const bool halving = is_halving(g), covered = halving && 2 * g.OH == g.H && 2 * g.OW == g.W;
   const Vec<T> scale(T(1) / T(g.divisor_override ? g.divisor_override : 4));
-  for_planes(g, halving ? 0.15 : double(g.KH * g.KW), [&](int64_t p) {
+  if (!halving) {
+    const Shared<T> shared = with_divisors<T>(g);
+    return for_planes(g, 0.1 * double(g.KH * g.KW),
+                      [&](int64_t p) { average_of_rows_vjp(g, shared, from + p * g.OH * g.OW, to + p * g.H * g.W); });
+  }
+  for_planes(g, 0.15, [&](int64_t p) {
     const T *in = from + p * g.OH * g.OW;
     T *out = to + p * g.H * g.W;
     if (!covered)
       __builtin_memset(out, 0, sizeof(T) * size_t(g.H * g.W));
-    if (halving)
-      return for_vectors<T>(g, [&](int64_t i, int64_t j, int64_t n) {
-        const Vec<T> d = Vec<T>::load_partial(in + i * g.OW + j, n) * scale;
-        store_pairs(out + 2 * i * g.W + 2 * j, n, d, d);
-        store_pairs(out + (2 * i + 1) * g.W + 2 * j, n, d, d);
-      });
-    for (int64_t i = 0; i < g.OH; ++i) {
-      const Window h = window(i, g.H, g.KH, g.stride_h, g.pad_h);
-      for (int64_t j = 0; j < g.OW; ++j) {
-        const Window w = window(j, g.W, g.KW, g.stride_w, g.pad_w);
-        if (h.begin >= h.end || w.begin >= w.end)
-          continue;
-        const T d = in[i * g.OW + j] / T(divisor(g, h, w));
-        for (int64_t r = h.begin; r < h.end; ++r)
-          for (int64_t c = w.begin; c < w.end; ++c)
-            out[r * g.W + c] += d;
-      }
-    }
+    for_vectors<T>(g, [&](int64_t i, int64_t j, int64_t n) {
+      const Vec<T> d = Vec<T>::load_partial(in + i * g.OW + j, n) * scale;
+      store_pairs(out + 2 * i * g.W + 2 * j, n, d, d);
+      store_pairs(out + (2 * i + 1) * g.W + 2 * j, n, d, d);
+    });
   });
 }
 
-// ---- maximum: the first of equals, NaN above all. Every window must hold an element of the plane.
-
-template <class T> CINTA_FN void keep_larger(Vec<T> x, Vec<T> at, Vec<T> &largest, Vec<T> &where) {
-  const Mask<T> wins = (x > largest) | (x != x);
-  largest = select(wins, x, largest);
-  where = select(wins, at, where);
-}
+// ---- maximum. A window of nothing but padding, which dilation can bring about, gives -inf at position -1.
 
 template <class T> void maximum_of_halves(const Pool2d &g, const T *in, T *out, int64_t *index) {
   constexpr int64_t W = Vec<T>::width;
@@ -177,7 +167,7 @@ template <class T> void maximum_of_windows(const Pool2d &g, const T *in, T *out,
   for (int64_t i = 0; i < g.OH; ++i)
     for (int64_t j = 0; j < g.OW; ++j) {
       int64_t where = -1;
-      T largest = 0;
+      T largest = T(-__builtin_inf());
       for (int64_t kh = 0; kh < g.KH; ++kh) {
         const int64_t h = i * g.stride_h - g.pad_h + kh * g.dilation_h;
         if (h < 0 || h >= g.H)
@@ -200,12 +190,15 @@ template <class T> void maximum_of_windows(const Pool2d &g, const T *in, T *out,
 }
 
 template <class T> void maximum(const Pool2d &g, const void *x, void *y, int64_t *index) {
-  const bool halving = is_halving(g) && g.H * g.W < 1 << 24; // positions are counted in floats
-  for_planes(g, halving ? 0.3 : double(g.KH * g.KW), [&](int64_t p) {
+  const bool counts = g.H * g.W < 1 << 24, halving = counts && is_halving(g); // positions are counted in floats
+  const Shared<T> shared = with_first_columns<T>(g);
+  for_planes(g, halving ? 0.3 : (counts ? 0.2 : 1) * double(g.KH * g.KW), [&](int64_t p) {
     const T *in = static_cast<const T *>(x) + p * g.H * g.W;
     T *out = static_cast<T *>(y) + p * g.OH * g.OW;
     int64_t *at = index ? index + p * g.OH * g.OW : nullptr;
-    halving ? maximum_of_halves(g, in, out, at) : maximum_of_windows(g, in, out, at);
+    halving  ? maximum_of_halves(g, in, out, at)
+    : counts ? maximum_of_rows(g, shared, in, out, at)
+             : maximum_of_windows(g, in, out, at);
   });
 }
 
@@ -217,7 +210,8 @@ template <class T> void maximum_vjp(const Pool2d &g, const int64_t *index, const
     T *out = static_cast<T *>(dx) + p * g.H * g.W;
     __builtin_memset(out, 0, sizeof(T) * size_t(g.H * g.W));
     for (int64_t i = 0; i < places; ++i)
-      out[at[i]] += in[i];
+      if (at[i] >= 0)
+        out[at[i]] += in[i];
   });
 }
 
