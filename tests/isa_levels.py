@@ -8,7 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-NEEDS = {"scalar": set(), "avx2": {"avx2", "fma", "f16c"}, "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"}}
+NEEDS = {
+    "scalar": set(),
+    "avx2": {"avx2", "fma", "f16c"},
+    "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"},
+    "amx": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "amx_tile", "amx_bf16"},
+}
 
 
 def runnable() -> list[str]:

@@ -319,7 +319,7 @@ def test_tensor_copies_and_keeps_apart() -> None:
 
 def test_config_reports_what_runs() -> None:
     config = ct.config()
-    assert config["isa"] in ("scalar", "avx2", "avx512")
+    assert config["isa"] in ("scalar", "avx2", "avx512", "amx")
     assert isinstance(ct._core.__version__, str)
     ct.set_num_threads(2)
     assert ct.get_num_threads() == 2

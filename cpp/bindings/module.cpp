@@ -5,6 +5,7 @@
 #include "bindings/function.h"
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/dispatch.h"
+#include "cinta/kernels/precision.h"
 #include "cinta/tensor/allocator.h"
 
 namespace py = pybind11;
@@ -15,6 +16,26 @@ void define_interchange(PyObject *module);
 
 namespace {
 
+constexpr const char *kPrecisions[] = {"strict", "highest", "high", "medium"};
+
+py::dict float32_matmul() {
+  const kernels::MatmulPaths &paths = kernels::matmul_paths();
+  py::dict d;
+  d["precision"] = kPrecisions[int(kernels::matmul_precision())];
+  d["fma"] = paths.fma;
+  d["split"] = paths.split;
+  d["out_of_range"] = paths.out_of_range;
+  return d;
+}
+
+void set_precision(const std::string &precision) {
+  for (int i = 0; i < int(std::size(kPrecisions)); ++i)
+    if (precision == kPrecisions[i])
+      return kernels::set_matmul_precision(kernels::Precision(i));
+  fail<ValueError>("[set_float32_matmul_precision] got \"", precision,
+                   "\", expected \"strict\", \"highest\" (the default), \"high\" or \"medium\"");
+}
+
 py::dict config() {
   py::dict d;
   d["version"] = CINTA_VERSION;
@@ -23,6 +44,7 @@ py::dict config() {
   d["isa_available"] = kernels::available_isas();
   d["threads"] = num_threads();
   d["cuda"] = false;
+  d["float32_matmul"] = float32_matmul();
   return d;
 }
 
@@ -96,7 +118,10 @@ PYBIND11_MODULE(_core, m) {
       m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
   install_functions(random.ptr());
   m.attr("__version__") = CINTA_VERSION;
-  m.def("config", config, "What was built and what runs here: version, ISA level and why, threads, CUDA.");
+  m.def("config", config,
+        "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"
+        "were computed so far: the precision asked for, and how many went by float32 FMA, in bfloat16 parts\n"
+        "(`split`), or in parts and then again by FMA (`out_of_range`).");
   m.def("memory_stats", stats, "Bytes in live tensors, in the allocator's cache, and the peak of the live ones.");
   m.def("reset_peak_memory", reset_peak_memory, "Lets the peak start again from what is live now.");
   m.def("empty_cache", empty_cache, "Gives the allocator's cached blocks back to the system.");
@@ -104,6 +129,10 @@ PYBIND11_MODULE(_core, m) {
       "set_num_threads", [](int n) { set_num_threads(n); }, py::arg("n"), "How many threads operations may use.");
   m.def(
       "get_num_threads", [] { return num_threads(); }, "How many threads operations may use.");
+  m.def("_set_float32_matmul_precision", set_precision, py::arg("precision"));
+  m.def(
+      "get_float32_matmul_precision", [] { return kPrecisions[int(kernels::matmul_precision())]; },
+      "How float32 products are computed: \"strict\", \"highest\", \"high\" or \"medium\".");
   m.def("kernel_coverage", kernel_coverage, "For every elementwise op and ISA level, whether it has a kernel.");
 }
 

@@ -5,6 +5,7 @@ set(CINTA_FAMILIES elementwise tiles copy reduce gemm softmax norm optim random 
 set(CINTA_ISAS scalar)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND CINTA_ISAS avx2 avx512)
+  set(CINTA_LEVELS ${CINTA_ISAS} amx) # whose tile unit has no vector type: its sources are its own
 endif()
 
 # Under the sanitizers -O3 takes minutes per file.
@@ -15,11 +16,14 @@ endif()
 set(CINTA_FLAGS_scalar ${CINTA_OPTIMIZE})
 set(CINTA_FLAGS_avx2 ${CINTA_OPTIMIZE} -mavx2 -mfma -mf16c)
 set(CINTA_FLAGS_avx512 ${CINTA_OPTIMIZE} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c)
+set(CINTA_FLAGS_amx ${CINTA_FLAGS_avx512} -mamx-tile -mamx-bf16)
 
 # GCC would carry broadcast operands across iterations of the micro-kernels and spill accumulators for it.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(CINTA_FLAGS_gemm -fno-predictive-commoning -fno-tree-pre)
   set(CINTA_FLAGS_conv ${CINTA_FLAGS_gemm})
+  # Its intrinsics hand undefined vectors on, and it warns of them itself.
+  list(APPEND CINTA_FLAGS_amx -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 
 # Adds every (isa, family) to `target`, and gives the sources inside kernels/cpu/<isa>/ that level's flags.
@@ -32,11 +36,11 @@ function(cinta_add_kernels target)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CINTA_FLAGS_${isa}};${CINTA_FLAGS_${family}}")
       target_sources(${target} PRIVATE ${source})
     endforeach()
-    file(GLOB own CONFIGURE_DEPENDS ${kernels}/${isa}/*.cpp)
-    set_source_files_properties(${own} PROPERTIES COMPILE_OPTIONS "${CINTA_FLAGS_${isa}}")
   endforeach()
   foreach(isa avx2 avx512 amx)
-    if(isa IN_LIST CINTA_ISAS)
+    if(isa IN_LIST CINTA_LEVELS)
+      file(GLOB own CONFIGURE_DEPENDS ${kernels}/${isa}/*.cpp)
+      set_source_files_properties(${own} PROPERTIES COMPILE_OPTIONS "${CINTA_FLAGS_${isa}}")
       string(TOUPPER ${isa} level)
       target_compile_definitions(${target} PRIVATE CINTA_WITH_${level})
     else()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cinta import autodiff, data, extend, nn, numpy, optim, scipy  # noqa: F401
     from cinta.autodiff import *  # noqa: F403
     from cinta.files import load, load_metadata, save  # noqa: F401
+    from cinta.precision import set_float32_matmul_precision  # noqa: F401
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
 _MODULES = ("autodiff", "data", "extend", "nn", "numpy", "optim", "scipy")
@@ -24,7 +25,11 @@ _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
 )
-_HOME = dict.fromkeys(_AUTODIFF.split(), "autodiff") | dict.fromkeys(("load", "load_metadata", "save"), "files")
+_HOME = {
+    **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
+    **dict.fromkeys(("load", "load_metadata", "save"), "files"),
+    "set_float32_matmul_precision": "precision",
+}
 
 
 def __getattr__(name: str) -> Any:

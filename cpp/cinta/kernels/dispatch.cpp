@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #define CINTA_DECLARE(family) void fill_##family(Table &);
@@ -21,14 +23,30 @@ CINTA_AVX2_FAMILIES(CINTA_DECLARE)
 namespace cinta::kernels::avx512 {
 CINTA_AVX512_FAMILIES(CINTA_DECLARE)
 }
+namespace cinta::kernels::amx {
+CINTA_AMX_FAMILIES(CINTA_DECLARE)
+}
 #undef CINTA_DECLARE
 
 namespace cinta::kernels {
 namespace {
 
 struct Features {
-  bool avx2 = false, avx512 = false;
+  bool avx2 = false, avx512 = false, amx = false;
+  bool amx_refused = false; // the CPU has tiles, the system does not let us use them
 };
+
+#if defined(__x86_64__)
+// Tiles are 8 KB of registers, which Linux saves only for a process that asked.
+bool permit_tiles() {
+#ifdef SYS_arch_prctl
+  const long request_permission = 0x1023, tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 // A level needs the CPU's instructions and an operating system that saves their registers (XCR0).
 Features detect() {
@@ -48,6 +66,11 @@ Features detect() {
   const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; // F, DQ, BW, VL
   found.avx2 = (b & avx2) && (saved & ymm) == ymm;
   found.avx512 = found.avx2 && (b & avx512) == avx512 && (saved & zmm) == zmm;
+  const unsigned tiles = 0x60000, amx = 1u << 22 | 1u << 24; // bf16, tile
+  if (found.avx512 && (d & amx) == amx && (saved & tiles) == tiles) {
+    found.amx = permit_tiles();
+    found.amx_refused = !found.amx;
+  }
 #endif
   return found;
 }
@@ -69,14 +92,20 @@ void fill_avx512(Table &table) {
   CINTA_AVX512_FAMILIES(CINTA_FILL)
 }
 #endif
+#ifdef CINTA_WITH_AMX
+void fill_amx(Table &table) {
+  using namespace amx;
+  CINTA_AMX_FAMILIES(CINTA_FILL)
+}
+#endif
 #undef CINTA_FILL
 
 struct Levels {
+  const Features cpu = detect();
   std::vector<Table> tables; // from the slowest to the best
 
   Levels() {
-    const Features cpu = detect();
-    tables.reserve(3);
+    tables.reserve(4);
     add("scalar", true, fill_scalar);
 #ifdef CINTA_WITH_AVX2
     add("avx2", cpu.avx2, fill_avx2);
@@ -84,7 +113,9 @@ struct Levels {
 #ifdef CINTA_WITH_AVX512
     add("avx512", cpu.avx512, fill_avx512);
 #endif
-    static_cast<void>(cpu);
+#ifdef CINTA_WITH_AMX
+    add("amx", cpu.amx, fill_amx);
+#endif
   }
 
   // A level starts as the one below and overrides entries, so a partial port is complete.
@@ -150,8 +181,10 @@ std::vector<std::string> available_isas() {
 }
 
 const char *isa_reason() {
-  static const std::string reason =
-      forced_isa() ? std::string("forced by CINTA_ISA=") + table().isa : std::string("best of this CPU");
+  static const std::string reason = forced_isa() ? std::string("forced by CINTA_ISA=") + table().isa
+                                    : levels().cpu.amx_refused
+                                        ? std::string("the system refused AMX; best of what is left")
+                                        : std::string("best of this CPU");
   return reason.c_str();
 }
 

@@ -51,6 +51,7 @@ struct Gemm {
   bool accumulate;
   const void *bias_n; // [N] added to every row, or null
   const void *bias_m; // [M] added to every column, or null
+  const void *packed_b = nullptr; // B packed ahead by gemm_pack_b, or null
 };
 using GemmFn = void (*)(const Gemm &);
 // `batch` products, operand i at A + i*a_batch elements (strides may be 0)

@@ -1,0 +1,72 @@
+// float32 products on the tile unit: when they pay, in how many parts, and what is done where parts would not be exact.
+#include "cinta/kernels/cpu/amx/product.h"
+#include "cinta/kernels/precision.h"
+
+namespace cinta::kernels::amx {
+namespace {
+
+constexpr int64_t kLeastRange = 128; // a range of fewer rows or columns packs more than it multiplies
+constexpr double kMultipliesPerNs = 0.15;
+
+GemmFn fma_gemm; // of the level below
+
+template <int parts> bool run_product(const Gemm &g) { // false: out of range, C is to be computed again
+  Product<parts> p(g);
+  p.row_ranges = p.column_ranges = 1;
+  const int64_t threads = num_threads(); // they say who computes a range, never how
+  while (threads > 1 && p.row_ranges * p.column_ranges < 4 * threads) {
+    const int64_t rows = g.M / p.row_ranges, columns = g.N / p.column_ranges;
+    if ((rows < columns ? columns : rows) < 2 * kLeastRange)
+      break;
+    ++(rows < columns ? p.column_ranges : p.row_ranges);
+  }
+  const int64_t multiplies = ceil_div(g.M, kTileLanes) * ceil_div(g.N, kTileLanes) * p.k_blocks * kProducts[parts];
+  const auto body = [](void *context, int64_t range) {
+    RangeOfProduct<parts>(*static_cast<Product<parts> *>(context), range).run();
+  };
+  parallel_for(p.row_ranges * p.column_ranges, double(multiplies) / kMultipliesPerNs, body, &p);
+  return in_range(p.largest_a, p.largest_b);
+}
+
+int parts_of(Precision precision) {
+  return precision == Precision::highest  ? 3
+         : precision == Precision::high   ? 2
+         : precision == Precision::medium ? 1
+                                          : 0;
+}
+
+// Short sums and few rows leave the tile unit nothing to win; packing takes operands with a contiguous side.
+bool pays(const Gemm &g) {
+  return (g.a_row == 1 || g.a_col == 1) && (g.b_row == 1 || g.b_col == 1) && g.M > 32 && g.N >= 32 && g.K >= 32 &&
+         g.M * g.N * g.K >= 64 * 64 * 64;
+}
+
+bool run_in_parts(const Gemm &g, int parts) {
+  if (g.accumulate &&
+      !in_range(largest_of(g.A, g.M, g.K, g.a_row, g.a_col), largest_of(g.B, g.K, g.N, g.b_row, g.b_col)))
+    return false; // looked at first: what is added to C cannot be taken back
+  return parts == 3 ? run_product<3>(g) : parts == 2 ? run_product<2>(g) : run_product<1>(g);
+}
+
+void gemm(const Gemm &g) {
+  const int parts = parts_of(matmul_precision());
+  if (parts && pays(g)) {
+    if (run_in_parts(g, parts)) {
+      ++matmul_paths().split;
+      return;
+    }
+    ++matmul_paths().out_of_range;
+  } else {
+    ++matmul_paths().fma;
+  }
+  fma_gemm(g);
+}
+
+} // namespace
+
+void fill_gemm(Table &table) {
+  fma_gemm = table.gemm[int(Compute::f32)];
+  table.gemm[int(Compute::f32)] = gemm;
+}
+
+} // namespace cinta::kernels::amx

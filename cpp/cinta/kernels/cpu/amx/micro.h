@@ -1,0 +1,127 @@
+// The micro-kernel: up to 2 x 2 tiles of C from panels of split operands.
+#pragma once
+#include "cinta/kernels/cpu/amx/pack.h"
+
+namespace cinta::kernels::amx {
+
+inline constexpr int64_t kRowBytes = kPanelLanes * int64_t(sizeof(float)); // of a block's scratch
+// A tile store that comes after a few hundred multiplies without one takes 700 cycles longer; one now and then, of
+// whatever tile, keeps it quick. So many k-blocks make 48 multiplies or more.
+template <int parts> inline constexpr int64_t kWakeful = parts == 3 ? 2 : parts == 2 ? 4 : 12;
+inline constexpr int kProducts[4] = {0, 1, 3, 6}; // for each number of parts
+
+// c = A B over k_blocks, from zero. Of the nine products of three parts the six largest are taken, small ones first;
+// of the four of two parts, three.
+// Tiles: 0..3 are C, 4 and 5 of A, 6 and 7 of B.
+template <int parts, int rows, int columns>
+void multiply(const char *a, const char *b, int64_t k_blocks, Shadow &shadow, float *c) {
+#define CINTA_LOAD_A(part)                                                                                             \
+  _tile_loadd(4, a + (part)*2 * kTileBytes, 64);                                                                       \
+  if constexpr (rows == 2)                                                                                             \
+  _tile_loadd(5, a + (part)*2 * kTileBytes + kTileBytes, 64)
+#define CINTA_LOAD_B(part)                                                                                             \
+  _tile_loadd(6, b + (part)*2 * kTileBytes, 64);                                                                       \
+  if constexpr (columns == 2)                                                                                          \
+  _tile_loadd(7, b + (part)*2 * kTileBytes + kTileBytes, 64)
+#define CINTA_MULTIPLY                                                                                                 \
+  _tile_dpbf16ps(0, 4, 6);                                                                                             \
+  if constexpr (columns == 2)                                                                                          \
+    _tile_dpbf16ps(1, 4, 7);                                                                                           \
+  if constexpr (rows == 2)                                                                                             \
+    _tile_dpbf16ps(2, 5, 6);                                                                                           \
+  if constexpr (rows == 2 && columns == 2)                                                                             \
+    _tile_dpbf16ps(3, 5, 7);                                                                                           \
+  Shadow::step(shadow)
+
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  alignas(64) char idle[kTileBytes];
+  for (int64_t k = 0; k < k_blocks; ++k, a += kBlockBytes<parts>, b += kBlockBytes<parts>) {
+    if constexpr (parts == 3) {
+      CINTA_LOAD_A(2);
+      CINTA_LOAD_B(0);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_A(1);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_B(1);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_A(0);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_B(2);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_B(0);
+      CINTA_MULTIPLY;
+    } else if constexpr (parts == 2) {
+      CINTA_LOAD_A(1);
+      CINTA_LOAD_B(0);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_A(0);
+      CINTA_MULTIPLY;
+      CINTA_LOAD_B(1);
+      CINTA_MULTIPLY;
+    } else {
+      CINTA_LOAD_A(0);
+      CINTA_LOAD_B(0);
+      CINTA_MULTIPLY;
+    }
+    if (k % kWakeful<parts> == 0)
+      _tile_stored(6, idle, 64);
+  }
+  _tile_stored(0, c, kRowBytes);
+  if constexpr (columns == 2)
+    _tile_stored(1, c + kTileLanes, kRowBytes);
+  if constexpr (rows == 2)
+    _tile_stored(2, c + kTileLanes * kPanelLanes, kRowBytes);
+  if constexpr (rows == 2 && columns == 2)
+    _tile_stored(3, c + kTileLanes * kPanelLanes + kTileLanes, kRowBytes);
+#undef CINTA_LOAD_A
+#undef CINTA_LOAD_B
+#undef CINTA_MULTIPLY
+}
+
+// The same with as many tiles as a block of m x n needs.
+template <int parts>
+CINTA_FN void multiply(int64_t m, int64_t n, const char *a, const char *b, int64_t k_blocks, Shadow &shadow, float *c) {
+  if (m > kTileLanes && n > kTileLanes)
+    multiply<parts, 2, 2>(a, b, k_blocks, shadow, c);
+  else if (m > kTileLanes)
+    multiply<parts, 2, 1>(a, b, k_blocks, shadow, c);
+  else if (n > kTileLanes)
+    multiply<parts, 1, 2>(a, b, k_blocks, shadow, c);
+  else
+    multiply<parts, 1, 1>(a, b, k_blocks, shadow, c);
+}
+
+// A finished block on its way from scratch to C, a row a unit.
+struct StoreJob : Job {
+  const float *from;
+  float *to;
+  int64_t ldc, columns;
+  bool add;
+  const float *bias_n, *bias_m; // or null
+
+  StoreJob() { unit = store_row; }
+
+private:
+  static void store_row(Job &job) {
+    StoreJob &j = static_cast<StoreJob &>(job);
+    const __m512 bias = _mm512_set1_ps(j.bias_m ? *j.bias_m++ : 0.0f);
+#pragma GCC unroll 2
+    for (int64_t n = 0; n < kPanelLanes; n += 16) {
+      const __mmask16 present = first_lanes(j.columns - n);
+      __m512 sum = _mm512_load_ps(j.from + n);
+      if (j.add)
+        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(present, j.to + n));
+      sum = _mm512_add_ps(sum, bias);
+      if (j.bias_n)
+        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(present, j.bias_n + n));
+      _mm512_mask_storeu_ps(j.to + n, present, sum);
+    }
+    j.from += kPanelLanes;
+    j.to += j.ldc;
+  }
+};
+
+} // namespace cinta::kernels::amx

@@ -1,0 +1,162 @@
+// Packing: 32 lanes (rows of A or columns of B) of a float32 operand become panels of bfloat16 parts, as tiles are
+// loaded:
+//     [k-block of 32][part][lanes 0..15, 16..31][16 rows of 64 bytes]
+// A row of a tile is a lane with its 16 pairs of k (for A), or a pair of k with its 16 lanes (for B).
+#pragma once
+#include "cinta/kernels/cpu/amx/shadow.h"
+#include "cinta/kernels/cpu/amx/split.h"
+
+namespace cinta::kernels::amx {
+
+inline constexpr int64_t kPanelLanes = 2 * kTileLanes;
+
+template <int parts> inline constexpr int64_t kBlockBytes = parts * 2 * kTileBytes; // one k-block of a panel
+
+enum class TileRows { lanes, pairs };
+
+CINTA_FN void transpose_pairs(__m512i (&r)[16]) { // 16 x 16 lanes of 32 bits
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      r[4 * i + 2 * j] = _mm512_unpacklo_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+      r[4 * i + 2 * j + 1] = _mm512_unpackhi_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+    }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      t[i + 8 * j] = _mm512_shuffle_i32x4(r[i + 8 * j], r[i + 4 + 8 * j], 0x88);
+      t[i + 4 + 8 * j] = _mm512_shuffle_i32x4(r[i + 8 * j], r[i + 4 + 8 * j], 0xdd);
+    }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+  }
+}
+
+// One panel: lanes [0, lanes) and k in [0, depth) of x; what is past them becomes zero.
+template <int parts> struct PackJob : Job {
+  int64_t lane_step, k_step; // in elements; one of them is 1
+  Largest largest;           // of everything since the job was made
+
+  // `rows`: what the tiles' rows are. The order of units follows the source's memory.
+  void start(TileRows rows, const float *x, int64_t lanes, int64_t depth, char *to) {
+    x_ = x;
+    lanes_ = lanes;
+    depth_ = depth;
+    to_ = to;
+    k_block_ = row_ = 0;
+    k_blocks_ = ceil_div(depth, kTileDepth);
+    const bool along_k = k_step == 1;
+    if (along_k && rows == TileRows::lanes) {
+      unit = pack_lane;
+      left = kPanelLanes * k_blocks_;
+    } else if (!along_k && rows == TileRows::pairs) {
+      unit = pack_pair;
+      left = kTileLanes * k_blocks_;
+    } else {
+      unit = along_k ? stage<true> : stage<false>;
+      left = 2 * kStageUnits * k_blocks_;
+    }
+  }
+
+private:
+  static constexpr int kStageRows = 4, kStageUnits = kTileLanes / kStageRows + parts;
+  const float *x_;
+  int64_t lanes_, depth_, k_block_, row_, k_blocks_;
+  char *to_;
+  alignas(64) __m512i staged_[parts][16];
+
+  CINTA_FN void split_at(PackJob &j, int64_t lane, int64_t k, bool along_k, __m512i (&pairs)[parts]) {
+    __m512 low, high;
+    if (along_k) { // one lane, k .. k + 31
+      const int64_t present = lane < j.lanes_ ? j.depth_ - k : 0;
+      const float *at = j.x_ + lane * j.lane_step + k;
+      low = _mm512_maskz_loadu_ps(first_lanes(present), at);
+      high = _mm512_maskz_loadu_ps(first_lanes(present - 16), at + 16);
+    } else { // 16 lanes, k and k + 16
+      const __mmask16 present = first_lanes(j.lanes_ - lane);
+      const float *at = j.x_ + k * j.k_step + lane;
+      low = _mm512_maskz_loadu_ps(k < j.depth_ ? present : 0, at);
+      high = _mm512_maskz_loadu_ps(k + 16 < j.depth_ ? present : 0, at + 16 * j.k_step);
+    }
+    j.largest.meet(low, high);
+    split(low, high, pairs);
+  }
+
+  char *tile(int64_t half, int64_t part) const {
+    return to_ + k_block_ * kBlockBytes<parts> + part * 2 * kTileBytes + half * kTileBytes;
+  }
+
+  static void pack_lane(Job &job) { // k-blocks innermost
+    PackJob &j = static_cast<PackJob &>(job);
+    __m512i pairs[parts];
+    split_at(j, j.row_, j.k_block_ * kTileDepth, true, pairs);
+#pragma GCC unroll 3
+    for (int p = 0; p < parts; ++p)
+      _mm512_store_si512(j.tile(j.row_ >> 4, p) + (j.row_ & 15) * 64, pairs[p]);
+    if (++j.k_block_ == j.k_blocks_) {
+      j.k_block_ = 0;
+      ++j.row_;
+    }
+  }
+
+  static void pack_pair(Job &job) {
+    PackJob &j = static_cast<PackJob &>(job);
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      __m512i pairs[parts];
+      split_at(j, half * kTileLanes, j.k_block_ * kTileDepth + j.row_, false, pairs);
+#pragma GCC unroll 3
+      for (int p = 0; p < parts; ++p)
+        _mm512_store_si512(j.tile(half, p) + j.row_ * 64, pairs[p]);
+    }
+    if (++j.row_ == kTileLanes) {
+      j.row_ = 0;
+      ++j.k_block_;
+    }
+  }
+
+  // Half a panel's k-block goes through `staged_`: some units split its rows, then one for each part transposes.
+  template <bool along_k> static void stage(Job &job) {
+    PackJob &j = static_cast<PackJob &>(job);
+    const int64_t half = j.row_ / kStageUnits, unit = j.row_ % kStageUnits;
+    if (unit < kTileLanes / kStageRows) {
+      const int64_t lane = half * kTileLanes, k = j.k_block_ * kTileDepth;
+#pragma GCC unroll 4
+      for (int i = 0; i < kStageRows; ++i) {
+        const int64_t row = unit * kStageRows + i;
+        __m512i pairs[parts];
+        split_at(j, along_k ? lane + row : lane, along_k ? k : k + row, along_k, pairs);
+#pragma GCC unroll 3
+        for (int p = 0; p < parts; ++p)
+          j.staged_[p][row] = pairs[p];
+      }
+    } else {
+      const int64_t part = unit - kTileLanes / kStageRows;
+      __m512i rows[16];
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i)
+        rows[i] = j.staged_[part][i];
+      transpose_pairs(rows);
+      char *out = j.tile(half, part);
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i)
+        _mm512_store_si512(out + i * 64, rows[i]);
+    }
+    if (++j.row_ == 2 * kStageUnits) {
+      j.row_ = 0;
+      ++j.k_block_;
+    }
+  }
+};
+
+} // namespace cinta::kernels::amx

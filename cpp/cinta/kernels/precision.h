@@ -1,0 +1,26 @@
+// How exactly float32 matrix products and convolutions are computed where a faster way than float32 FMA exists.
+#pragma once
+#include <cstdint>
+
+namespace cinta::kernels {
+
+enum class Precision : int {
+  strict,  // float32 FMA only
+  highest, // as exact as float32 FMA or better: three bfloat16 parts, six products, and FMA out of their range
+  high,    // two parts, three products: relative error about 4e-6
+  medium,  // one part: bfloat16 products, relative error about 2e-3
+};
+
+Precision matmul_precision(); // of this thread
+// For this thread, and for threads that have not set their own.
+void set_matmul_precision(Precision precision);
+
+// How many products and convolutions took which way, since the process began.
+struct MatmulPaths {
+  uint64_t fma = 0;          // float32 FMA
+  uint64_t split = 0;        // bfloat16 parts on the tile unit
+  uint64_t out_of_range = 0; // begun in parts, found inf, nan or extreme ranges, done again by FMA
+};
+MatmulPaths &matmul_paths();
+
+} // namespace cinta::kernels
