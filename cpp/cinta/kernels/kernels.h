@@ -142,6 +142,7 @@ using NormalFill = void (*)(int64_t n, uint64_t key, uint64_t first, double mean
 using BitsFill = void (*)(int64_t n, uint64_t key, uint64_t first, uint32_t *y); // raw 32 bits
 // y = keep_i ? x * scale : 0 with P(keep) = 1 - p, mask byte kept for backward
 using DropoutFill = void (*)(int64_t n, uint64_t key, uint64_t first, double p, const void *x, void *y, uint8_t *mask);
+using DropoutVjp = void (*)(int64_t n, double scale, const uint8_t *mask, const void *dy, void *dx);
 
 inline constexpr int kDtypes = 13; // order of cinta::Dtype
 
@@ -190,6 +191,7 @@ struct Table {
   NormalFill normal_fill[2] = {};
   BitsFill bits_fill = nullptr;
   DropoutFill dropout_fill[2] = {};
+  DropoutVjp dropout_vjp[2] = {};
 };
 
 const Table &table();                   // the one that runs here

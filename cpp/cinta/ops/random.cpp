@@ -24,6 +24,21 @@ std::vector<uint32_t> bits(int64_t n) {
   return out;
 }
 
+struct MaskedAttributes {
+  Tensor mask;
+  double scale;
+};
+struct Masked final : OpWith<MaskedAttributes> { // x scale where the mask is set, else 0: its own derivative
+  using OpWith::OpWith;
+  const char *name() const override { return "dropout_backward"; }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());
+    kernel().dropout_vjp[floating_index(x.dtype())](x.size(), scale, mask.data<uint8_t>(), x.data(), y.data());
+    *out = from_native(y, in[0].dtype());
+  }
+  void vjp(Vjp &v) const override { v.dx(0, apply(make_op<Masked>(*this), {v.dy()})); }
+};
+
 struct DropoutAttributes {
   double p;
 };
@@ -43,7 +58,7 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
   }
   void vjp(Vjp &v) const override {
     if (const Tensor &dy = v.dy(0))
-      v.dx(0, where(v.out(1), multiply(dy, 1 / (1 - p)), number(0, dy)));
+      v.dx(0, apply(make_op<Masked>({alias(v.out(1)), 1 / (1 - p)}), {dy}));
   }
 };
 

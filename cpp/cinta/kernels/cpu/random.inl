@@ -2,8 +2,17 @@
 // Word i of a stream is word i % 4 of block i / 4 under the stream's key, so every element is found without the others.
 // Uniform numbers have the same bits on every level; normal ones agree up to the last bits of log, sin and cos.
 #include "cinta/kernels/cpu/blocks.inl"
+#include "cinta/kernels/cpu/lanes.inl"
 #include "cinta/kernels/cpu/vmath.inl"
 #include "cinta/kernels/kernels.h"
+
+// clang-format off
+#define CINTA_QUOTE(path) #path
+#define CINTA_HEADER(path) CINTA_QUOTE(path)
+#include CINTA_HEADER(cinta/kernels/cpu/CINTA_ISA/pairs.h)
+#undef CINTA_HEADER
+#undef CINTA_QUOTE
+// clang-format on
 
 namespace cinta::kernels::CINTA_ISA {
 
@@ -11,30 +20,43 @@ constexpr int kBatch = 32;              // Philox blocks made side by side
 constexpr int kWords = 4 * kBatch;      // and their words
 constexpr int64_t kBlockNumbers = 8192; // numbers per block of threads' work, a multiple of kWords
 
-// Words [first, first + kWords) of the stream; first is a multiple of 4.
+// Words [first, first + kWords) of the stream; first is a multiple of 4. A word of a block stands in the low half of a
+// 64-bit lane, several vectors at once so that no product waits for the one before.
 void philox_words(uint64_t key, uint64_t first, uint32_t *words) {
-  uint32_t c0[kBatch], c1[kBatch], c2[kBatch], c3[kBatch];
-  for (int l = 0; l < kBatch; ++l) {
-    const uint64_t block = first / 4 + uint64_t(l);
-    c0[l] = uint32_t(block);
-    c1[l] = uint32_t(block >> 32);
-    c2[l] = c3[l] = 0;
-  }
-  uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
-  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-    for (int l = 0; l < kBatch; ++l) {
-      const uint64_t a = uint64_t(c0[l]) * 0xD2511F53u, b = uint64_t(c2[l]) * 0xCD9E8D57u;
-      const uint32_t n0 = uint32_t(b >> 32) ^ c1[l] ^ k0, n2 = uint32_t(a >> 32) ^ c3[l] ^ k1;
-      c0[l] = n0;
-      c1[l] = uint32_t(b);
-      c2[l] = n2;
-      c3[l] = uint32_t(a);
+  using I = IntVec<int64_t>;
+  constexpr int W = Vec<double>::width, kVectors = kBatch / W < 4 ? kBatch / W : 4;
+  const I multiplier0(int64_t(0xD2511F53u)), multiplier1(int64_t(0xCD9E8D57u)), low_half(int64_t(0xffffffffu));
+  for (int l = 0; l < kBatch; l += kVectors * W) {
+    I c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      double block[W];
+      for (int i = 0; i < W; ++i)
+        block[i] = __builtin_bit_cast(double, first / 4 + uint64_t(l + v * W + i));
+      c0[v] = as_int(Vec<double>::load(block));
+      c1[v] = shift_right<32>(c0[v]);
+      c2[v] = c3[v] = I(int64_t(0));
     }
-  for (int l = 0; l < kBatch; ++l) {
-    words[4 * l] = c0[l];
-    words[4 * l + 1] = c1[l];
-    words[4 * l + 2] = c2[l];
-    words[4 * l + 3] = c3[l];
+    uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+      const I key0{int64_t(k0)}, key1{int64_t(k1)};
+      for (int v = 0; v < kVectors; ++v) {
+        const I a = multiply_low(c0[v], multiplier0), b = multiply_low(c2[v], multiplier1);
+        c0[v] = shift_right<32>(b) ^ c1[v] ^ key0;
+        c2[v] = shift_right<32>(a) ^ c3[v] ^ key1;
+        c1[v] = b;
+        c3[v] = a;
+      }
+    }
+    for (int v = 0; v < kVectors; ++v) {
+      Vec<double> a, b;
+      const Vec<double> front = as_float((c0[v] & low_half) | shift_left<32>(c1[v]));
+      const Vec<double> back = as_float((c2[v] & low_half) | shift_left<32>(c3[v]));
+      join_pairs(front, back, a, b);
+      double pairs[2 * W];
+      a.store(pairs);
+      b.store(pairs + W);
+      __builtin_memcpy(words + 4 * (l + v * W), pairs, sizeof pairs);
+    }
   }
 }
 
@@ -127,25 +149,37 @@ void bits_fill(int64_t n, uint64_t key, uint64_t first, uint32_t *y) {
 template <class T>
 void dropout_fill(int64_t n, uint64_t key, uint64_t first, double p, const void *x_, void *y_, uint8_t *mask) {
   constexpr int W = Vec<T>::width;
-  const uint64_t kept_words = (uint64_t(1) << 32) - uint64_t(p * 0x1p32 + 0.5);
+  const uint64_t dropped = uint64_t(p * 0x1p32 + 0.5);
+  const uint32_t last_dropped = uint32_t(dropped - 1);
+  const uint8_t always = dropped == 0;
   const Vec<T> zero(T(0)), scale(p < 1 ? T(1 / (1 - p)) : T(0));
-  for_batches<1>(n, key, first, 1.2, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
+  for_batches<1>(n, key, first, 0.5, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
     const T *x = static_cast<const T *>(x_) + i;
     T *y = static_cast<T *>(y_) + i;
-    T keep[kWords];
-    uint8_t kept[kWords];
-    for (int l = 0; l < kWords; ++l) {
-      const int32_t carry = int32_t((words[l] + kept_words) >> 32);
-      keep[l] = T(carry);
-      kept[l] = uint8_t(carry);
-    }
-    for (int64_t l = 0; l < count; ++l)
-      mask[i + l] = kept[skip + l];
-    for (int64_t l = 0; l < count; l += W) {
-      const int64_t some = count - l < W ? count - l : W;
-      const Vec<T> flag = Vec<T>::load_partial(keep + skip + l, some);
-      select(flag == zero, zero, Vec<T>::load_partial(x + l, some) * scale).store_partial(y + l, some);
-    }
+    uint8_t kept[kWords + W] = {};
+    for (int l = 0; l < kWords; ++l)
+      kept[l] = uint8_t(words[l] > last_dropped) | always;
+    __builtin_memcpy(mask + i, kept + skip, size_t(count));
+    for_vectors<T>(0, count, [=, &kept](int64_t l, int64_t some) {
+      const Vec<T> scaled = load_some(x + l, some) * scale;
+      store_some(select(Mask<T>::load_bytes(kept + skip + l), scaled, zero), y + l, some);
+    });
+  });
+}
+
+// dx = dy scale where the mask says so, else 0
+template <class T> void dropout_vjp(int64_t n, double scale_, const uint8_t *mask, const void *dy_, void *dx_) {
+  const Vec<T> zero(T(0)), scale = T(scale_);
+  for_blocks(n, 2 * kBlockNumbers, double(n) * 0.3, [=](int64_t begin, int64_t end) {
+    for_vectors<T>(begin, end, [=](int64_t i, int64_t some) {
+      uint8_t last[Vec<T>::width] = {};
+      if (some < Vec<T>::width)
+        for (int64_t l = 0; l < some; ++l)
+          last[l] = mask[i + l];
+      const Vec<T> scaled = load_some(static_cast<const T *>(dy_) + i, some) * scale;
+      const Mask<T> kept = Mask<T>::load_bytes(some < Vec<T>::width ? last : mask + i);
+      store_some(select(kept, scaled, zero), static_cast<T *>(dx_) + i, some);
+    });
   });
 }
 
@@ -157,6 +191,8 @@ void fill_random(Table &table) {
   table.bits_fill = bits_fill;
   table.dropout_fill[0] = dropout_fill<float>;
   table.dropout_fill[1] = dropout_fill<double>;
+  table.dropout_vjp[0] = dropout_vjp<float>;
+  table.dropout_vjp[1] = dropout_vjp<double>;
 }
 
 } // namespace cinta::kernels::CINTA_ISA

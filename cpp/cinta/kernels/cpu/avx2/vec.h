@@ -133,6 +133,7 @@ template <> struct IntVec<int32_t> {
 };
 template <> struct IntVec<int64_t> {
   __m256i v;
+  IntVec() = default;
   CINTA_FN IntVec(__m256i x) : v(x) {}
   CINTA_FN IntVec(int64_t x) : v(_mm256_set1_epi64x(x)) {}
   CINTA_FN friend IntVec operator+(IntVec a, IntVec b) { return _mm256_add_epi64(a.v, b.v); }
@@ -145,6 +146,8 @@ template <int kBits> CINTA_FN IntVec<int32_t> shift_left(IntVec<int32_t> a) { re
 template <int kBits> CINTA_FN IntVec<int64_t> shift_left(IntVec<int64_t> a) { return _mm256_slli_epi64(a.v, kBits); }
 template <int kBits> CINTA_FN IntVec<int32_t> shift_right(IntVec<int32_t> a) { return _mm256_srli_epi32(a.v, kBits); }
 template <int kBits> CINTA_FN IntVec<int64_t> shift_right(IntVec<int64_t> a) { return _mm256_srli_epi64(a.v, kBits); }
+// The products of the low halves, taken as unsigned.
+CINTA_FN IntVec<int64_t> multiply_low(IntVec<int64_t> a, IntVec<int64_t> b) { return _mm256_mul_epu32(a.v, b.v); }
 
 CINTA_FN IntVec<int32_t> as_int(Vec<float> x) { return _mm256_castps_si256(x.v); }
 CINTA_FN IntVec<int64_t> as_int(Vec<double> x) { return _mm256_castpd_si256(x.v); }

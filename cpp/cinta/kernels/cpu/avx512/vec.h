@@ -131,6 +131,7 @@ template <> struct IntVec<int32_t> {
 };
 template <> struct IntVec<int64_t> {
   __m512i v;
+  IntVec() = default;
   CINTA_FN IntVec(__m512i x) : v(x) {}
   CINTA_FN IntVec(int64_t x) : v(_mm512_set1_epi64(x)) {}
   CINTA_FN friend IntVec operator+(IntVec a, IntVec b) { return _mm512_add_epi64(a.v, b.v); }
@@ -143,6 +144,8 @@ template <int kBits> CINTA_FN IntVec<int32_t> shift_left(IntVec<int32_t> a) { re
 template <int kBits> CINTA_FN IntVec<int64_t> shift_left(IntVec<int64_t> a) { return _mm512_slli_epi64(a.v, kBits); }
 template <int kBits> CINTA_FN IntVec<int32_t> shift_right(IntVec<int32_t> a) { return _mm512_srli_epi32(a.v, kBits); }
 template <int kBits> CINTA_FN IntVec<int64_t> shift_right(IntVec<int64_t> a) { return _mm512_srli_epi64(a.v, kBits); }
+// The products of the low halves, taken as unsigned.
+CINTA_FN IntVec<int64_t> multiply_low(IntVec<int64_t> a, IntVec<int64_t> b) { return _mm512_mul_epu32(a.v, b.v); }
 
 CINTA_FN IntVec<int32_t> as_int(Vec<float> x) { return _mm512_castps_si512(x.v); }
 CINTA_FN IntVec<int64_t> as_int(Vec<double> x) { return _mm512_castpd_si512(x.v); }

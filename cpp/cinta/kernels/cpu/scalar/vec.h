@@ -54,6 +54,7 @@ template <class T> struct Vec {
 // Bits of a lane, as wide as the lane.
 template <class I> struct IntVec {
   I v;
+  IntVec() = default;
   CINTA_FN IntVec(I x) : v(x) {}
   CINTA_FN friend IntVec operator+(IntVec a, IntVec b) { return I(uint64_t(a.v) + uint64_t(b.v)); }
   CINTA_FN friend IntVec operator-(IntVec a, IntVec b) { return I(uint64_t(a.v) - uint64_t(b.v)); }
@@ -64,6 +65,10 @@ template <class I> struct IntVec {
 template <int kBits, class I> CINTA_FN IntVec<I> shift_left(IntVec<I> a) { return I(uint64_t(a.v) << kBits); }
 template <int kBits> CINTA_FN IntVec<int32_t> shift_right(IntVec<int32_t> a) { return int32_t(uint32_t(a.v) >> kBits); }
 template <int kBits> CINTA_FN IntVec<int64_t> shift_right(IntVec<int64_t> a) { return int64_t(uint64_t(a.v) >> kBits); }
+// The products of the low halves, taken as unsigned.
+CINTA_FN IntVec<int64_t> multiply_low(IntVec<int64_t> a, IntVec<int64_t> b) {
+  return int64_t(uint64_t(uint32_t(a.v)) * uint32_t(b.v));
+}
 
 CINTA_FN IntVec<int32_t> as_int(Vec<float> x) { return __builtin_bit_cast(int32_t, x.v); }
 CINTA_FN IntVec<int64_t> as_int(Vec<double> x) { return __builtin_bit_cast(int64_t, x.v); }
