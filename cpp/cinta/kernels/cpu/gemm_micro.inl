@@ -188,10 +188,10 @@ template <class T> CINTA_FN MicroKernel<T> micro_kernel_for(const Tile<T> &t, in
 }
 
 // A tile of `rows` rows and `columns` columns, no more than a micro-kernel takes. Long sums lose accuracy: after every
-// 256 products the sum is put aside, in C, which is near by then.
+// 128 to 256 products the sum is put aside, in C, which is near by then.
 template <class T> CINTA_FN void run_tile(Tile<T> &t, int64_t rows, int64_t columns) {
   constexpr int W = Vec<T>::width;
-  const int64_t chain = rows >= 4 ? 256 : 128;
+  const int64_t chain = rows < 4 ? 128 : W >= 16 ? 256 : 192;
   t.last = columns - (columns - 1) / W * W;
   const MicroKernel<T> kernel = micro_kernel_for(t, rows, columns);
   if (t.k <= chain)
