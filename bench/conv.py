@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
+from collections.abc import Callable, Iterator
 from timeit import Timer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -37,7 +39,7 @@ OTHERS = [Shape(8, 3, 224, 64, 7, stride=2, padding=3), Shape(32, 480, 14, 192, 
 SHAPES = {"square": SQUARE, "others": OTHERS, "depthwise": DEPTHWISE, "lenet": LENET}
 
 
-def directions(shape: Shape):
+def directions(shape: Shape) -> Iterator[tuple[str, Callable[[], Any], Callable[..., Any], tuple[Any, ...]]]:
     """Name, ours, and theirs as a function of (x, weight, dy), for one shape on fixed random data."""
     torch.manual_seed(0)
     x = torch.randn(shape.batch, shape.channels, shape.size, shape.size)
@@ -47,19 +49,19 @@ def directions(shape: Shape):
     dy = torch.randn(y.shape)
     ours_x, ours_w, ours_dy = (ct.tensor(t.numpy()) for t in (x, w, dy))
 
-    def backward(wanted: int):
+    def backward(wanted: int) -> tuple[Callable[[], Any], Callable[..., Any]]:
         leaves = [ours_x, ours_w]
         leaves[wanted] = ct.tensor(leaves[wanted].numpy(), requires_grad=True)
         out = ct.nn.functional.conv2d(*leaves, **how)
         mask = [wanted == 0, wanted == 1, False]
         two = [[how[name]] * 2 for name in ("stride", "padding", "dilation")]
 
-        def theirs(x, w, dy):
+        def theirs(x: Any, w: Any, dy: Any) -> Any:
             return torch.ops.aten.convolution_backward(dy, x, w, None, *two, False, [0, 0], shape.groups, mask)[wanted]
 
         return lambda: _core.backward([out], [ours_dy], [leaves[wanted]], retain_graph=True)[0], theirs
 
-    def forward(x, w, dy):
+    def forward(x: Any, w: Any, dy: Any) -> Any:
         return torch.nn.functional.conv2d(x, w, **how)
 
     yield "forward", lambda: ct.nn.functional.conv2d(ours_x, ours_w, **how), forward, (x, w, dy)
@@ -67,17 +69,17 @@ def directions(shape: Shape):
     yield "backward weights", *backward(1), (x, w, dy)
 
 
-def race(shape: Shape, goal: float, **how) -> list[harness.Row]:
+def race(shape: Shape, goal: float, **how: Any) -> list[harness.Row]:
     rows = []
     for name, ours, theirs, planes in directions(shape):
         last = [t.contiguous(memory_format=torch.channels_last) for t in planes]
         exact = theirs(*(t.double() for t in planes))
 
-        def error(y, exact=exact) -> str:
+        def error(y: Any, exact: Any = exact) -> str:
             return f"{float((y.double() - exact).norm() / exact.norm()):.1e}"
 
         errors = f"errors {error(torch.from_numpy(ours().numpy()))}, {error(theirs(*planes))}, {error(theirs(*last))}"
-        peers = [Timer(lambda data=data, f=theirs: f(*data)) for data in (planes, last)]
+        peers = [Timer(functools.partial(theirs, *data)) for data in (planes, last)]
         rows.append(harness.compare(f"{shape}, {name} ({errors})", goal, Timer(ours), *peers, **how))
     return rows
 

@@ -170,6 +170,10 @@ struct Table {
   Conv2dForward conv2d_forward = nullptr;
   Conv2dBackwardData conv2d_backward_data = nullptr;
   Conv2dBackwardWeight conv2d_backward_weight = nullptr;
+  Conv2dFits depthwise_fits = nullptr; // a filter for every channel: C = O = groups, all in one call
+  Conv2dForward depthwise_forward = nullptr;
+  Conv2dBackwardData depthwise_backward_data = nullptr;
+  Conv2dBackwardWeight depthwise_backward_weight = nullptr;
   MaxPool max_pool[2] = {};
   AvgPool avg_pool[2] = {};
   MaxPoolVjp max_pool_vjp[2] = {};

@@ -25,12 +25,17 @@ template <class T> struct Group {
   int64_t taps() const { return problem.C * problem.KH * problem.KW; }
 };
 
+Conv2d all_channels(const ConvGeometry &g) {
+  Conv2d p = g;
+  p.x_batch = g.C * g.H * g.W, p.y_batch = g.O * g.OH * g.OW;
+  return p;
+}
+
 template <class T, class F>
 void for_groups(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &y, F f) {
-  Group<T> group{g, x.data<T>(), w.data<T>(), bias ? bias.data<T>() : nullptr, y.data<T>()};
+  Group<T> group{all_channels(g), x.data<T>(), w.data<T>(), bias ? bias.data<T>() : nullptr, y.data<T>()};
   Conv2d &p = group.problem;
   p.C = g.C / g.groups, p.O = g.O / g.groups;
-  p.x_batch = g.C * g.H * g.W, p.y_batch = g.O * g.OH * g.OW;
   for (int64_t i = 0; i < g.groups; ++i) {
     f(group);
     group.x += p.C * p.H * p.W, group.y += p.O * p.OH * p.OW, group.w += p.O * group.taps();
@@ -40,6 +45,12 @@ void for_groups(const ConvGeometry &g, const Tensor &x, const Tensor &w, const T
 
 template <class T> bool implicit(const Group<T> &group) {
   return std::is_same_v<T, float> && kernel().conv2d_fits(group.problem);
+}
+
+// A filter of its own for every channel, all of which one kernel takes at once.
+bool depthwise(const ConvGeometry &g, const Tensor &x) {
+  return g.groups > 1 && g.C == g.groups && g.O == g.groups && x.dtype() == Dtype::float32 &&
+         kernel().depthwise_fits(all_channels(g));
 }
 
 // A 1x1 kernel over every pixel: the im2col matrix is the image itself.
@@ -134,7 +145,10 @@ Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, co
   Tensor y = empty({g.N, g.O, g.OH, g.OW}, a.dtype());
   if (y.size() == 0)
     return from_native(y, x.dtype());
-  if (a.dtype() == Dtype::float64)
+  if (depthwise(g, a))
+    kernel().depthwise_forward(all_channels(g), a.data<float>(), w.data<float>(), b ? b.data<float>() : nullptr,
+                               y.data<float>());
+  else if (a.dtype() == Dtype::float64)
     for_groups<double>(g, a, w, b, y, forward_group<double>);
   else
     for_groups<float>(g, a, w, b, y, forward_group<float>);
@@ -147,7 +161,9 @@ Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &
   if (b.size() == 0 || w.size() == 0)
     return zeros(shape, dy.dtype());
   Tensor dx = empty(shape, b.dtype());
-  if (b.dtype() == Dtype::float64)
+  if (depthwise(g, b))
+    kernel().depthwise_backward_data(all_channels(g), b.data<float>(), w.data<float>(), dx.data<float>());
+  else if (b.dtype() == Dtype::float64)
     for_groups<double>(g, dx, w, {}, b, data_group<double>);
   else
     for_groups<float>(g, dx, w, {}, b, data_group<float>);
@@ -160,7 +176,9 @@ Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor 
   if (a.size() == 0 || b.size() == 0)
     return zeros(shape, x.dtype());
   Tensor dw = empty(shape, a.dtype());
-  if (a.dtype() == Dtype::float64)
+  if (depthwise(g, a))
+    kernel().depthwise_backward_weight(all_channels(g), a.data<float>(), b.data<float>(), dw.data<float>());
+  else if (a.dtype() == Dtype::float64)
     for_groups<double>(g, a, dw, {}, b, weight_group<double>);
   else
     for_groups<float>(g, a, dw, {}, b, weight_group<float>);
