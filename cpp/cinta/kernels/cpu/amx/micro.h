@@ -5,16 +5,21 @@
 namespace cinta::kernels::amx {
 
 inline constexpr int64_t kRowBytes = kPanelLanes * int64_t(sizeof(float)); // of a block's scratch
+// k-blocks of both operands that follow each other at even steps.
+struct Run {
+  const char *a, *b;
+  int64_t k_blocks, a_step, b_step; // in bytes
+};
+
 // A tile store that comes after a few hundred multiplies without one takes 700 cycles longer; one now and then, of
 // whatever tile, keeps it quick. So many k-blocks make 48 multiplies or more.
 template <int parts> inline constexpr int64_t kWakeful = parts == 3 ? 2 : parts == 2 ? 4 : 12;
 inline constexpr int kProducts[4] = {0, 1, 3, 6}; // for each number of parts
 
-// c = A B over k_blocks, from zero. Of the nine products of three parts the six largest are taken, small ones first;
+// c = A B over all runs, from zero. Of the nine products of three parts the six largest are taken, small ones first;
 // of the four of two parts, three.
 // Tiles: 0..3 are C, 4 and 5 of A, 6 and 7 of B.
-template <int parts, int rows, int columns>
-void multiply(const char *a, const char *b, int64_t k_blocks, Shadow &shadow, float *c) {
+template <int parts, int rows, int columns> void multiply(const Run *runs, int64_t count, Shadow &shadow, float *c) {
 #define CINTA_LOAD_A(part)                                                                                             \
   _tile_loadd(4, a + (part)*2 * kTileBytes, 64);                                                                       \
   if constexpr (rows == 2)                                                                                             \
@@ -38,36 +43,40 @@ void multiply(const char *a, const char *b, int64_t k_blocks, Shadow &shadow, fl
   _tile_zero(2);
   _tile_zero(3);
   alignas(64) char idle[kTileBytes];
-  for (int64_t k = 0; k < k_blocks; ++k, a += kBlockBytes<parts>, b += kBlockBytes<parts>) {
-    if constexpr (parts == 3) {
-      CINTA_LOAD_A(2);
-      CINTA_LOAD_B(0);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_A(1);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_B(1);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_A(0);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_B(2);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_B(0);
-      CINTA_MULTIPLY;
-    } else if constexpr (parts == 2) {
-      CINTA_LOAD_A(1);
-      CINTA_LOAD_B(0);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_A(0);
-      CINTA_MULTIPLY;
-      CINTA_LOAD_B(1);
-      CINTA_MULTIPLY;
-    } else {
-      CINTA_LOAD_A(0);
-      CINTA_LOAD_B(0);
-      CINTA_MULTIPLY;
+  int64_t wakeful = 0;
+  for (const Run *run = runs; run < runs + count; ++run) {
+    const char *a = run->a, *b = run->b;
+    for (int64_t k = 0; k < run->k_blocks; ++k, a += run->a_step, b += run->b_step) {
+      if constexpr (parts == 3) {
+        CINTA_LOAD_A(2);
+        CINTA_LOAD_B(0);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_A(1);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_B(1);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_A(0);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_B(2);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_B(0);
+        CINTA_MULTIPLY;
+      } else if constexpr (parts == 2) {
+        CINTA_LOAD_A(1);
+        CINTA_LOAD_B(0);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_A(0);
+        CINTA_MULTIPLY;
+        CINTA_LOAD_B(1);
+        CINTA_MULTIPLY;
+      } else {
+        CINTA_LOAD_A(0);
+        CINTA_LOAD_B(0);
+        CINTA_MULTIPLY;
+      }
+      if (++wakeful % kWakeful<parts> == 0)
+        _tile_stored(6, idle, 64);
     }
-    if (k % kWakeful<parts> == 0)
-      _tile_stored(6, idle, 64);
   }
   _tile_stored(0, c, kRowBytes);
   if constexpr (columns == 2)
@@ -83,23 +92,24 @@ void multiply(const char *a, const char *b, int64_t k_blocks, Shadow &shadow, fl
 
 // The same with as many tiles as a block of m x n needs.
 template <int parts>
-CINTA_FN void multiply(int64_t m, int64_t n, const char *a, const char *b, int64_t k_blocks, Shadow &shadow, float *c) {
+CINTA_FN void multiply(int64_t m, int64_t n, const Run *runs, int64_t count, Shadow &shadow, float *c) {
   if (m > kTileLanes && n > kTileLanes)
-    multiply<parts, 2, 2>(a, b, k_blocks, shadow, c);
+    multiply<parts, 2, 2>(runs, count, shadow, c);
   else if (m > kTileLanes)
-    multiply<parts, 2, 1>(a, b, k_blocks, shadow, c);
+    multiply<parts, 2, 1>(runs, count, shadow, c);
   else if (n > kTileLanes)
-    multiply<parts, 1, 2>(a, b, k_blocks, shadow, c);
+    multiply<parts, 1, 2>(runs, count, shadow, c);
   else
-    multiply<parts, 1, 1>(a, b, k_blocks, shadow, c);
+    multiply<parts, 1, 1>(runs, count, shadow, c);
 }
 
-// A finished block on its way from scratch to C, a row a unit.
+// A finished block on its way from scratch, a row a unit: to = from + added + biases.
 struct StoreJob : Job {
   const float *from;
   float *to;
-  int64_t ldc, columns;
-  bool add;
+  const float *added; // or null; lies as `to`
+  int64_t to_step;    // from row to row
+  int64_t columns;
   const float *bias_n, *bias_m; // or null
 
   StoreJob() { unit = store_row; }
@@ -112,15 +122,17 @@ private:
     for (int64_t n = 0; n < kPanelLanes; n += 16) {
       const __mmask16 present = first_lanes(j.columns - n);
       __m512 sum = _mm512_load_ps(j.from + n);
-      if (j.add)
-        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(present, j.to + n));
+      if (j.added)
+        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(present, j.added + n));
       sum = _mm512_add_ps(sum, bias);
       if (j.bias_n)
         sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(present, j.bias_n + n));
       _mm512_mask_storeu_ps(j.to + n, present, sum);
     }
     j.from += kPanelLanes;
-    j.to += j.ldc;
+    j.to += j.to_step;
+    if (j.added)
+      j.added += j.to_step;
   }
 };
 

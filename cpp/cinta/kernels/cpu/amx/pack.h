@@ -1,7 +1,7 @@
-// Packing: 32 lanes (rows of A or columns of B) of a float32 operand become panels of bfloat16 parts, as tiles are
-// loaded:
+// Packing: lanes (rows of A, columns of B, images) of a float32 operand become tiles of bfloat16 parts. A row of a tile
+// is a lane with its 16 pairs of k (for A), or a pair of k with its 16 lanes (for B). A panel of 32 lanes lies as
 //     [k-block of 32][part][lanes 0..15, 16..31][16 rows of 64 bytes]
-// A row of a tile is a lane with its 16 pairs of k (for A), or a pair of k with its 16 lanes (for B).
+// unless the job says otherwise.
 #pragma once
 #include "cinta/kernels/cpu/amx/shadow.h"
 #include "cinta/kernels/cpu/amx/split.h"
@@ -42,10 +42,21 @@ CINTA_FN void transpose_pairs(__m512i (&r)[16]) { // 16 x 16 lanes of 32 bits
   }
 }
 
-// One panel: lanes [0, lanes) and k in [0, depth) of x; what is past them becomes zero.
+CINTA_FN __m512 load_lanes(__mmask16 present, const float *at, int64_t step) {
+  if (step == 1)
+    return _mm512_maskz_loadu_ps(present, at);
+  const __m512i iota = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i index = _mm512_mullo_epi32(iota, _mm512_set1_epi32(int(step)));
+  return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), present, index, at, sizeof(float));
+}
+
+// Lanes [0, lanes) and k in [0, depth) of x, at most a panel; k up to the block's end becomes zero.
 template <int parts> struct PackJob : Job {
-  int64_t lane_step, k_step; // in elements; one of them is 1
-  Largest largest;           // of everything since the job was made
+  int64_t lane_step, k_step; // in elements
+  bool along_k;              // which of them vectors of the source run along; best where its step is 1
+  int64_t lane_bytes = 64,
+          block_bytes = kBlockBytes<parts>; // of the target: from lane to lane, from k-block to k-block
+  Largest largest;                          // of everything since the job was made
 
   // `rows`: what the tiles' rows are. The order of units follows the source's memory.
   void start(TileRows rows, const float *x, int64_t lanes, int64_t depth, char *to) {
@@ -55,16 +66,16 @@ template <int parts> struct PackJob : Job {
     to_ = to;
     k_block_ = row_ = 0;
     k_blocks_ = ceil_div(depth, kTileDepth);
-    const bool along_k = k_step == 1;
+    const int64_t halves = ceil_div(lanes, kTileLanes);
     if (along_k && rows == TileRows::lanes) {
       unit = pack_lane;
-      left = kPanelLanes * k_blocks_;
+      left = lanes * k_blocks_;
     } else if (!along_k && rows == TileRows::pairs) {
       unit = pack_pair;
       left = kTileLanes * k_blocks_;
     } else {
       unit = along_k ? stage<true> : stage<false>;
-      left = 2 * kStageUnits * k_blocks_;
+      left = halves * kStageUnits * k_blocks_;
     }
   }
 
@@ -75,34 +86,34 @@ private:
   char *to_;
   alignas(64) __m512i staged_[parts][16];
 
-  CINTA_FN void split_at(PackJob &j, int64_t lane, int64_t k, bool along_k, __m512i (&pairs)[parts]) {
+  template <bool along> CINTA_FN void split_at(PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts]) {
     __m512 low, high;
-    if (along_k) { // one lane, k .. k + 31
+    if constexpr (along) { // one lane, k .. k + 31
       const int64_t present = lane < j.lanes_ ? j.depth_ - k : 0;
-      const float *at = j.x_ + lane * j.lane_step + k;
-      low = _mm512_maskz_loadu_ps(first_lanes(present), at);
-      high = _mm512_maskz_loadu_ps(first_lanes(present - 16), at + 16);
+      const float *at = j.x_ + lane * j.lane_step + k * j.k_step;
+      low = load_lanes(first_lanes(present), at, j.k_step);
+      high = load_lanes(first_lanes(present - 16), at + 16 * j.k_step, j.k_step);
     } else { // 16 lanes, k and k + 16
       const __mmask16 present = first_lanes(j.lanes_ - lane);
-      const float *at = j.x_ + k * j.k_step + lane;
-      low = _mm512_maskz_loadu_ps(k < j.depth_ ? present : 0, at);
-      high = _mm512_maskz_loadu_ps(k + 16 < j.depth_ ? present : 0, at + 16 * j.k_step);
+      const float *at = j.x_ + lane * j.lane_step + k * j.k_step;
+      low = load_lanes(k < j.depth_ ? present : 0, at, j.lane_step);
+      high = load_lanes(k + 16 < j.depth_ ? present : 0, at + 16 * j.k_step, j.lane_step);
     }
     j.largest.meet(low, high);
     split(low, high, pairs);
   }
 
   char *tile(int64_t half, int64_t part) const {
-    return to_ + k_block_ * kBlockBytes<parts> + part * 2 * kTileBytes + half * kTileBytes;
+    return to_ + k_block_ * block_bytes + part * 2 * kTileBytes + half * kTileLanes * lane_bytes;
   }
 
   static void pack_lane(Job &job) { // k-blocks innermost
     PackJob &j = static_cast<PackJob &>(job);
     __m512i pairs[parts];
-    split_at(j, j.row_, j.k_block_ * kTileDepth, true, pairs);
+    split_at<true>(j, j.row_, j.k_block_ * kTileDepth, pairs);
 #pragma GCC unroll 3
     for (int p = 0; p < parts; ++p)
-      _mm512_store_si512(j.tile(j.row_ >> 4, p) + (j.row_ & 15) * 64, pairs[p]);
+      _mm512_store_si512(j.tile(0, p) + j.row_ * j.lane_bytes, pairs[p]);
     if (++j.k_block_ == j.k_blocks_) {
       j.k_block_ = 0;
       ++j.row_;
@@ -114,7 +125,7 @@ private:
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
       __m512i pairs[parts];
-      split_at(j, half * kTileLanes, j.k_block_ * kTileDepth + j.row_, false, pairs);
+      split_at<false>(j, half * kTileLanes, j.k_block_ * kTileDepth + j.row_, pairs);
 #pragma GCC unroll 3
       for (int p = 0; p < parts; ++p)
         _mm512_store_si512(j.tile(half, p) + j.row_ * 64, pairs[p]);
@@ -126,7 +137,7 @@ private:
   }
 
   // Half a panel's k-block goes through `staged_`: some units split its rows, then one for each part transposes.
-  template <bool along_k> static void stage(Job &job) {
+  template <bool along> static void stage(Job &job) {
     PackJob &j = static_cast<PackJob &>(job);
     const int64_t half = j.row_ / kStageUnits, unit = j.row_ % kStageUnits;
     if (unit < kTileLanes / kStageRows) {
@@ -135,7 +146,7 @@ private:
       for (int i = 0; i < kStageRows; ++i) {
         const int64_t row = unit * kStageRows + i;
         __m512i pairs[parts];
-        split_at(j, along_k ? lane + row : lane, along_k ? k : k + row, along_k, pairs);
+        split_at<along>(j, along ? lane + row : lane, along ? k : k + row, pairs);
 #pragma GCC unroll 3
         for (int p = 0; p < parts; ++p)
           j.staged_[p][row] = pairs[p];
@@ -148,11 +159,14 @@ private:
         rows[i] = j.staged_[part][i];
       transpose_pairs(rows);
       char *out = j.tile(half, part);
+      const int64_t row_bytes = along ? 64 : j.lane_bytes; // rows are pairs, or lanes: those that there are
+      const int64_t present = along ? kTileLanes : j.lanes_ - half * kTileLanes;
 #pragma GCC unroll 16
       for (int i = 0; i < 16; ++i)
-        _mm512_store_si512(out + i * 64, rows[i]);
+        if (i < present)
+          _mm512_store_si512(out + i * row_bytes, rows[i]);
     }
-    if (++j.row_ == 2 * kStageUnits) {
+    if (++j.row_ == ceil_div(j.lanes_, kTileLanes) * kStageUnits) {
       j.row_ = 0;
       ++j.k_block_;
     }

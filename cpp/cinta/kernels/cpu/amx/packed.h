@@ -25,6 +25,7 @@ template <int parts> void pack_b(const Gemm &g, PackedB &packed) {
   PackJob<parts> job;
   job.lane_step = g.b_col;
   job.k_step = g.b_row;
+  job.along_k = g.b_row == 1;
   for (int64_t j = 0; j < g.N; j += kPanelLanes) {
     job.start(TileRows::pairs, static_cast<const float *>(g.B) + j * g.b_col, least(kPanelLanes, g.N - j), g.K,
               const_cast<char *>(packed.at<parts>(j / kPanelLanes, 0)));

@@ -44,9 +44,11 @@ public:
     b_ = memory + 2 * panel_bytes_;
     pack_a_.lane_step = g_.a_row;
     pack_a_.k_step = g_.a_col;
+    pack_a_.along_k = g_.a_col == 1;
     pack_b_.lane_step = g_.b_col;
     pack_b_.k_step = g_.b_row;
-    store_.ldc = g_.ldc;
+    pack_b_.along_k = g_.b_row == 1;
+    store_.to_step = g_.ldc;
   }
 
   void run() {
@@ -124,13 +126,14 @@ private:
       shadow.plan(store_.left + pack_b_.left + ceil_div(pack_a_.left, panels_left), blocks * kProducts[parts]);
       const char *b = packed_ ? packed_->at<parts>(j / kPanelLanes, k_block) : own;
       float *sums = finished_[blocks_done_++ % 2];
-      multiply<parts>(rows, columns, a_[0], b, blocks, shadow, sums);
+      const Run run{a_[0], b, blocks, kBlockBytes<parts>, kBlockBytes<parts>};
+      multiply<parts>(rows, columns, &run, 1, shadow, sums);
       pack_b_.finish();
       store_.finish();
       store_.from = sums;
       store_.to = static_cast<float *>(g_.C) + i * g_.ldc + j;
       store_.columns = columns;
-      store_.add = g_.accumulate || !first;
+      store_.added = g_.accumulate || !first ? store_.to : nullptr;
       store_.bias_n = first && g_.bias_n ? static_cast<const float *>(g_.bias_n) + j : nullptr;
       store_.bias_m = first && g_.bias_m ? static_cast<const float *>(g_.bias_m) + i : nullptr;
       store_.left = rows;
