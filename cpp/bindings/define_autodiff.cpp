@@ -176,7 +176,7 @@ void define_autodiff() {
      Kind::method);
   define<[](PyObject *self, PyObject *value) {
     Tensor weak = weak_number(value, tensor_of(self).dtype());
-    rebind(self, ops::copy_inplace(Tensor(tensor_of(self)), weak ? weak : to_tensor(value, "fill_")));
+    rebind(self, ops::copy_inplace(Tensor(tensor_of(self)), weak ? weak : to_tensor(value, "fill_"), "fill_"));
     return Py_NewRef(self);
   }>("fill_(self, value)", "Writes one value into all elements.", Kind::method);
   define<[](PyObject *self) {

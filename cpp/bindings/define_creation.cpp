@@ -8,6 +8,13 @@
 namespace cinta::python {
 namespace {
 
+const Dims &sizes(const Dims &shape, const char *op) {
+  for (int64_t size : shape)
+    if (size < 0)
+      fail<ValueError>("[", op, "] shape ", shape, " has a negative size, expected 0 or more in every axis");
+  return shape;
+}
+
 // The data in the dtype asked for; floats must not be rounded to float32 on the way to float64.
 Tensor converted(PyObject *data, std::optional<Dtype> dtype, const char *what) {
   if (dtype && PyFloat_CheckExact(data))
@@ -35,9 +42,9 @@ Tensor make_tensor(PyObject *data, std::optional<Dtype> dtype, bool requires_gra
 
 Tensor filled(const Dims &shape, PyObject *value, std::optional<Dtype> dtype) {
   Tensor v = converted(value, dtype, "full");
-  Tensor y = empty(shape, v.dtype());
+  Tensor y = empty(sizes(shape, "full"), v.dtype());
   GradMode off(false);
-  return ops::copy_inplace(y, v);
+  return ops::copy_inplace(y, v, "full");
 }
 
 bool is_integer_object(PyObject *o) { return PyLong_Check(o) || (!PyFloat_Check(o) && PyIndex_Check(o)); }
@@ -71,7 +78,7 @@ Tensor linspace(double start, double stop, int64_t num, bool endpoint, std::opti
 
 Tensor eye(int64_t n, std::optional<int64_t> m, int64_t k, std::optional<Dtype> dtype) {
   GradMode off(false);
-  Tensor y = zeros({n, m.value_or(n)}, dtype.value_or(Dtype::float32));
+  Tensor y = zeros(sizes({n, m.value_or(n)}, "eye"), dtype.value_or(Dtype::float32));
   Tensor d = ops::diagonal(y, k, 0, 1);
   ops::copy_inplace(d, scalar(1, y.dtype()));
   return y;
@@ -91,12 +98,15 @@ void define_creation() {
   define<[](PyObject *data, std::optional<Dtype> dtype) { return converted(data, dtype, "asarray"); }>(
       "asarray(data, dtype=None)",
       "A tensor over the data's memory where that is possible (arrays of a matching dtype), else a copy.");
-  define<[](const Dims &shape, std::optional<Dtype> dtype) { return zeros(shape, dtype.value_or(Dtype::float32)); }>(
-      "zeros(shape, dtype=None)", "A tensor of zeros, float32 unless dtype says otherwise.");
-  define<[](const Dims &shape, std::optional<Dtype> dtype) { return full(shape, 1, dtype.value_or(Dtype::float32)); }>(
-      "ones(shape, dtype=None)", "A tensor of ones, float32 unless dtype says otherwise.");
-  define<[](const Dims &shape, std::optional<Dtype> dtype) { return empty(shape, dtype.value_or(Dtype::float32)); }>(
-      "empty(shape, dtype=None)", "A tensor whose contents are undefined: whatever the memory held.");
+  define<[](const Dims &shape, std::optional<Dtype> dtype) {
+    return zeros(sizes(shape, "zeros"), dtype.value_or(Dtype::float32));
+  }>("zeros(shape, dtype=None)", "A tensor of zeros, float32 unless dtype says otherwise.");
+  define<[](const Dims &shape, std::optional<Dtype> dtype) {
+    return full(sizes(shape, "ones"), 1, dtype.value_or(Dtype::float32));
+  }>("ones(shape, dtype=None)", "A tensor of ones, float32 unless dtype says otherwise.");
+  define<[](const Dims &shape, std::optional<Dtype> dtype) {
+    return empty(sizes(shape, "empty"), dtype.value_or(Dtype::float32));
+  }>("empty(shape, dtype=None)", "A tensor whose contents are undefined: whatever the memory held.");
   define<filled>("full(shape, fill_value, dtype=None)", "A tensor with fill_value everywhere.");
   define<arange>("arange(start, stop=None, step=1, dtype=None)",
                  "start, start + step, ... below stop; with one argument 0, 1, ... below it.");

@@ -72,12 +72,13 @@ Tensor from_native(const Tensor &y, Dtype dtype) {
   return z;
 }
 
-Tensor copy_inplace(const Tensor &self, const Tensor &source) {
+Tensor copy_inplace(const Tensor &self, const Tensor &source, const char *op) {
   bool recording = grad_enabled() && (self.requires_grad() || source.requires_grad());
-  check_writable(self, "copy_", recording);
-  check_fresh(source, "copy_");
-  if (!(broadcast(self.shape(), source.shape(), "copy_") == self.shape()))
-    fail<ValueError>("[copy_] the source has shape ", source.shape(), ", which does not broadcast to ", self.shape());
+  check_writable(self, op, recording);
+  check_fresh(source, op);
+  if (!(broadcast(self.shape(), source.shape(), op) == self.shape()))
+    fail<ValueError>("[", op, "] the source has shape ", source.shape(), ", which does not broadcast to ",
+                     self.shape());
   Tensor value = broadcast_to(astype(source, self.dtype()), self.shape());
   Tensor y = alias(self);
   copy(source->storage.get() == self->storage.get() ? keep_value(value) : value, y);

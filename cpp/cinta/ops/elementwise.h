@@ -24,7 +24,7 @@ Tensor astype(const Tensor &x, Dtype dtype); // recorded between floating dtypes
 
 // self = op(self, other) over self's memory; the result is self's new value.
 Tensor binary_inplace(BinaryOp op, const Tensor &self, const Tensor &other);
-Tensor copy_inplace(const Tensor &self, const Tensor &source);
+Tensor copy_inplace(const Tensor &self, const Tensor &source, const char *op = "copy_"); // op: whom errors name
 // x's value with x's history but in memory of its own: what an in-place write must keep for the gradient.
 Tensor keep_value(const Tensor &x);
 
