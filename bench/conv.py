@@ -52,7 +52,7 @@ def directions(shape: Shape) -> Iterator[tuple[str, Callable[[], Any], Callable[
     def backward(wanted: int) -> tuple[Callable[[], Any], Callable[..., Any]]:
         leaves = [ours_x, ours_w]
         leaves[wanted] = ct.tensor(leaves[wanted].numpy(), requires_grad=True)
-        out = ct.nn.functional.conv2d(*leaves, **how)
+        out = ct.nn.functional.conv2d(leaves[0], leaves[1], **how)
         mask = [wanted == 0, wanted == 1, False]
         two = [[how[name]] * 2 for name in ("stride", "padding", "dilation")]
 

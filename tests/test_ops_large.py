@@ -105,6 +105,7 @@ STRUCTURED: dict[str, Callable[[Rng], list[Sample]]] = {
         sample(normal(rng, 5, 64, 16, 16), normal(rng, 48, 64, 1, 1)),
         sample(normal(rng, 5, 32, 17, 17), normal(rng, 32, 32, 3, 3), stride=2, padding=1),
         sample(normal(rng, 5, 32, 17, 17), normal(rng, 32, 1, 3, 3), padding=1, groups=32),
+        sample(normal(rng, 3, 172, 4, 5), normal(rng, 172, 172, 3, 3), normal(rng, 172), padding=1),
         sample(normal(rng, 3, 6, 19, 41), normal(rng, 6, 1, 3, 5), padding=(2, 3), dilation=(2, 1), groups=6),
         sample(normal(rng, 2, 3, 70, 90), normal(rng, 3, 1, 3, 3), padding=1, groups=3),
         sample(normal(rng, 3, 40, 15, 60), normal(rng, 24, 20, 3, 5), dilation=2, padding=(2, 4), groups=2),

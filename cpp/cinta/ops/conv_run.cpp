@@ -76,7 +76,7 @@ template <class T, class F> void for_bands(const Group<T> &group, const T *x, bo
   for (int64_t first = 0; first < p.OH; first += rows) {
     const int64_t last = std::min(p.OH, first + rows);
     if (fill)
-      im2col(p, x, first, last, matrix);
+      im2col(p, x, first, last, matrix, (last - first) * p.OW);
     visit(first, last, matrix, (last - first) * p.OW);
   }
 }
@@ -85,9 +85,38 @@ template <class T> void gemm(const Gemm &g) {
   kernel().gemm[int(std::is_same_v<T, float> ? kernels::Compute::f32 : kernels::Compute::f64)](g);
 }
 
+// Few pixels under many weights: laying out the pixels of all images side by side costs less than packing the weights.
+template <class T> bool side_by_side(const Group<T> &group) {
+  return group.problem.N * group.places() <= 64 && group.problem.O * group.taps() >= int64_t(1) << 18;
+}
+
+// visit(columns, the im2col matrix of all images, the [O, columns] matrix of y)
+template <class T, class F> void for_side_by_side(const Group<T> &group, F visit) {
+  const int64_t columns = group.problem.N * group.places();
+  T *matrix =
+      static_cast<T *>(scratch(Scratch::im2col, sizeof(T) * size_t((group.taps() + group.problem.O) * columns)));
+  visit(columns, matrix, matrix + group.taps() * columns);
+}
+
+// Rows of y, [N, O, places], from and to [O, N, places].
+template <class T, class Y, class F> void for_rows_of_y(const Group<T> &group, Y *y, T *rows, F copy) {
+  const int64_t places = group.places();
+  for (int64_t n = 0; n < group.problem.N; ++n)
+    for (int64_t o = 0; o < group.problem.O; ++o)
+      copy(y + n * group.problem.y_batch + o * places, rows + (o * group.problem.N + n) * places, places);
+}
+
 template <class T> void forward_group(const Group<T> &group) {
   const Conv2d &p = group.problem;
   T *y = const_cast<T *>(group.y);
+  if (side_by_side(group))
+    return for_side_by_side(group, [&](int64_t columns, T *matrix, T *sums) {
+      const int64_t K = group.taps();
+      for (int64_t n = 0; n < p.N; ++n)
+        im2col(p, group.x + n * p.x_batch, 0, p.OH, matrix + n * group.places(), columns);
+      gemm<T>({p.O, columns, K, group.w, K, 1, matrix, columns, 1, sums, columns, false, nullptr, group.bias});
+      for_rows_of_y(group, y, sums, [](T *to, const T *from, int64_t size) { std::copy_n(from, size, to); });
+    });
   if (implicit(group))
     return kernel().conv2d_forward(p, group.x, group.w, group.bias, y);
   for_images(p, p.N, [&](int64_t n) {
@@ -102,6 +131,16 @@ template <class T> void forward_group(const Group<T> &group) {
 template <class T> void data_group(const Group<T> &group) {
   const Conv2d &p = group.problem;
   T *all = const_cast<T *>(group.x);
+  if (side_by_side(group))
+    return for_side_by_side(group, [&](int64_t columns, T *matrix, T *dy) {
+      const int64_t K = group.taps();
+      for_rows_of_y(group, group.y, dy, [](const T *from, T *to, int64_t size) { std::copy_n(from, size, to); });
+      gemm<T>({K, columns, p.O, group.w, 1, K, dy, columns, 1, matrix, columns, false, nullptr, nullptr});
+      for (int64_t n = 0; n < p.N; ++n) {
+        std::memset(all + n * p.x_batch, 0, sizeof(T) * size_t(p.C * p.H * p.W));
+        col2im(p, matrix + n * group.places(), 0, p.OH, columns, all + n * p.x_batch);
+      }
+    });
   if (implicit(group))
     return kernel().conv2d_backward_data(p, group.y, group.w, all);
   for_images(p, p.N, [&](int64_t n) {
@@ -112,7 +151,7 @@ template <class T> void data_group(const Group<T> &group) {
       gemm<T>({K, columns, p.O, group.w, 1, K, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, columns,
                false, nullptr, nullptr});
       if (matrix != dx)
-        col2im(p, matrix, first, last, dx);
+        col2im(p, matrix, first, last, columns, dx);
     });
   });
 }
@@ -120,6 +159,14 @@ template <class T> void data_group(const Group<T> &group) {
 template <class T> void weight_group(const Group<T> &group) {
   const Conv2d &p = group.problem;
   T *dw = const_cast<T *>(group.w);
+  if (side_by_side(group))
+    return for_side_by_side(group, [&](int64_t columns, T *matrix, T *dy) {
+      const int64_t K = group.taps();
+      for (int64_t n = 0; n < p.N; ++n)
+        im2col(p, group.x + n * p.x_batch, 0, p.OH, matrix + n * group.places(), columns);
+      for_rows_of_y(group, group.y, dy, [](const T *from, T *to, int64_t size) { std::copy_n(from, size, to); });
+      gemm<T>({p.O, K, columns, dy, columns, 1, matrix, 1, columns, dw, K, false, nullptr, nullptr});
+    });
   if (implicit(group))
     return kernel().conv2d_backward_weight(p, group.x, group.y, dw);
   const int64_t K = group.taps(), places = group.places(), blocks = std::min(p.N, kBatchBlocks);

@@ -34,7 +34,7 @@ struct Unfold final : OpWith<Conv2d> {
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty({N, matrix_rows(*this), OH * OW}, x.dtype());
     if (y.size())
-      for_images(*this, x, y, [this](auto *image, auto *cols) { im2col(*this, image, 0, OH, cols); });
+      for_images(*this, x, y, [this](auto *image, auto *cols) { im2col(*this, image, 0, OH, cols, OH * OW); });
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, fold(*this, v.dy())); }
@@ -46,7 +46,7 @@ struct Fold final : OpWith<Conv2d> {
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = zeros({N, C, H, W}, x.dtype());
     if (x.size())
-      for_images(*this, y, x, [this](auto *image, auto *cols) { col2im(*this, cols, 0, OH, image); });
+      for_images(*this, y, x, [this](auto *image, auto *cols) { col2im(*this, cols, 0, OH, OH * OW, image); });
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, unfold(*this, v.dy())); }
