@@ -49,8 +49,8 @@ struct Gemm {
   void *C;
   int64_t ldc; // row stride of C; its columns are contiguous
   bool accumulate;
-  const void *bias_n; // [N] added to every row, or null
-  const void *bias_m; // [M] added to every column, or null
+  const void *bias_n;             // [N] added to every row, or null
+  const void *bias_m;             // [M] added to every column, or null
   const void *packed_b = nullptr; // B packed ahead by gemm_pack_b, or null
 };
 using GemmFn = void (*)(const Gemm &);
@@ -69,6 +69,20 @@ using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, con
 using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);
 using Conv2dBackwardWeight = void (*)(const Conv2d &, const void *x, const void *dy, void *dw);
 using Conv2dFits = bool (*)(const Conv2d &); // whether the implicit kernels take this shape
+// The same on images in either memory order: [N,C,H,W] by strides, in elements, with channels or pixels contiguous.
+struct ImageStrides {
+  int64_t n, c, h, w;
+};
+struct Images {
+  float *data;
+  ImageStrides strides;
+};
+enum class Direction { forward, backward_data, backward_weight };
+using Conv2dStridedFits = bool (*)(const Conv2d &, Direction);
+// Computes y, x or w of the other two; what it writes has its channels contiguous (w: OIHW). False: the operands are
+// out of its range of numbers, and nothing useful was written.
+using Conv2dStrided = bool (*)(const Conv2d &, Direction, const Images &x, float *w, const float *bias,
+                               const Images &y);
 
 // ---- pooling over planes x[planes,H,W] -> y[planes,OH,OW]
 struct Pool2d {
@@ -174,6 +188,8 @@ struct Table {
   Conv2dForward depthwise_forward = nullptr;
   Conv2dBackwardData depthwise_backward_data = nullptr;
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
+  Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none
+  Conv2dStrided conv2d_strided = nullptr;
   MaxPool max_pool[2] = {};
   AvgPool avg_pool[2] = {};
   MaxPoolVjp max_pool_vjp[2] = {};

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "cinta/base/parallel.h"
+#include "cinta/ops/channels_last.h"
 #include "cinta/ops/im2col.h"
 
 namespace cinta::ops {
@@ -185,10 +186,35 @@ template <class T> void weight_group(const Group<T> &group) {
     dw[i % (p.O * K)] += sums[i];
 }
 
+// ---- the kernels that take images in either memory order
+
+using kernels::Direction, kernels::Images;
+
+bool strided(const ConvGeometry &g, Direction direction, const Tensor &x) {
+  const auto fits = kernel().conv2d_strided_fits;
+  return fits && g.groups == 1 && compute_type(x.dtype()) == kernels::Compute::f32 && fits(g, direction);
+}
+
+Tensor image_order(const Tensor &x) { // as it lies where that is one of the two orders
+  Tensor z = is_native(x.dtype()) ? x : contiguous_native(x);
+  return z.contiguous() || lies_channels_last(z) ? z : channels_last(z);
+}
+Images images(const Tensor &x) {
+  const Strides &s = x.strides();
+  return {x.data<float>(), {s[0], x.contiguous() && x.shape()[1] == 1 ? 1 : s[1], s[2], s[3]}};
+}
+
 } // namespace
 
 Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias) {
-  Tensor a = contiguous_native(x), w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
+  const Tensor w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
+  if (strided(g, Direction::forward, x)) {
+    const Tensor from = image_order(x), y = empty_channels_last({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+    if (kernel().conv2d_strided(g, Direction::forward, images(from), w.data<float>(), b ? b.data<float>() : nullptr,
+                                images(y)))
+      return from_native(y, x.dtype());
+  }
+  const Tensor a = contiguous_native(x);
   Tensor y = empty({g.N, g.O, g.OH, g.OW}, a.dtype());
   if (y.size() == 0)
     return from_native(y, x.dtype());
@@ -203,10 +229,16 @@ Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, co
 }
 
 Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weight) {
-  Tensor b = contiguous_native(dy), w = contiguous_native(weight);
+  const Tensor w = contiguous_native(weight);
   const Shape shape{g.N, g.C, g.H, g.W};
-  if (b.size() == 0 || w.size() == 0)
+  if (dy.size() == 0 || w.size() == 0)
     return zeros(shape, dy.dtype());
+  if (strided(g, Direction::backward_data, dy)) {
+    const Tensor from = image_order(dy), dx = empty_channels_last(shape, Dtype::float32);
+    if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
+      return from_native(dx, dy.dtype());
+  }
+  const Tensor b = contiguous_native(dy);
   Tensor dx = empty(shape, b.dtype());
   if (depthwise(g, b))
     kernel().depthwise_backward_data(all_channels(g), b.data<float>(), w.data<float>(), dx.data<float>());
@@ -218,10 +250,16 @@ Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &
 }
 
 Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
-  Tensor a = contiguous_native(x), b = contiguous_native(dy);
   const Shape shape{g.O, g.C / g.groups, g.KH, g.KW};
-  if (a.size() == 0 || b.size() == 0)
+  if (x.size() == 0 || dy.size() == 0)
     return zeros(shape, x.dtype());
+  if (strided(g, Direction::backward_weight, x)) {
+    const Tensor from = channels_last(image_order(x)), to = channels_last(image_order(dy));
+    const Tensor dw = empty(shape, Dtype::float32);
+    if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
+      return from_native(dw, x.dtype());
+  }
+  const Tensor a = contiguous_native(x), b = contiguous_native(dy);
   Tensor dw = empty(shape, a.dtype());
   if (depthwise(g, a))
     kernel().depthwise_backward_weight(all_channels(g), a.data<float>(), b.data<float>(), dw.data<float>());

@@ -8,4 +8,4 @@
 #define CINTA_AVX2_FAMILIES CINTA_FAMILIES
 #define CINTA_AVX512_FAMILIES CINTA_FAMILIES
 // What the tile unit makes faster; the rest is AVX-512's.
-#define CINTA_AMX_FAMILIES(X) X(gemm)
+#define CINTA_AMX_FAMILIES(X) X(gemm) X(conv)

@@ -107,8 +107,8 @@ CINTA_FN void multiply(int64_t m, int64_t n, const Run *runs, int64_t count, Sha
 struct StoreJob : Job {
   const float *from;
   float *to;
-  const float *added; // or null; lies as `to`
-  int64_t to_step;    // from row to row
+  const float *added;          // or null
+  int64_t to_step, added_step; // from row to row
   int64_t columns;
   const float *bias_n, *bias_m; // or null
 
@@ -132,7 +132,7 @@ private:
     j.from += kPanelLanes;
     j.to += j.to_step;
     if (j.added)
-      j.added += j.to_step;
+      j.added += j.added_step;
   }
 };
 

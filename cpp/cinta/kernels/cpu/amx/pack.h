@@ -79,8 +79,9 @@ template <int parts> struct PackJob : Job {
     }
   }
 
+  static constexpr int kStageRows = 4, kStageUnits = kTileLanes / kStageRows + parts; // for 16 lanes of a k-block
+
 private:
-  static constexpr int kStageRows = 4, kStageUnits = kTileLanes / kStageRows + parts;
   const float *x_;
   int64_t lanes_, depth_, k_block_, row_, k_blocks_;
   char *to_;

@@ -48,7 +48,7 @@ public:
     pack_b_.lane_step = g_.b_col;
     pack_b_.k_step = g_.b_row;
     pack_b_.along_k = g_.b_row == 1;
-    store_.to_step = g_.ldc;
+    store_.to_step = store_.added_step = g_.ldc;
   }
 
   void run() {

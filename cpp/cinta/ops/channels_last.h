@@ -1,0 +1,11 @@
+// Images [N,C,H,W] whose channels are contiguous in memory: what convolutions on the tile unit give, and like best.
+#pragma once
+#include "cinta/ops/op.h"
+
+namespace cinta::ops {
+
+bool lies_channels_last(const Tensor &x); // and does not lie contiguous as well
+Tensor empty_channels_last(const Shape &shape, Dtype dtype);
+Tensor channels_last(const Tensor &x); // itself, or a copy; not recorded
+
+} // namespace cinta::ops

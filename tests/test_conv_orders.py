@@ -1,0 +1,106 @@
+"""conv2d on large channel counts, in both memory orders and all directions, against the float64 im2col reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cinta as ct
+
+# N, C, O, H, W, kernel, stride, padding, dilation
+CASES = [
+    (32, 64, 64, 8, 8, 3, 1, 1, 1),
+    (32, 32, 48, 5, 7, 3, 1, 1, 1),
+    (16, 40, 33, 6, 6, 3, 2, 1, 1),
+    (20, 64, 32, 9, 9, 5, 1, 2, 1),
+    (100, 32, 32, 4, 4, 3, 1, 1, 1),
+    (33, 96, 64, 7, 7, 3, 1, 0, 2),
+    (32, 64, 128, 8, 8, 1, 2, 0, 1),
+    (16, 512, 32, 4, 4, 3, 1, 1, 1),
+    (32, 640, 32, 3, 3, 3, 1, 1, 1),
+    (32, 32, 32, 33, 35, 3, 1, 1, 1),
+    (32, 64, 64, 8, 8, 7, 2, 3, 1),
+    (32, 32, 32, 2, 2, 3, 1, 3, 3),
+]
+ORDERS = ["channels first", "channels last"]
+
+
+def normal(*shape: int, seed: int) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def in_order(x: Any, order: str) -> ct.Tensor:
+    if order == "channels first":
+        return ct.tensor(x)
+    return ct.tensor(np.ascontiguousarray(x.transpose(0, 2, 3, 1))).transpose((0, 3, 1, 2))
+
+
+def conv_and_gradients(x: ct.Tensor, w: Any, b: Any, dy: Any, dtype: str, **options: int) -> list[Any]:
+    """y, dx, dw, db; dy lies as y does."""
+    x = x.astype(dtype).detach()
+    x.requires_grad = True
+    weight, bias = (ct.tensor(a.astype(dtype), requires_grad=True) for a in (w, b))
+    y = ct.conv2d(x, weight, bias, **options)
+    y.backward(ct.asarray(dy(y.shape)).astype(dtype))
+    gradients = [t.grad for t in (x, weight, bias)]
+    return [y.detach().numpy(), *(g.numpy() for g in gradients if g is not None)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_direction(case: tuple[int, ...], order: str) -> None:
+    n, c, o, h, w, kernel, stride, padding, dilation = case
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    x, weight, bias = normal(n, c, h, w, seed=0), normal(o, c, kernel, kernel, seed=1), normal(o, seed=2)
+
+    def dy(shape: tuple[int, ...]) -> Any:
+        return normal(*shape, seed=3)
+
+    got = conv_and_gradients(in_order(x, order), weight, bias, dy, "float32", **options)
+    expected = conv_and_gradients(ct.tensor(x), weight, bias, dy, "float64", **options)
+    for name, value, exact in zip(("y", "dx", "dw", "db"), got, expected, strict=True):
+        assert np.linalg.norm(value - exact) < 4e-7 * np.linalg.norm(exact), name
+
+
+@pytest.mark.parametrize(("mode", "least", "most"), [("strict", 0, 1e-6), ("high", 1e-6, 1e-5), ("medium", 5e-4, 5e-3)])
+def test_precision_modes(mode: str, least: float, most: float) -> None:
+    x, weight = normal(32, 64, 6, 6, seed=0), normal(64, 64, 3, 3, seed=1)
+    exact = ct.conv2d(ct.tensor(x.astype("float64")), ct.tensor(weight.astype("float64")), padding=1).numpy()
+    with ct.set_float32_matmul_precision(mode):
+        got = ct.conv2d(ct.tensor(x), ct.tensor(weight), padding=1).numpy()
+    error = np.linalg.norm(got - exact) / np.linalg.norm(exact)
+    assert error < most
+    assert error > least or ct.config()["isa"] != "amx"
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, 3.4e38, 1e-42])
+def test_values_out_of_range_give_what_fma_gives(value: float) -> None:
+    x, weight = normal(32, 32, 5, 5, seed=0), normal(32, 32, 3, 3, seed=1)
+    if value < 1:
+        x *= np.float32(value)
+    else:
+        x[3, 4, 2, 2] = value
+    with ct.set_float32_matmul_precision("strict"):
+        expected = ct.conv2d(ct.tensor(x), ct.tensor(weight), padding=1).numpy()
+    np.testing.assert_array_equal(ct.conv2d(ct.tensor(x), ct.tensor(weight), padding=1).numpy(), expected)
+
+
+def test_same_bits_on_any_number_of_threads() -> None:
+    x, weight, bias = normal(40, 64, 9, 9, seed=0), normal(96, 64, 3, 3, seed=1), normal(96, seed=2)
+    threads = ct.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2, 3):
+            ct.set_num_threads(count)
+            results.append(
+                conv_and_gradients(
+                    ct.tensor(x), weight, bias, lambda shape: normal(*shape, seed=3), "float32", padding=1
+                )
+            )
+    finally:
+        ct.set_num_threads(threads)
+    for values in zip(*results, strict=True):
+        np.testing.assert_array_equal(values[0], values[1])
+        np.testing.assert_array_equal(values[0], values[2])
