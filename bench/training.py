@@ -12,23 +12,11 @@ from timeit import Timer
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, load_sample_images
 
 import cinta as ct
 import harness
-
-
-def lenet(nn):
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2),
-        nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
-    )  # fmt: skip
-
-
-def mlp(nn, *widths):
-    layers = [layer for i, o in itertools.pairwise(widths) for layer in (nn.Linear(i, o), nn.ReLU())]
-    return nn.Sequential(*layers[:-1])
+import models
 
 
 def scans(side: int, flat: bool):
@@ -52,15 +40,32 @@ def irises():
     return x[order].astype(np.float32), (iris.target[order] == 2).astype(np.int64)
 
 
-def stepper(library, model, batches, **options):
+def photographs(side: int, count: int = 256):
+    """Patches of scikit-learn's two photographs, and which of the two each is from."""
+    rng = np.random.default_rng(0)
+    images = [image.astype(np.float32).transpose(2, 0, 1) / 128 - 1 for image in load_sample_images().images]
+    labels = rng.integers(0, len(images), count)
+    top, left = (rng.integers(0, size - side, count) for size in images[0].shape[1:])
+    patches = [images[k][:, i : i + side, j : j + side] for k, i, j in zip(labels, top, left)]
+    return np.stack(patches), labels
+
+
+def blurred(side: int):
+    """Brightness of patches at half the resolution, enlarged again, and as it was."""
+    x = photographs(side)[0].mean(1, keepdims=True)
+    half = [Image.fromarray(patch[0]).resize((side // 2, side // 2), Image.Resampling.BICUBIC) for patch in x]
+    return np.stack([np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image in half])[:, None], x
+
+
+def stepper(library, model, batches, loss_name, **options):
     """A function that makes one step on the next batch and returns the loss."""
     optimizer = library.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **options)
-    cross_entropy, forever = library.nn.functional.cross_entropy, itertools.cycle(batches)
+    loss_of, forever = getattr(library.nn.functional, loss_name), itertools.cycle(batches)
 
     def step():
         x, y = next(forever)
         optimizer.zero_grad()
-        loss = cross_entropy(model(x), y)
+        loss = loss_of(model(x), y)
         loss.backward()
         optimizer.step()
         return loss
@@ -68,12 +73,14 @@ def stepper(library, model, batches, **options):
     return step
 
 
-def race(name: str, goal: float, build, data, batch: int, layouts=(torch.contiguous_format,), **how) -> harness.Row:
+def race(
+    name, goal, build, data, batch, layouts=(torch.contiguous_format,), loss="cross_entropy", **how
+) -> harness.Row:
     x, y = data
     cuts = [slice(i, i + batch) for i in range(0, len(x) - batch + 1, batch)][:64]
     model = build(ct.nn)
     weights = {key: torch.from_numpy(value.detach().numpy().copy()) for key, value in model.state_dict().items()}
-    ours = stepper(ct, model, [(ct.tensor(x[cut]), ct.tensor(y[cut])) for cut in cuts])
+    ours = stepper(ct, model, [(ct.tensor(x[cut]), ct.tensor(y[cut])) for cut in cuts], loss)
     peers = []
     for layout, options in itertools.product(layouts, ({}, {"fused": True}, {"foreach": True})):
         peer = build(torch.nn)
@@ -82,25 +89,34 @@ def race(name: str, goal: float, build, data, batch: int, layouts=(torch.contigu
         if layout is not torch.contiguous_format:
             peer = peer.to(memory_format=layout)
             pairs = [(images.to(memory_format=layout), labels) for images, labels in pairs]
-        peers.append(stepper(torch, peer, pairs, **options))
+        peers.append(stepper(torch, peer, pairs, loss, **options))
     for _ in range(3):
         losses = [step().item() for step in (ours, *peers)]
         assert np.allclose(losses, losses[0], rtol=1e-3), f"{name}: not the same training, losses {losses}"
     return harness.compare(name, goal, *(Timer(step) for step in (ours, *peers)), **how)
 
 
-def main(threads: int = 1) -> list[harness.Row]:
+def main(threads: int = 1, only: str = "") -> list[harness.Row]:
     harness.pin(threads)
     both = (torch.contiguous_format, torch.channels_last)
-    return [
-        race("step of MLP 4-8-2, batch 16", 0.12, lambda nn: mlp(nn, 4, 8, 2), irises(), 16),
-        race("step of LeNet-5, batch 128", 0.7, lenet, scans(32, flat=False), 128, both, seconds=0.05),
-        race("step of LeNet-5, batch 1", 0.25, lenet, scans(32, flat=False), 1, both),
-        race("step of MLP 784-256-10, batch 128", 0.9, lambda nn: mlp(nn, 784, 256, 10), scans(28, flat=True), 128),
-    ]
+    slow = {"seconds": 0.05, "repeats": 11}
+    rows = {
+        "MLP 4-8-2, batch 16": (0.12, lambda nn: models.mlp(nn, 4, 8, 2), irises(), 16),
+        "MLP 784-256-10, batch 128": (0.45, lambda nn: models.mlp(nn, 784, 256, 10), scans(28, flat=True), 128),
+        "MLP 8x1024, batch 128": (0.50, lambda nn: models.mlp(nn, 784, *[1024] * 8, 10), scans(28, flat=True), 128),
+        "LeNet-5, batch 128": (0.35, models.lenet, scans(32, flat=False), 128, both),
+        "LeNet-5, batch 1": (0.10, models.lenet, scans(32, flat=False), 1, both),
+        "VGG-style on 32x32, batch 32": (0.45, models.vgg, photographs(32), 32, both),
+        "ResNet-18 on 32x32, batch 32": (0.48, models.resnet18, photographs(32), 32, both),
+        "SRCNN 9-5-5 on 48x48, batch 16": (0.40, models.srcnn, blurred(48), 16, both, "mse_loss"),
+    }
+    chosen = {name: row for name, row in rows.items() if not only or only.lower() in name.lower()}
+    return [race(f"step of {name}", *row, **slow) for name, row in chosen.items()]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    main(parser.parse_args().threads)
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    args = parser.parse_args()
+    main(args.threads, args.only)

@@ -1,0 +1,70 @@
+"""The models that are trained beside PyTorch: each function builds one from either library's `nn`."""
+
+from __future__ import annotations
+
+import itertools
+
+
+def mlp(nn, *widths):
+    layers = [layer for i, o in itertools.pairwise(widths) for layer in (nn.Linear(i, o), nn.ReLU())]
+    return nn.Sequential(*layers[:-1])
+
+
+def lenet(nn):
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def vgg(nn, classes=10):
+    """64-128-256-256-512-512 channels of 3x3 on 32x32 images, halved by max pooling (Simonyan and Zisserman, 2014)."""
+    layers, channels = [], 3
+    for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
+        if width == "pool":
+            layers.append(nn.MaxPool2d(2))
+        else:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512 * 2 * 2, classes))
+
+
+def resnet18(nn, classes=10):
+    """ResNet-18 in its form for 32x32 images: a 3x3 stem, four stages of two blocks (He et al., 2015)."""
+
+    class Block(nn.Module):
+        def __init__(self, channels, width, stride):
+            super().__init__()
+            self.conv1 = nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+            self.bn2 = nn.BatchNorm2d(width)
+            self.relu = nn.ReLU()
+            self.shortcut = nn.Sequential()
+            if stride != 1 or channels != width:
+                self.shortcut = nn.Sequential(
+                    nn.Conv2d(channels, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
+                )
+
+        def forward(self, x):
+            y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+            return self.relu(y + self.shortcut(x))
+
+    blocks, channels = [], 64
+    for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        blocks += [Block(channels, width, stride), Block(width, width, 1)]
+        channels = width
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        *blocks, nn.AvgPool2d(4), nn.Flatten(), nn.Linear(512, classes),
+    )  # fmt: skip
+
+
+def srcnn(nn):
+    """Super-resolution by 9-5-5 kernels and 64-32 channels on one plane (Dong et al., 2014)."""
+    return nn.Sequential(
+        nn.Conv2d(1, 64, 9, padding=4), nn.ReLU(),
+        nn.Conv2d(64, 32, 5, padding=2), nn.ReLU(),
+        nn.Conv2d(32, 1, 5, padding=2),
+    )  # fmt: skip
