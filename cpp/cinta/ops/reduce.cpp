@@ -297,7 +297,25 @@ Tensor arg(const Tensor &x, std::optional<int64_t> axis, bool keepdims, bool max
     }
   Tensor y = empty(shape, Dtype::int64);
   auto f = maximum ? kernel().argmax_rows : kernel().argmin_rows;
-  f[int(compute_type(z.dtype()))](rows, cols, z.data(), cols, y.data<int64_t>());
+  struct Arg {
+    kernels::ArgReduceRows f;
+    const char *x;
+    int64_t *y;
+    int64_t rows, cols, per_block, row_bytes;
+  } work{f[int(compute_type(z.dtype()))],
+         z.data<char>(),
+         y.data<int64_t>(),
+         rows,
+         cols,
+         std::max<int64_t>(1, kChunk / cols),
+         cols * int64_t(itemsize(z.dtype()))};
+  parallel_for((rows + work.per_block - 1) / work.per_block, double(z.size()) * 0.5,
+               [](void *context, int64_t block) {
+                 const Arg &a = *static_cast<const Arg *>(context);
+                 const int64_t first = block * a.per_block, n = std::min(a.per_block, a.rows - first);
+                 a.f(n, a.cols, a.x + first * a.row_bytes, a.cols, a.y + first);
+               },
+               &work);
   return y;
 }
 } // namespace
