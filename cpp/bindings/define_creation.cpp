@@ -36,7 +36,8 @@ Tensor make_tensor(PyObject *data, std::optional<Dtype> dtype, bool requires_gra
   if (requires_grad && !is_floating(y.dtype()))
     fail<TypeError>("[tensor] dtype ", y.dtype(),
                     " cannot require grad, expected a floating dtype: pass floats or dtype=ct.float32");
-  y->requires_grad = requires_grad;
+  if (requires_grad)
+    set_requires_grad(y, true);
   return y;
 }
 

@@ -68,7 +68,9 @@ struct DLExport {
 
 void destroy_export(DLManagedTensor *m) {
   PyGILState_STATE gil = PyGILState_Ensure();
-  delete static_cast<DLExport *>(m->context);
+  auto *e = static_cast<DLExport *>(m->context);
+  end_export(*e->tensor->storage.get());
+  delete e;
   PyGILState_Release(gil);
 }
 
@@ -126,7 +128,8 @@ PyObject *from_bytes(PyObject *, PyObject *args) {
     if (size_t(PyBytes_GET_SIZE(bytes)) != t.nbytes())
       fail<ValueError>("[unpickle] got ", PyBytes_GET_SIZE(bytes), " bytes, expected ", t.nbytes());
     std::memcpy(t.data(), PyBytes_AS_STRING(bytes), t.nbytes());
-    t->requires_grad = requires_grad;
+    if (requires_grad)
+      set_requires_grad(t, true);
     Ref plain(wrap(t));
     if (type == reinterpret_cast<PyObject *>(tensor_type))
       return plain.release();
@@ -156,6 +159,8 @@ int tensor_get_buffer(PyObject *self, Py_buffer *buffer, int flags) {
       e->shape[i] = t.shape()[i];
       e->strides[i] = t.strides()[i] * Py_ssize_t(itemsize(t.dtype()));
     }
+    if (!t->storage->readonly)
+      begin_export(*t->storage.get());
     buffer->buf = t.data();
     buffer->obj = Py_NewRef(self);
     buffer->len = Py_ssize_t(t.nbytes());
@@ -171,7 +176,12 @@ int tensor_get_buffer(PyObject *self, Py_buffer *buffer, int flags) {
   });
 }
 
-void tensor_release_buffer(PyObject *, Py_buffer *buffer) { delete static_cast<Export *>(buffer->internal); }
+void tensor_release_buffer(PyObject *, Py_buffer *buffer) {
+  auto *e = static_cast<Export *>(buffer->internal);
+  if (!buffer->readonly)
+    end_export(*e->tensor->storage.get());
+  delete e;
+}
 
 PyObject *numpy_array(const Tensor &t, PyObject *owner) {
   if (t.dtype() == Dtype::bfloat16)
@@ -198,6 +208,7 @@ PyObject *tensor_dlpack(PyObject *self, PyObject *, PyObject *) {
       e->shape[i] = t.shape()[i];
       e->strides[i] = t.strides()[i];
     }
+    begin_export(*t->storage.get());
     e->managed = {{t.data(), {1, 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0}, e, destroy_export};
     return PyCapsule_New(&e->managed, "dltensor", destroy_capsule);
   });

@@ -25,6 +25,7 @@ py::dict float32_matmul() {
   d["fma"] = paths.fma;
   d["split"] = paths.split;
   d["out_of_range"] = paths.out_of_range;
+  d["packed"] = paths.packed;
   return d;
 }
 
@@ -121,7 +122,8 @@ PYBIND11_MODULE(_core, m) {
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"
         "were computed so far: the precision asked for, and how many went by float32 FMA, in bfloat16 parts\n"
-        "(`split`), or in parts and then again by FMA (`out_of_range`).");
+        "(`split`), or in parts and then again by FMA (`out_of_range`); and how often a\n"
+        "weight was packed ahead for products to share (`packed`).");
   m.def("memory_stats", stats, "Bytes in live tensors, in the allocator's cache, and the peak of the live ones.");
   m.def("reset_peak_memory", reset_peak_memory, "Lets the peak start again from what is live now.");
   m.def("empty_cache", empty_cache, "Gives the allocator's cached blocks back to the system.");

@@ -36,7 +36,7 @@ int set_requires_grad(PyObject *o, PyObject *value, void *) {
     if (t->creator && !wanted)
       fail<RuntimeError>("[requires_grad] the tensor is the result of ",
                          "an operation, only leaves can be switched off: use .detach()");
-    t->requires_grad = wanted;
+    set_requires_grad(t, wanted);
     return 0;
   });
 }
@@ -69,6 +69,7 @@ int set_data(PyObject *o, PyObject *value, void *) {
       fail<RuntimeError>("[data] the tensor is the result of an operation, only a leaf's memory can be exchanged");
     Tensor t = ops::detach(tensor_of(value));
     t->requires_grad = own.requires_grad() && is_floating(t.dtype());
+    t->storage->parameter |= own->storage->parameter;
     rebind(o, t);
     return 0;
   });

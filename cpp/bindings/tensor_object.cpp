@@ -64,7 +64,8 @@ PyObject *construct(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     Tensor t = is_tensor(data) ? ops::detach(tensor_of(data)) : ops::clone(to_tensor(data, "Tensor"));
     if (requires_grad && !is_floating(t.dtype()))
       fail<TypeError>("[Tensor] dtype ", t.dtype(), " cannot require grad, expected a floating dtype");
-    t->requires_grad = requires_grad;
+    if (requires_grad)
+      set_requires_grad(t, true);
     PyObject *o = new_object(type);
     if (!o)
       return nullptr;

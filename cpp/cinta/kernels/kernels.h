@@ -1,6 +1,7 @@
 // The table of kernels: one struct of plain function pointers that every ISA level (and later CUDA) fills.
 // Only plain data here: this header is included by the files that are compiled for one ISA.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "cinta/kernels/op_list.h"
@@ -49,11 +50,21 @@ struct Gemm {
   void *C;
   int64_t ldc; // row stride of C; its columns are contiguous
   bool accumulate;
-  const void *bias_n;             // [N] added to every row, or null
-  const void *bias_m;             // [M] added to every column, or null
-  const void *packed_b = nullptr; // B packed ahead by gemm_pack_b, or null
+  const void *bias_n;                       // [N] added to every row, or null
+  const void *bias_m;                       // [M] added to every column, or null
+  const struct PackedB *packed_b = nullptr; // B packed ahead by gemm_pack, or null; the result's bits are the same
 };
 using GemmFn = void (*)(const Gemm &);
+// How B may be packed ahead, for matrices that many products share: in bfloat16 parts, or as panels of its own numbers.
+enum class Packing : int { none, one_part, two_parts, three_parts, panels };
+struct alignas(64) PackedB { // the header; what was packed follows
+  Packing packing;
+  uint32_t largest; // of all magnitudes, as bits (parts only)
+  int64_t K, N;
+};
+using GemmPacking = Packing (*)(const Gemm &); // which one makes this product faster, at this thread's precision
+using GemmPackedBytes = size_t (*)(const Gemm &, Packing);
+using GemmPack = void (*)(const Gemm &, Packing, PackedB *);
 // `batch` products, operand i at A + i*a_batch elements (strides may be 0)
 using GemmBatchFn = void (*)(const Gemm &, int64_t batch, int64_t a_batch, int64_t b_batch, int64_t c_batch);
 
@@ -180,6 +191,9 @@ struct Table {
   ArgReduceRows argmin_rows[kComputes] = {};
   GemmFn gemm[kComputes] = {};
   GemmBatchFn gemm_batch[kComputes] = {};
+  GemmPacking gemm_packing = nullptr; // float32 only; null where the level packs nothing ahead
+  GemmPackedBytes gemm_packed_bytes = nullptr;
+  GemmPack gemm_pack = nullptr;
   Conv2dFits conv2d_fits = nullptr; // the implicit kernels below are float only; all else goes im2col + gemm
   Conv2dForward conv2d_forward = nullptr;
   Conv2dBackwardData conv2d_backward_data = nullptr;

@@ -19,6 +19,7 @@ void set_matmul_precision(Precision precision);
 struct MatmulPaths {
   uint64_t fma = 0;          // float32 FMA
   uint64_t split = 0;        // bfloat16 parts on the tile unit
+  uint64_t packed = 0;       // times a weight was packed ahead, to be shared by products
   uint64_t out_of_range = 0; // begun in parts, found inf, nan or extreme ranges, done again by FMA
 };
 MatmulPaths &matmul_paths();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cinta/ops/elementwise.h"
+#include "cinta/ops/packed_weights.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
 
@@ -104,6 +105,7 @@ void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_
     return;
   Gemm g = problem(a, b, c);
   g.bias_n = bias_n ? bias_n.data() : nullptr;
+  const PackedWeights weights(b, g);
   kernel().gemm[int(compute_type(a.dtype()))](g);
 }
 

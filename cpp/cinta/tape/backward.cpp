@@ -10,7 +10,7 @@ namespace {
 
 bool exclusive(const Tensor &t) {
   return t->refs == 1 && t->storage->refs == 1 && t.contiguous() && !t->creator && is_native(t.dtype()) &&
-         !t->storage->readonly;
+         !t->storage->readonly && !t->storage->parameter; // a parameter's writes are counted
 }
 
 // slot += gradient, in place where nobody else can see it.

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "cinta/tensor/allocator.h"
+#include "cinta/tensor/packed_forms.h"
 
 namespace cinta {
 namespace {
@@ -22,7 +23,9 @@ Storage *take() {
   }
   s->refs = 1;
   s->version = s->recorded_write = 0;
-  s->readonly = false;
+  s->readonly = s->parameter = false;
+  s->exports = 0;
+  s->packed = nullptr;
   s->written_at = {};
   s->release = nullptr;
   return s;
@@ -50,12 +53,19 @@ Storage *wrap_storage(void *data, size_t bytes, bool readonly, void *owner, void
 
 void free_storage(Storage *s) {
   drop_site(s->written_at);
+  delete s->packed;
   if (s->release)
     s->release(s->owner);
   else if (s->data != s->inline_data)
     deallocate(s->data, s->bytes);
   s->next_free = free_list;
   free_list = s;
+}
+
+void begin_export(Storage &s) { ++s.exports; }
+void end_export(Storage &s) {
+  if (--s.exports == 0 && s.packed)
+    s.packed->forget();
 }
 
 } // namespace cinta

@@ -8,6 +8,8 @@
 
 namespace cinta {
 
+struct PackedForms;
+
 inline constexpr size_t kInlineBytes = 64; // small tensors live inside their storage
 
 struct alignas(64) Storage {
@@ -18,15 +20,21 @@ struct alignas(64) Storage {
   uint32_t version;        // counts in-place writes
   uint32_t recorded_write; // version of the last in-place write that is on a tape
   bool readonly;
+  bool parameter;               // a leaf on it was asked whether it requires grad: products will come back to it
+  int32_t exports;              // arrays out there that may write behind our back
   Site written_at;              // the last in-place write
   void (*release)(void *owner); // for memory that is somebody else's; null: ours
   void *owner;
+  PackedForms *packed; // for matrix products, or null
   Storage *next_free;
 };
 
 Storage *new_storage(size_t bytes);
 Storage *wrap_storage(void *data, size_t bytes, bool readonly, void *owner, void (*release)(void *owner));
 void free_storage(Storage *storage);
+// Around the time that others can write to it.
+void begin_export(Storage &storage);
+void end_export(Storage &storage);
 
 // A counted reference; counts are plain integers, guarded by the interpreter's lock.
 class StorageRef {

@@ -128,6 +128,11 @@ Tensor view(const Tensor &x, const Shape &shape, const Strides &strides, int64_t
   return t;
 }
 
+void set_requires_grad(const Tensor &leaf, bool wanted) {
+  leaf->requires_grad = wanted;
+  leaf->storage->parameter = true;
+}
+
 Tensor alias(const Tensor &x) { return view(x, x.shape(), x.strides()); }
 
 Tensor from_storage(StorageRef storage, char *data, const Shape &shape, const Strides &strides, Dtype dtype) {

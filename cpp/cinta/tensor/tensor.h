@@ -99,6 +99,8 @@ Tensor full(const Shape &shape, double value, Dtype dtype);
 Tensor scalar(double value, Dtype dtype); // 0-d
 // Another look at x's storage, not recorded; `offset` in elements from x's first.
 Tensor view(const Tensor &x, const Shape &shape, const Strides &strides, int64_t offset = 0);
+// What backward does about a leaf. Whoever asks treats it as a parameter, and products remember its packed forms.
+void set_requires_grad(const Tensor &leaf, bool wanted);
 Tensor alias(const Tensor &x); // the same look, a new body without history
 Tensor from_storage(StorageRef storage, char *data, const Shape &shape, const Strides &strides, Dtype dtype);
 

@@ -8,7 +8,11 @@ namespace {
 constexpr int64_t kLeastRange = 128; // a range of fewer rows or columns packs more than it multiplies
 constexpr double kMultipliesPerNs = 0.15;
 
-GemmFn fma_gemm; // of the level below
+// Of the level below.
+GemmFn fma_gemm;
+GemmPacking fma_packing;
+GemmPackedBytes fma_packed_bytes;
+GemmPack fma_pack;
 
 template <int parts> bool run_product(const Gemm &g) { // false: out of range, C is to be computed again
   Product<parts> p(g);
@@ -50,8 +54,11 @@ bool run_in_parts(const Gemm &g, int parts) {
 
 void gemm(const Gemm &g) {
   const int parts = parts_of(matmul_precision());
+  Gemm plain = g;
   if (parts && pays(g)) {
-    if (run_in_parts(g, parts)) {
+    if (g.packed_b && g.packed_b->packing != Packing(parts))
+      plain.packed_b = nullptr;
+    if (run_in_parts(plain, parts)) {
       ++matmul_paths().split;
       return;
     }
@@ -59,14 +66,44 @@ void gemm(const Gemm &g) {
   } else {
     ++matmul_paths().fma;
   }
-  fma_gemm(g);
+  if (g.packed_b && g.packed_b->packing != Packing::panels)
+    plain.packed_b = nullptr;
+  fma_gemm(plain);
+}
+
+Packing packing(const Gemm &g) {
+  const int parts = parts_of(matmul_precision());
+  return parts && pays(g) ? Packing(parts) : fma_packing ? fma_packing(g) : Packing::none;
+}
+
+size_t bytes_packed(const Gemm &g, Packing packing) {
+  return packing == Packing::panels ? fma_packed_bytes(g, packing) : packed_bytes(g.K, g.N, int(packing));
+}
+
+void pack(const Gemm &g, Packing packing, PackedB *packed) {
+  switch (packing) {
+  case Packing::one_part:
+    return pack_b<1>(g, packed);
+  case Packing::two_parts:
+    return pack_b<2>(g, packed);
+  case Packing::three_parts:
+    return pack_b<3>(g, packed);
+  default:
+    return fma_pack(g, packing, packed);
+  }
 }
 
 } // namespace
 
 void fill_gemm(Table &table) {
   fma_gemm = table.gemm[int(Compute::f32)];
+  fma_packing = table.gemm_packing;
+  fma_packed_bytes = table.gemm_packed_bytes;
+  fma_pack = table.gemm_pack;
   table.gemm[int(Compute::f32)] = gemm;
+  table.gemm_packing = packing;
+  table.gemm_packed_bytes = bytes_packed;
+  table.gemm_pack = pack;
 }
 
 } // namespace cinta::kernels::amx

@@ -28,8 +28,7 @@ template <int parts> struct Product {
 // packed when their chunk meets its first rows, each while the one before is multiplied.
 template <int parts> class RangeOfProduct {
 public:
-  RangeOfProduct(Product<parts> &product, int64_t range)
-      : p_(product), g_(*product.g), packed_(static_cast<const PackedB *>(g_.packed_b)) {
+  RangeOfProduct(Product<parts> &product, int64_t range) : p_(product), g_(*product.g), packed_(g_.packed_b) {
     const int64_t row_range = range / p_.column_ranges, column_range = range % p_.column_ranges;
     i_begin_ = border(g_.M, p_.row_ranges, row_range);
     i_end_ = border(g_.M, p_.row_ranges, row_range + 1);
@@ -124,7 +123,7 @@ private:
         start_b(j + kPanelLanes, k_chunk, own + panel_bytes_);
       Shadow shadow{&store_, &pack_b_, &pack_a_, 0};
       shadow.plan(store_.left + pack_b_.left + ceil_div(pack_a_.left, panels_left), blocks * kProducts[parts]);
-      const char *b = packed_ ? packed_->at<parts>(j / kPanelLanes, k_block) : own;
+      const char *b = packed_ ? packed_at<parts>(packed_, j / kPanelLanes, k_block) : own;
       float *sums = finished_[blocks_done_++ % 2];
       const Run run{a_[0], b, blocks, kBlockBytes<parts>, kBlockBytes<parts>};
       multiply<parts>(rows, columns, &run, 1, shadow, sums);
