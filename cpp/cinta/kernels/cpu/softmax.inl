@@ -47,9 +47,15 @@ template <class T, class F> double row_sum(int64_t cols, F term) {
 
 // exp(x) for x <= 0, and 0 where that is no normal number: results that underflow cost an assist of the CPU, 30 times
 // the time of the rest.
-template <class T> CINTA_FN Vec<T> exp_or_zero(Vec<T> x) {
-  const Vec<T> least(T(sizeof(T) == 8 ? -708 : -87));
-  return select(x < least, Vec<T>(T(0)), exp(max(least, x))); // max gives its second operand where that is NaN
+CINTA_FN Vec<double> exp_or_zero(Vec<double> x) {
+  const Vec<double> least(-708.);
+  return select(x < least, Vec<double>(0.), exp(max(least, x))); // max gives its second operand where that is NaN
+}
+CINTA_FN Vec<float> exp_or_zero(Vec<float> x) { // exp without what it does about large and tiny results
+  const Vec<float> least(-87.f);
+  const ReducedExp d = reduce_exp(max(least, x));
+  const Vec<float> high = lookup16(kExpTable, d.sixteenths), low = lookup16(kExpTableLow, d.sixteenths);
+  return select(x < least, Vec<float>(0.f), scale_by_power(high + fma(high, small_exp(d.r), low), d.n));
 }
 
 template <class T> double sum_exp(int64_t cols, const T *x, T shift) {
