@@ -19,7 +19,8 @@ inline constexpr int kProducts[4] = {0, 1, 3, 6}; // for each number of parts
 // c = A B over all runs, from zero. Of the nine products of three parts the six largest are taken, small ones first;
 // of the four of two parts, three.
 // Tiles: 0..3 are C, 4 and 5 of A, 6 and 7 of B.
-template <int parts, int rows, int columns> void multiply(const Run *runs, int64_t count, Shadow &shadow, float *c) {
+template <int parts, int rows, int columns>
+void multiply(const Run *runs, int64_t count, Shadow &shadow, float *c, int64_t row_bytes) {
 #define CINTA_LOAD_A(part)                                                                                             \
   _tile_loadd(4, a + (part)*2 * kTileBytes, 64);                                                                       \
   if constexpr (rows == 2)                                                                                             \
@@ -78,29 +79,30 @@ template <int parts, int rows, int columns> void multiply(const Run *runs, int64
         _tile_stored(6, idle, 64);
     }
   }
-  _tile_stored(0, c, kRowBytes);
+  _tile_stored(0, c, row_bytes);
   if constexpr (columns == 2)
-    _tile_stored(1, c + kTileLanes, kRowBytes);
+    _tile_stored(1, c + kTileLanes, row_bytes);
+  char *lower = reinterpret_cast<char *>(c) + kTileLanes * row_bytes;
   if constexpr (rows == 2)
-    _tile_stored(2, c + kTileLanes * kPanelLanes, kRowBytes);
+    _tile_stored(2, lower, row_bytes);
   if constexpr (rows == 2 && columns == 2)
-    _tile_stored(3, c + kTileLanes * kPanelLanes + kTileLanes, kRowBytes);
+    _tile_stored(3, lower + 64, row_bytes);
 #undef CINTA_LOAD_A
 #undef CINTA_LOAD_B
 #undef CINTA_MULTIPLY
 }
 
 // The same with as many tiles as a block of m x n needs.
-template <int parts>
-CINTA_FN void multiply(int64_t m, int64_t n, const Run *runs, int64_t count, Shadow &shadow, float *c) {
+template <int parts> CINTA_FN void multiply(int64_t m, int64_t n, const Run *runs, int64_t count, Shadow &shadow,
+                                            float *c, int64_t row_bytes = kRowBytes) {
   if (m > kTileLanes && n > kTileLanes)
-    multiply<parts, 2, 2>(runs, count, shadow, c);
+    multiply<parts, 2, 2>(runs, count, shadow, c, row_bytes);
   else if (m > kTileLanes)
-    multiply<parts, 2, 1>(runs, count, shadow, c);
+    multiply<parts, 2, 1>(runs, count, shadow, c, row_bytes);
   else if (n > kTileLanes)
-    multiply<parts, 1, 2>(runs, count, shadow, c);
+    multiply<parts, 1, 2>(runs, count, shadow, c, row_bytes);
   else
-    multiply<parts, 1, 1>(runs, count, shadow, c);
+    multiply<parts, 1, 1>(runs, count, shadow, c, row_bytes);
 }
 
 // A finished block on its way from scratch, a row a unit: to = from + added + biases.

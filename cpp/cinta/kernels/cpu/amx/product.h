@@ -124,13 +124,20 @@ private:
       Shadow shadow{&store_, &pack_b_, &pack_a_, 0};
       shadow.plan(store_.left + pack_b_.left + ceil_div(pack_a_.left, panels_left), blocks * kProducts[parts]);
       const char *b = packed_ ? packed_at<parts>(packed_, j / kPanelLanes, k_block) : own;
-      float *sums = finished_[blocks_done_++ % 2];
+      float *sums = finished_[blocks_done_++ % 2], *c = static_cast<float *>(g_.C) + i * g_.ldc + j;
       const Run run{a_[0], b, blocks, kBlockBytes<parts>, kBlockBytes<parts>};
+      const bool as_they_are = first && !g_.accumulate && !g_.bias_n && !g_.bias_m;
+      if (as_they_are && rows == kPanelLanes && columns == kPanelLanes) { // the tiles are C
+        multiply<parts>(rows, columns, &run, 1, shadow, c, g_.ldc * int64_t(sizeof(float)));
+        pack_b_.finish();
+        store_.finish();
+        continue;
+      }
       multiply<parts>(rows, columns, &run, 1, shadow, sums);
       pack_b_.finish();
       store_.finish();
       store_.from = sums;
-      store_.to = static_cast<float *>(g_.C) + i * g_.ldc + j;
+      store_.to = c;
       store_.columns = columns;
       store_.added = g_.accumulate || !first ? store_.to : nullptr;
       store_.bias_n = first && g_.bias_n ? static_cast<const float *>(g_.bias_n) + j : nullptr;
