@@ -53,8 +53,11 @@ struct Gemm {
   const void *bias_n;                       // [N] added to every row, or null
   const void *bias_m;                       // [M] added to every column, or null
   const struct PackedB *packed_b = nullptr; // B packed ahead by gemm_pack, or null; the result's bits are the same
+  bool bfloat16 = false; // A and B hold bfloat16 numbers, as float32: one bfloat16 part is all of them
 };
 using GemmFn = void (*)(const Gemm &);
+// A, B and C of bfloat16, biases of float32, sums in float32, rounded once; false: not this shape, nothing was done
+using GemmBfloat16 = bool (*)(const Gemm &);
 // How B may be packed ahead, for matrices that many products share: in bfloat16 parts, or as panels of its own numbers.
 enum class Packing : int { none, one_part, two_parts, three_parts, panels };
 struct alignas(64) PackedB { // the header; what was packed follows
@@ -75,6 +78,7 @@ struct Conv2d {
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h,
       dilation_w; // pad: top and left; bottom and right follow from OH, OW
   int64_t x_batch, y_batch;
+  bool bfloat16 = false; // as in Gemm
 };
 using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, const void *bias /*[O] or null*/, void *y);
 using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);
@@ -191,7 +195,8 @@ struct Table {
   ArgReduceRows argmin_rows[kComputes] = {};
   GemmFn gemm[kComputes] = {};
   GemmBatchFn gemm_batch[kComputes] = {};
-  GemmPacking gemm_packing = nullptr; // float32 only; null where the level packs nothing ahead
+  GemmBfloat16 gemm_bfloat16 = nullptr; // null where no unit multiplies bfloat16
+  GemmPacking gemm_packing = nullptr;   // float32 only; null where the level packs nothing ahead
   GemmPackedBytes gemm_packed_bytes = nullptr;
   GemmPack gemm_pack = nullptr;
   Conv2dFits conv2d_fits = nullptr; // the implicit kernels below are float only; all else goes im2col + gemm

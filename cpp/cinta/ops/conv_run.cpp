@@ -82,7 +82,8 @@ template <class T, class F> void for_bands(const Group<T> &group, const T *x, bo
   }
 }
 
-template <class T> void gemm(const Gemm &g) {
+template <class T> void gemm(const Group<T> &group, Gemm g) {
+  g.bfloat16 = group.problem.bfloat16;
   kernel().gemm[int(std::is_same_v<T, float> ? kernels::Compute::f32 : kernels::Compute::f64)](g);
 }
 
@@ -115,7 +116,7 @@ template <class T> void forward_group(const Group<T> &group) {
       const int64_t K = group.taps();
       for (int64_t n = 0; n < p.N; ++n)
         im2col(p, group.x + n * p.x_batch, 0, p.OH, matrix + n * group.places(), columns);
-      gemm<T>({p.O, columns, K, group.w, K, 1, matrix, columns, 1, sums, columns, false, nullptr, group.bias});
+      gemm<T>(group, {p.O, columns, K, group.w, K, 1, matrix, columns, 1, sums, columns, false, nullptr, group.bias});
       for_rows_of_y(group, y, sums, [](T *to, const T *from, int64_t size) { std::copy_n(from, size, to); });
     });
   if (implicit(group))
@@ -123,8 +124,8 @@ template <class T> void forward_group(const Group<T> &group) {
   for_images(p, p.N, [&](int64_t n) {
     const int64_t K = group.taps(), places = group.places();
     for_bands(group, group.x + n * p.x_batch, true, [&](int64_t first, int64_t, const T *matrix, int64_t columns) {
-      gemm<T>({p.O, columns, K, group.w, K, 1, matrix, columns, 1, y + n * p.y_batch + first * p.OW, places, false,
-               nullptr, group.bias});
+      gemm<T>(group, {p.O, columns, K, group.w, K, 1, matrix, columns, 1, y + n * p.y_batch + first * p.OW, places,
+                      false, nullptr, group.bias});
     });
   });
 }
@@ -136,7 +137,7 @@ template <class T> void data_group(const Group<T> &group) {
     return for_side_by_side(group, [&](int64_t columns, T *matrix, T *dy) {
       const int64_t K = group.taps();
       for_rows_of_y(group, group.y, dy, [](const T *from, T *to, int64_t size) { std::copy_n(from, size, to); });
-      gemm<T>({K, columns, p.O, group.w, 1, K, dy, columns, 1, matrix, columns, false, nullptr, nullptr});
+      gemm<T>(group, {K, columns, p.O, group.w, 1, K, dy, columns, 1, matrix, columns, false, nullptr, nullptr});
       for (int64_t n = 0; n < p.N; ++n) {
         std::memset(all + n * p.x_batch, 0, sizeof(T) * size_t(p.C * p.H * p.W));
         col2im(p, matrix + n * group.places(), 0, p.OH, columns, all + n * p.x_batch);
@@ -149,8 +150,8 @@ template <class T> void data_group(const Group<T> &group) {
     T *dx = all + n * p.x_batch;
     std::memset(dx, 0, sizeof(T) * size_t(p.C * p.H * p.W));
     for_bands(group, dx, false, [&](int64_t first, int64_t last, T *matrix, int64_t columns) {
-      gemm<T>({K, columns, p.O, group.w, 1, K, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, columns,
-               false, nullptr, nullptr});
+      gemm<T>(group, {K, columns, p.O, group.w, 1, K, group.y + n * p.y_batch + first * p.OW, places, 1, matrix,
+                      columns, false, nullptr, nullptr});
       if (matrix != dx)
         col2im(p, matrix, first, last, columns, dx);
     });
@@ -166,7 +167,7 @@ template <class T> void weight_group(const Group<T> &group) {
       for (int64_t n = 0; n < p.N; ++n)
         im2col(p, group.x + n * p.x_batch, 0, p.OH, matrix + n * group.places(), columns);
       for_rows_of_y(group, group.y, dy, [](const T *from, T *to, int64_t size) { std::copy_n(from, size, to); });
-      gemm<T>({p.O, K, columns, dy, columns, 1, matrix, 1, columns, dw, K, false, nullptr, nullptr});
+      gemm<T>(group, {p.O, K, columns, dy, columns, 1, matrix, 1, columns, dw, K, false, nullptr, nullptr});
     });
   if (implicit(group))
     return kernel().conv2d_backward_weight(p, group.x, group.y, dw);
@@ -176,8 +177,8 @@ template <class T> void weight_group(const Group<T> &group) {
     T *sums = partial.data<T>() + block * p.O * K;
     for (int64_t n = block * p.N / blocks; n < (block + 1) * p.N / blocks; ++n)
       for_bands(group, group.x + n * p.x_batch, true, [&](int64_t first, int64_t, const T *matrix, int64_t columns) {
-        gemm<T>({p.O, K, columns, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, 1, columns, sums, K, true,
-                 nullptr, nullptr});
+        gemm<T>(group, {p.O, K, columns, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, 1, columns, sums, K,
+                        true, nullptr, nullptr});
       });
   });
   const T *sums = partial.data<T>();
@@ -204,9 +205,16 @@ Images images(const Tensor &x) {
   return {x.data<float>(), {s[0], x.contiguous() && x.shape()[1] == 1 ? 1 : s[1], s[2], s[3]}};
 }
 
+// With what its numbers were before they became float32.
+ConvGeometry with_dtype(ConvGeometry g, const Tensor &x) {
+  g.bfloat16 = x.dtype() == Dtype::bfloat16;
+  return g;
+}
+
 } // namespace
 
-Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  const ConvGeometry g = with_dtype(given, x);
   const Tensor w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
   if (strided(g, Direction::forward, x)) {
     const Tensor from = image_order(x), y = empty_channels_last({g.N, g.O, g.OH, g.OW}, Dtype::float32);
@@ -228,7 +236,8 @@ Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, co
   return from_native(y, x.dtype());
 }
 
-Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weight) {
+Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tensor &weight) {
+  const ConvGeometry g = with_dtype(given, dy);
   const Tensor w = contiguous_native(weight);
   const Shape shape{g.N, g.C, g.H, g.W};
   if (dy.size() == 0 || w.size() == 0)
@@ -249,7 +258,8 @@ Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &
   return from_native(dx, dy.dtype());
 }
 
-Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
+Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Tensor &dy) {
+  const ConvGeometry g = with_dtype(given, x);
   const Shape shape{g.O, g.C / g.groups, g.KH, g.KW};
   if (x.size() == 0 || dy.size() == 0)
     return zeros(shape, x.dtype());

@@ -40,6 +40,34 @@ Gemm problem(const Tensor &a, const Tensor &b, const Tensor &c) { // over the la
           nullptr};
 }
 
+// Whether the products of bfloat16 operands, one or a batch, were computed as they lie in memory.
+bool run_bfloat16(Gemm g, const Tensor &a, const Tensor &b, const Tensor &c) {
+  const kernels::GemmBfloat16 multiply = kernel().gemm_bfloat16;
+  if (a.dtype() != Dtype::bfloat16 || !multiply || !multiply(g)) // the first says whether they all will
+    return false;
+  for (int64_t i = 1; c.ndim() == 3 && i < c.shape()[0]; ++i) {
+    g.A = a.data<uint16_t>() + i * a.strides()[0];
+    g.B = b.data<uint16_t>() + i * b.strides()[0];
+    g.C = c.data<uint16_t>() + i * c.strides()[0];
+    multiply(g);
+  }
+  return true;
+}
+
+// [M,K] x [K,N] + bias [N] in their dtype: sums in the compute type, rounded once.
+Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {}) {
+  Tensor z = empty({a.shape()[0], b.shape()[1]}, a.dtype()), bias = bias_n ? contiguous_native(bias_n) : bias_n;
+  if (z.size() == 0)
+    return z;
+  Gemm g = problem(a, b, z);
+  g.bias_n = bias ? bias.data() : nullptr;
+  if (run_bfloat16(g, a, b, z))
+    return z;
+  Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
+  gemm(x, y, c, bias);
+  return from_native(c, a.dtype());
+}
+
 // Batched products [.., M,K] x [.., K,N], batch axes already equal.
 struct Matmul final : OpWith<NoAttributes> {
   using OpWith::OpWith;
@@ -47,25 +75,28 @@ struct Matmul final : OpWith<NoAttributes> {
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
   void forward(const Tensor *in, int, Tensor *out) const override {
     GradMode off(false);
-    Tensor a = native(in[0]), b = native(in[1]);
-    Shape shape = a.shape();
-    shape[shape.size() - 1] = b.shape(-1);
-    Tensor c = empty(shape, a.dtype());
-    int batch_axes = shape.size() - 2;
-    if (batch_axes == 0) {
-      gemm(a, b, c);
-    } else if (c.size()) {
-      int64_t batch = 1;
-      for (int i = 0; i < batch_axes; ++i)
-        batch *= shape[i];
-      a = merge_batch(a, batch); // the batch axes as one, a copy only where strides demand it
-      b = merge_batch(b, batch);
-      c = merge_batch(c, batch);
-      kernel().gemm_batch[int(compute_type(a.dtype()))](problem(a, b, c), batch, a.strides()[0], b.strides()[0],
-                                                        c.strides()[0]);
-      c = reshape(c, shape);
+    if (in[0].ndim() == 2) {
+      *out = product(in[0], in[1]);
+      return;
     }
-    *out = from_native(c, in[0].dtype());
+    Shape shape = in[0].shape();
+    shape[shape.size() - 1] = in[1].shape(-1);
+    int64_t batch = 1;
+    for (int i = 0; i < shape.size() - 2; ++i)
+      batch *= shape[i];
+    Tensor a = merge_batch(in[0], batch); // the batch axes as one, a copy only where strides demand it
+    Tensor b = merge_batch(in[1], batch);
+    *out = reshape(batch_product(a, b), shape);
+  }
+  static Tensor batch_product(const Tensor &a, const Tensor &b) {
+    const Shape shape{a.shape()[0], a.shape()[1], b.shape()[2]};
+    Tensor z = empty(shape, a.dtype());
+    if (z.size() == 0 || run_bfloat16(problem(a, b, z), a, b, z))
+      return z;
+    Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(shape, x.dtype());
+    kernel().gemm_batch[int(compute_type(x.dtype()))](problem(x, y, c), shape[0], x.strides()[0], y.strides()[0],
+                                                      c.strides()[0]);
+    return from_native(c, a.dtype());
   }
   static Tensor merge_batch(const Tensor &x, int64_t batch) { return reshape(x, {batch, x.shape(-2), x.shape(-1)}); }
   void vjp(Vjp &v) const override {
@@ -82,11 +113,7 @@ struct Linear final : OpWith<NoAttributes> { // x [M,K], weight [N,K], bias [N]
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
   void forward(const Tensor *in, int n, Tensor *out) const override {
     GradMode off(false);
-    Tensor x = native(in[0]), w = native(in[1]);
-    Tensor bias = n > 2 ? contiguous_native(in[2]) : Tensor();
-    Tensor y = empty({x.shape()[0], w.shape()[0]}, x.dtype());
-    gemm(x, matrix_transpose(w), y, bias);
-    *out = from_native(y, in[0].dtype());
+    *out = product(in[0], matrix_transpose(in[1]), n > 2 ? in[2] : Tensor());
   }
   void vjp(Vjp &v) const override {
     if (v.needs(0))

@@ -110,7 +110,7 @@ bool conv2d_in(const Conv2d &g, Direction direction, const Images &x, float *w, 
 }
 
 bool conv2d(const Conv2d &g, Direction direction, const Images &x, float *w, const float *bias, const Images &y) {
-  const Precision precision = matmul_precision();
+  const Precision precision = g.bfloat16 ? Precision::medium : matmul_precision(); // strict does not come here
   const bool done = precision == Precision::highest ? conv2d_in<3>(g, direction, x, w, bias, y)
                     : precision == Precision::high  ? conv2d_in<2>(g, direction, x, w, bias, y)
                                                     : conv2d_in<1>(g, direction, x, w, bias, y);

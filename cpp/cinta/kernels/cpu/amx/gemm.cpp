@@ -1,4 +1,5 @@
-// float32 products on the tile unit: when they pay, in how many parts, and what is done where parts would not be exact.
+// float32 and bfloat16 products on the tile unit: when they pay, in how many parts, and what is done where parts would
+// not be exact.
 #include "cinta/kernels/cpu/amx/product.h"
 #include "cinta/kernels/precision.h"
 
@@ -14,8 +15,9 @@ GemmPacking fma_packing;
 GemmPackedBytes fma_packed_bytes;
 GemmPack fma_pack;
 
-template <int parts> bool run_product(const Gemm &g) { // false: out of range, C is to be computed again
-  Product<parts> p(g);
+// False: out of range, C is to be computed again.
+template <int parts, class Element = float> bool run_product(const Gemm &g) {
+  Product<parts, Element> p(g);
   p.row_ranges = p.column_ranges = 1;
   const int64_t threads = num_threads(); // they say who computes a range, never how
   while (threads > 1 && p.row_ranges * p.column_ranges < 4 * threads) {
@@ -26,17 +28,18 @@ template <int parts> bool run_product(const Gemm &g) { // false: out of range, C
   }
   const int64_t multiplies = ceil_div(g.M, kTileLanes) * ceil_div(g.N, kTileLanes) * p.k_blocks * kProducts[parts];
   const auto body = [](void *context, int64_t range) {
-    RangeOfProduct<parts>(*static_cast<Product<parts> *>(context), range).run();
+    RangeOfProduct<parts, Element>(*static_cast<Product<parts, Element> *>(context), range).run();
   };
   parallel_for(p.row_ranges * p.column_ranges, double(multiplies) / kMultipliesPerNs, body, &p);
   return in_range(p.largest_a, p.largest_b);
 }
 
-int parts_of(Precision precision) {
-  return precision == Precision::highest  ? 3
-         : precision == Precision::high   ? 2
-         : precision == Precision::medium ? 1
-                                          : 0;
+int parts_of(Precision precision, bool bfloat16) {
+  return precision == Precision::strict    ? 0
+         : bfloat16                        ? 1
+         : precision == Precision::highest ? 3
+         : precision == Precision::high    ? 2
+                                           : 1;
 }
 
 // Short sums and few rows leave the tile unit nothing to win; packing takes operands with a contiguous side.
@@ -53,7 +56,7 @@ bool run_in_parts(const Gemm &g, int parts) {
 }
 
 void gemm(const Gemm &g) {
-  const int parts = parts_of(matmul_precision());
+  const int parts = parts_of(matmul_precision(), g.bfloat16);
   Gemm plain = g;
   if (parts && pays(g)) {
     if (g.packed_b && g.packed_b->packing != Packing(parts))
@@ -72,7 +75,7 @@ void gemm(const Gemm &g) {
 }
 
 Packing packing(const Gemm &g) {
-  const int parts = parts_of(matmul_precision());
+  const int parts = parts_of(matmul_precision(), g.bfloat16);
   return parts && pays(g) ? Packing(parts) : fma_packing ? fma_packing(g) : Packing::none;
 }
 
@@ -93,6 +96,15 @@ void pack(const Gemm &g, Packing packing, PackedB *packed) {
   }
 }
 
+// Infinities and nan go through tiles unharmed, denormals count as zero.
+bool gemm_bfloat16(const Gemm &g) {
+  if (!parts_of(matmul_precision(), true) || !pays(g))
+    return false;
+  run_product<1, Bfloat16>(g);
+  ++matmul_paths().split;
+  return true;
+}
+
 } // namespace
 
 void fill_gemm(Table &table) {
@@ -104,6 +116,7 @@ void fill_gemm(Table &table) {
   table.gemm_packing = packing;
   table.gemm_packed_bytes = bytes_packed;
   table.gemm_pack = pack;
+  table.gemm_bfloat16 = gemm_bfloat16;
 }
 
 } // namespace cinta::kernels::amx

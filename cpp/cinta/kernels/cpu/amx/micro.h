@@ -12,8 +12,8 @@ struct Run {
 };
 
 // A tile store that comes after a few hundred multiplies without one takes 700 cycles longer; one now and then, of
-// whatever tile, keeps it quick. So many k-blocks make 48 multiplies or more.
-template <int parts> inline constexpr int64_t kWakeful = parts == 3 ? 2 : parts == 2 ? 4 : 12;
+// whatever tile, keeps it quick. So many k-blocks make 24 multiplies or more.
+template <int parts> inline constexpr int64_t kWakeful = parts == 3 ? 2 : parts == 2 ? 4 : 6;
 inline constexpr int kProducts[4] = {0, 1, 3, 6}; // for each number of parts
 
 // c = A B over all runs, from zero. Of the nine products of three parts the six largest are taken, small ones first;
@@ -105,7 +105,7 @@ template <int parts> CINTA_FN void multiply(int64_t m, int64_t n, const Run *run
     multiply<parts, 1, 1>(runs, count, shadow, c, row_bytes);
 }
 
-// A finished block on its way from scratch, a row a unit: to = from + added + biases.
+// A finished block on its way from scratch, a row a unit: to = from + added + biases, or `rounded` is it.
 struct StoreJob : Job {
   const float *from;
   float *to;
@@ -113,11 +113,25 @@ struct StoreJob : Job {
   int64_t to_step, added_step; // from row to row
   int64_t columns;
   const float *bias_n, *bias_m; // or null
+  Bfloat16 *rounded = nullptr;  // or null
+  int64_t rounded_step;
 
-  StoreJob() { unit = store_row; }
+  StoreJob() { unit = store_row<false>; }
+  void start(int64_t rows) {
+    unit = rounded ? store_row<true> : store_row<false>;
+    left = rows;
+  }
 
 private:
-  static void store_row(Job &job) {
+  CINTA_FN __m256i nearest(__m512 x) { // half to even; nan stays nan, and quiet
+    const __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16);
+    const __m512i half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(high, _mm512_set1_epi32(1)));
+    const __m512i up = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
+    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(up, nan, high, _mm512_set1_epi32(0x40)));
+  }
+
+  template <bool rounds> static void store_row(Job &job) {
     StoreJob &j = static_cast<StoreJob &>(job);
     const __m512 bias = _mm512_set1_ps(j.bias_m ? *j.bias_m++ : 0.0f);
 #pragma GCC unroll 2
@@ -129,10 +143,16 @@ private:
       sum = _mm512_add_ps(sum, bias);
       if (j.bias_n)
         sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(present, j.bias_n + n));
-      _mm512_mask_storeu_ps(j.to + n, present, sum);
+      if constexpr (rounds)
+        _mm256_mask_storeu_epi16(j.rounded + n, present, nearest(sum));
+      else
+        _mm512_mask_storeu_ps(j.to + n, present, sum);
     }
     j.from += kPanelLanes;
-    j.to += j.to_step;
+    if constexpr (rounds)
+      j.rounded += j.rounded_step;
+    else
+      j.to += j.to_step;
     if (j.added)
       j.added += j.added_step;
   }

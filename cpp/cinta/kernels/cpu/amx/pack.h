@@ -50,8 +50,13 @@ CINTA_FN __m512 load_lanes(__mmask16 present, const float *at, int64_t step) {
   return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), present, index, at, sizeof(float));
 }
 
-// Lanes [0, lanes) and k in [0, depth) of x, at most a panel; k up to the block's end becomes zero.
-template <int parts> struct PackJob : Job {
+CINTA_FN __m512i load_pairs(__mmask16 present, const Bfloat16 *at) { // in the low halves
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(present, at));
+}
+
+// Lanes [0, lanes) and k in [0, depth) of x, at most a panel; k up to the block's end becomes zero. bfloat16 elements
+// have step 1 in one direction.
+template <int parts, class Element = float> struct PackJob : Job {
   int64_t lane_step, k_step; // in elements
   bool along_k;              // which of them vectors of the source run along; best where its step is 1
   int64_t lane_bytes = 64,
@@ -59,7 +64,7 @@ template <int parts> struct PackJob : Job {
   Largest largest;                          // of everything since the job was made
 
   // `rows`: what the tiles' rows are. The order of units follows the source's memory.
-  void start(TileRows rows, const float *x, int64_t lanes, int64_t depth, char *to) {
+  void start(TileRows rows, const Element *x, int64_t lanes, int64_t depth, char *to) {
     x_ = x;
     lanes_ = lanes;
     depth_ = depth;
@@ -69,10 +74,10 @@ template <int parts> struct PackJob : Job {
     const int64_t halves = ceil_div(lanes, kTileLanes);
     if (along_k && rows == TileRows::lanes) {
       unit = pack_lane;
-      left = lanes * k_blocks_;
+      left = lanes * ceil_div(k_blocks_, kLaneBlocks);
     } else if (!along_k && rows == TileRows::pairs) {
       unit = pack_pair;
-      left = kTileLanes * k_blocks_;
+      left = kTileLanes / kPairRows * k_blocks_;
     } else {
       unit = along_k ? stage<true> : stage<false>;
       left = halves * kStageUnits * k_blocks_;
@@ -82,21 +87,44 @@ template <int parts> struct PackJob : Job {
   static constexpr int kStageRows = 4, kStageUnits = kTileLanes / kStageRows + parts; // for 16 lanes of a k-block
 
 private:
-  const float *x_;
+  static constexpr bool kSplits = sizeof(Element) == sizeof(float);
+  static constexpr int kLaneBlocks = kSplits ? 1 : 4, kPairRows = kSplits ? 1 : 2; // of a unit: copies are quick
+  const Element *x_;
   int64_t lanes_, depth_, k_block_, row_, k_blocks_;
   char *to_;
   alignas(64) __m512i staged_[parts][16];
 
   template <bool along> CINTA_FN void split_at(PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts]) {
+    if constexpr (kSplits)
+      split_floats<along>(j, lane, k, pairs);
+    else
+      pairs[0] = along ? lane_as_it_is(j, lane, k) : woven(j, lane, k);
+  }
+
+  // Pairs of neighbours, k and k + 1: both operands agree, and one of them needs no work.
+  CINTA_FN __m512i lane_as_it_is(const PackJob &j, int64_t lane, int64_t k) {
+    const int64_t present = lane < j.lanes_ ? j.depth_ - k : 0;
+    const __mmask32 mask = present >= 32 ? ~__mmask32(0) : present <= 0 ? 0 : (__mmask32(1) << present) - 1;
+    return _mm512_maskz_loadu_epi16(mask, j.x_ + lane * j.lane_step + k);
+  }
+  CINTA_FN __m512i woven(const PackJob &j, int64_t lane, int64_t k) {
+    k += k % kTileDepth; // the pair's first
+    const __mmask16 present = first_lanes(j.lanes_ - lane);
+    const Element *at = j.x_ + lane + k * j.k_step;
+    const __m512i low = load_pairs(k < j.depth_ ? present : 0, at);
+    return _mm512_or_si512(low, _mm512_slli_epi32(load_pairs(k + 1 < j.depth_ ? present : 0, at + j.k_step), 16));
+  }
+
+  template <bool along> CINTA_FN void split_floats(PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts]) {
     __m512 low, high;
     if constexpr (along) { // one lane, k .. k + 31
       const int64_t present = lane < j.lanes_ ? j.depth_ - k : 0;
-      const float *at = j.x_ + lane * j.lane_step + k * j.k_step;
+      const Element *at = j.x_ + lane * j.lane_step + k * j.k_step;
       low = load_lanes(first_lanes(present), at, j.k_step);
       high = load_lanes(first_lanes(present - 16), at + 16 * j.k_step, j.k_step);
     } else { // 16 lanes, k and k + 16
       const __mmask16 present = first_lanes(j.lanes_ - lane);
-      const float *at = j.x_ + lane * j.lane_step + k * j.k_step;
+      const Element *at = j.x_ + lane * j.lane_step + k * j.k_step;
       low = load_lanes(k < j.depth_ ? present : 0, at, j.lane_step);
       high = load_lanes(k + 16 < j.depth_ ? present : 0, at + 16 * j.k_step, j.lane_step);
     }
@@ -110,12 +138,14 @@ private:
 
   static void pack_lane(Job &job) { // k-blocks innermost
     PackJob &j = static_cast<PackJob &>(job);
-    __m512i pairs[parts];
-    split_at<true>(j, j.row_, j.k_block_ * kTileDepth, pairs);
+    for (const int64_t end = least(j.k_block_ + kLaneBlocks, j.k_blocks_); j.k_block_ < end; ++j.k_block_) {
+      __m512i pairs[parts];
+      split_at<true>(j, j.row_, j.k_block_ * kTileDepth, pairs);
 #pragma GCC unroll 3
-    for (int p = 0; p < parts; ++p)
-      _mm512_store_si512(j.tile(0, p) + j.row_ * j.lane_bytes, pairs[p]);
-    if (++j.k_block_ == j.k_blocks_) {
+      for (int p = 0; p < parts; ++p)
+        _mm512_store_si512(j.tile(0, p) + j.row_ * j.lane_bytes, pairs[p]);
+    }
+    if (j.k_block_ == j.k_blocks_) {
       j.k_block_ = 0;
       ++j.row_;
     }
@@ -123,15 +153,17 @@ private:
 
   static void pack_pair(Job &job) {
     PackJob &j = static_cast<PackJob &>(job);
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; ++half) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 2 * kPairRows; ++i) {
+      const int64_t half = i % 2, row = j.row_ + i / 2;
       __m512i pairs[parts];
-      split_at<false>(j, half * kTileLanes, j.k_block_ * kTileDepth + j.row_, pairs);
+      split_at<false>(j, half * kTileLanes, j.k_block_ * kTileDepth + row, pairs);
 #pragma GCC unroll 3
       for (int p = 0; p < parts; ++p)
-        _mm512_store_si512(j.tile(half, p) + j.row_ * 64, pairs[p]);
+        _mm512_store_si512(j.tile(half, p) + row * 64, pairs[p]);
     }
-    if (++j.row_ == kTileLanes) {
+    j.row_ += kPairRows;
+    if (j.row_ == kTileLanes) {
       j.row_ = 0;
       ++j.k_block_;
     }

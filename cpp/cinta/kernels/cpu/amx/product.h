@@ -9,16 +9,20 @@
 namespace cinta::kernels::amx {
 
 // A chunk of packed B stays in L2 (three parts: 1.2 MB), and sums of 320 are short enough to stay ahead of float32's
-// own.
-inline constexpr int64_t kChunkBlocks = 10, kChunkPanels = 20;
+// own. Sums that end as bfloat16 may be longer.
+template <class Element> inline constexpr int64_t kChunkBlocks = 10;
+template <class Element> inline constexpr int64_t kChunkPanels = 20;
+template <> inline constexpr int64_t kChunkBlocks<Bfloat16> = 32;
+template <> inline constexpr int64_t kChunkPanels<Bfloat16> = 16;
 
-template <int parts> struct Product {
+// Of A, B and C of float32 or bfloat16.
+template <int parts, class Element = float> struct Product {
   const Gemm *g;
   int64_t k_blocks, k_chunks, row_ranges, column_ranges;
   uint32_t largest_a = 0, largest_b = 0;
 
   explicit Product(const Gemm &gemm)
-      : g(&gemm), k_blocks(ceil_div(gemm.K, kTileDepth)), k_chunks(ceil_div(k_blocks, kChunkBlocks)) {}
+      : g(&gemm), k_blocks(ceil_div(gemm.K, kTileDepth)), k_chunks(ceil_div(k_blocks, kChunkBlocks<Element>)) {}
   int64_t k_block(int64_t chunk) const { return k_blocks * chunk / k_chunks; } // where the chunk begins
   int64_t k(int64_t chunk) const { return least(g->K, k_block(chunk) * kTileDepth); }
 };
@@ -26,33 +30,39 @@ template <int parts> struct Product {
 // A range of rows and columns of C, computed by one thread: chunk of columns by chunk of K by block of rows by panel of
 // columns. While a block is multiplied, the one before is stored, and the next rows of A are packed; B's panels are
 // packed when their chunk meets its first rows, each while the one before is multiplied.
-template <int parts> class RangeOfProduct {
+template <int parts, class Element = float> class RangeOfProduct {
 public:
-  RangeOfProduct(Product<parts> &product, int64_t range) : p_(product), g_(*product.g), packed_(g_.packed_b) {
+  RangeOfProduct(Product<parts, Element> &product, int64_t range) : p_(product), g_(*product.g), packed_(g_.packed_b) {
     const int64_t row_range = range / p_.column_ranges, column_range = range % p_.column_ranges;
     i_begin_ = border(g_.M, p_.row_ranges, row_range);
     i_end_ = border(g_.M, p_.row_ranges, row_range + 1);
     j_begin_ = border(g_.N, p_.column_ranges, column_range);
     j_end_ = border(g_.N, p_.column_ranges, column_range + 1);
     panel_bytes_ = ceil_div(p_.k_blocks, p_.k_chunks) * kBlockBytes<parts>;
-    const int64_t b_panels = packed_ ? 0 : least(kChunkPanels, ceil_div(j_end_ - j_begin_, kPanelLanes));
+    const int64_t b_panels = packed_ ? 0 : least(kPanels, ceil_div(j_end_ - j_begin_, kPanelLanes));
+    const size_t panels_bytes = size_t((2 + b_panels) * panel_bytes_);
+    const bool partial = kRounds && p_.k_chunks > 1;
+    partial_step_ = least(kPanels * kPanelLanes, j_end_ - j_begin_);
+    const size_t partial_bytes = partial ? size_t((i_end_ - i_begin_) * partial_step_) * sizeof(float) : 0;
     // One block of memory: on huge pages if it is large.
-    char *memory = static_cast<char *>(scratch(Scratch::pack_a, size_t((2 + b_panels) * panel_bytes_)));
+    char *memory = static_cast<char *>(scratch(Scratch::pack_a, panels_bytes + partial_bytes));
     a_[0] = memory;
     a_[1] = memory + panel_bytes_;
     b_ = memory + 2 * panel_bytes_;
+    partial_ = reinterpret_cast<float *>(memory + panels_bytes);
     pack_a_.lane_step = g_.a_row;
     pack_a_.k_step = g_.a_col;
     pack_a_.along_k = g_.a_col == 1;
     pack_b_.lane_step = g_.b_col;
     pack_b_.k_step = g_.b_row;
     pack_b_.along_k = g_.b_row == 1;
-    store_.to_step = store_.added_step = g_.ldc;
+    store_.to_step = store_.added_step = kRounds ? partial_step_ : g_.ldc;
+    store_.rounded_step = g_.ldc;
   }
 
   void run() {
     const TileScope tiles;
-    const int64_t column_chunks = ceil_div(j_end_ - j_begin_, kChunkPanels * kPanelLanes);
+    const int64_t column_chunks = ceil_div(j_end_ - j_begin_, kPanels * kPanelLanes);
     start_a(i_begin_, 0, a_[0]);
     pack_a_.finish();
     for (int64_t chunk = 0; chunk < column_chunks; ++chunk) {
@@ -86,12 +96,17 @@ public:
   }
 
 private:
-  Product<parts> &p_;
+  static constexpr bool kRounds = sizeof(Element) < sizeof(float);
+  static constexpr int64_t kPanels = kChunkPanels<Element>;
+
+  Product<parts, Element> &p_;
   const Gemm &g_;
   const PackedB *packed_; // or null
   int64_t i_begin_, i_end_, j_begin_, j_end_, panel_bytes_;
   char *a_[2], *b_; // panels of A: in use, and being packed; all panels of B of a chunk
-  PackJob<parts> pack_a_, pack_b_;
+  float *partial_;  // sums of a chunk of columns, where C is rounded and K takes several chunks
+  int64_t partial_step_;
+  PackJob<parts, Element> pack_a_, pack_b_;
   StoreJob store_;
   int blocks_done_ = 0;
   alignas(64) float finished_[2][kPanelLanes * kPanelLanes];
@@ -102,12 +117,12 @@ private:
   }
   void start_a(int64_t i, int64_t k_chunk, char *to) {
     const int64_t k = p_.k(k_chunk);
-    pack_a_.start(TileRows::lanes, static_cast<const float *>(g_.A) + i * g_.a_row + k * g_.a_col,
+    pack_a_.start(TileRows::lanes, static_cast<const Element *>(g_.A) + i * g_.a_row + k * g_.a_col,
                   least(kPanelLanes, i_end_ - i), p_.k(k_chunk + 1) - k, to);
   }
   void start_b(int64_t j, int64_t k_chunk, char *to) {
     const int64_t k = p_.k(k_chunk);
-    pack_b_.start(TileRows::pairs, static_cast<const float *>(g_.B) + j * g_.b_col + k * g_.b_row,
+    pack_b_.start(TileRows::pairs, static_cast<const Element *>(g_.B) + j * g_.b_col + k * g_.b_row,
                   least(kPanelLanes, j_end_ - j), p_.k(k_chunk + 1) - k, to);
   }
 
@@ -124,11 +139,14 @@ private:
       Shadow shadow{&store_, &pack_b_, &pack_a_, 0};
       shadow.plan(store_.left + pack_b_.left + ceil_div(pack_a_.left, panels_left), blocks * kProducts[parts]);
       const char *b = packed_ ? packed_at<parts>(packed_, j / kPanelLanes, k_block) : own;
-      float *sums = finished_[blocks_done_++ % 2], *c = static_cast<float *>(g_.C) + i * g_.ldc + j;
+      float *sums = finished_[blocks_done_++ % 2];
+      float *c = kRounds ? partial_ + (i - i_begin_) * partial_step_ + (j - j_begin)
+                         : static_cast<float *>(g_.C) + i * g_.ldc + j;
       const Run run{a_[0], b, blocks, kBlockBytes<parts>, kBlockBytes<parts>};
-      const bool as_they_are = first && !g_.accumulate && !g_.bias_n && !g_.bias_m;
+      const bool rounds = kRounds && k_chunk + 1 == p_.k_chunks;
+      const bool as_they_are = first && !rounds && !g_.accumulate && !g_.bias_n && !g_.bias_m;
       if (as_they_are && rows == kPanelLanes && columns == kPanelLanes) { // the tiles are C
-        multiply<parts>(rows, columns, &run, 1, shadow, c, g_.ldc * int64_t(sizeof(float)));
+        multiply<parts>(rows, columns, &run, 1, shadow, c, store_.to_step * int64_t(sizeof(float)));
         pack_b_.finish();
         store_.finish();
         continue;
@@ -138,11 +156,12 @@ private:
       store_.finish();
       store_.from = sums;
       store_.to = c;
+      store_.rounded = rounds ? static_cast<Bfloat16 *>(g_.C) + i * g_.ldc + j : nullptr;
       store_.columns = columns;
       store_.added = g_.accumulate || !first ? store_.to : nullptr;
       store_.bias_n = first && g_.bias_n ? static_cast<const float *>(g_.bias_n) + j : nullptr;
       store_.bias_m = first && g_.bias_m ? static_cast<const float *>(g_.bias_m) + i : nullptr;
-      store_.left = rows;
+      store_.start(rows);
     }
   }
 };

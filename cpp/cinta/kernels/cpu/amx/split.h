@@ -5,6 +5,10 @@
 
 namespace cinta::kernels::amx {
 
+struct Bfloat16 { // in memory
+  uint16_t bits;
+};
+
 CINTA_FN __m512 leading_part(__m512 x) { // rounded to bfloat16, halves away from zero
   const __m512i up = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
   return _mm512_castsi512_ps(_mm512_and_si512(up, _mm512_set1_epi32(int(0xffff0000))));
