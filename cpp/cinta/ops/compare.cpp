@@ -13,7 +13,7 @@ struct Where final : OpWith<NoAttributes> {
   const char *name() const override { return "where"; }
   uint32_t saves() const override { return saves::input(0); }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[1].shape(), in[1].dtype());
+    *out = empty_like(in[1]);
     const kernels::Select f = kernel().select[int(compute_type(in[1].dtype()))];
     Operand operands[4] = {raw_operand(in[0]), scalar_operand(in[1]), scalar_operand(in[2]), operand(*out)};
     tile_loop(

@@ -15,13 +15,13 @@ struct Astype final : OpWith<AstypeAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return "astype"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[0].shape(), to);
+    *out = empty_like(in[0], to);
     copy(in[0], *out);
   }
   void vjp(Vjp &v) const override { v.dx(0, astype(v.dy(), from)); }
 };
 
-struct Keep final : OpWith<NoAttributes> { // a copy
+struct Keep final : OpWith<NoAttributes> { // a contiguous copy
   using OpWith::OpWith;
   const char *name() const override { return "clone"; }
   void forward(const Tensor *in, int, Tensor *out) const override {

@@ -45,7 +45,7 @@ void run(UnaryOp op, const Tensor &x, const Tensor &y, const Parameters &paramet
 
 Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const Tensor &dy,
                const Parameters &parameters) {
-  Tensor dx = empty(dy.shape(), dy.dtype());
+  Tensor dx = empty_like(dy);
   const Tensor &x = saved_x ? saved_x : dy, &y = saved_y ? saved_y : dy; // what is not saved is not read
   UnaryContext c{nullptr, kernel().unary_vjp[int(op)][floating_index(dy.dtype())], parameters.value};
   if (simple(dy) && x.contiguous() && y.contiguous()) {
@@ -72,7 +72,7 @@ struct Unary final : OpWith<UnaryAttributes> {
   const char *name() const override { return rule(op).name; }
   uint32_t saves() const override { return rule(op).saves; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[0].shape(), in[0].dtype());
+    *out = empty_like(in[0]);
     run(op, in[0], *out, parameters);
   }
   void vjp(Vjp &v) const override {
@@ -102,7 +102,7 @@ void run(BinaryOp op, const Tensor &a, const Tensor &b, const Tensor &y) {
 
 Tensor run_vjp(BinaryOp op, int which, const Tensor &saved_a, const Tensor &saved_b, const Tensor &saved_y,
                const Tensor &dy) {
-  Tensor d = empty(dy.shape(), dy.dtype());
+  Tensor d = empty_like(dy);
   const Tensor &a = saved_a ? saved_a : dy, &b = saved_b ? saved_b : dy, &y = saved_y ? saved_y : dy;
   const auto &rules = which == 0 ? kernel().binary_vjp_a : kernel().binary_vjp_b;
   BinaryContext c{nullptr, rules[int(op)][floating_index(dy.dtype())]};
@@ -129,7 +129,7 @@ struct Binary final : OpWith<BinaryAttributes> {
   const char *name() const override { return rule(op).name; }
   uint32_t saves() const override { return rule(op).saves; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty(in[0].shape(), in[0].dtype());
+    *out = empty_like(in[0]);
     run(op, in[0], in[1], *out);
   }
   void vjp(Vjp &v) const override {
@@ -248,7 +248,8 @@ Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b) {
   const Tensor in[2] = {broadcast_to(astype(a, dtype), shape), broadcast_to(astype(b, dtype), shape)};
   check_fresh(in[0], name_of(op));
   check_fresh(in[1], name_of(op));
-  Tensor y = empty(shape, dtype);
+  // in the order in memory of the operand that has the result's shape
+  Tensor y = a.shape() == shape ? empty_like(a, dtype) : b.shape() == shape ? empty_like(b, dtype) : empty(shape, dtype);
   run(op, in[0], in[1], y);
   record(*object(op), in, 2, &y, 1);
   return y;

@@ -99,6 +99,19 @@ void run_block(void *context, int64_t block) {
   }
 }
 
+// Axes by falling stride of the last operand, which is written: its memory is then walked in order.
+Shape in_memory_order(const Shape &shape, const Dims &order, Strides *const *strides, int n) {
+  Shape sorted = shape;
+  for (int i = 0; i < shape.size(); ++i)
+    sorted[i] = shape[int(order[i])];
+  for (int k = 0; k < n; ++k) {
+    const Strides steps = *strides[k];
+    for (int i = 0; i < shape.size(); ++i)
+      (*strides[k])[i] = steps[int(order[i])];
+  }
+  return sorted;
+}
+
 } // namespace
 
 Shape collapse(const Shape &shape, Strides *const *strides, int n) {
@@ -144,7 +157,7 @@ void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outp
   Strides *strides[kMaxOperands];
   for (int k = 0; k < p.n; ++k)
     strides[k] = &p.operands[k].strides;
-  p.shape = collapse(shape, strides, p.n);
+  p.shape = collapse(in_memory_order(shape, axes_by_stride(operands[p.n - 1].strides), strides, p.n), strides, p.n);
   const int inner = p.shape.size() - 1;
   p.any_converts = false;
   for (int k = 0; k < p.n; ++k) {

@@ -1,6 +1,7 @@
 #include "cinta/tensor/shape.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace cinta {
 
@@ -21,6 +22,31 @@ Strides contiguous_strides(const Shape &shape) {
   for (int i = shape.size() - 2; i >= 0; --i)
     strides[i] = strides[i + 1] * std::max<int64_t>(shape[i + 1], 1);
   return strides;
+}
+
+Dims axes_by_stride(const Strides &strides) {
+  Dims order;
+  for (int axis = 0; axis < strides.size(); ++axis) {
+    int at = axis;
+    while (at > 0 && std::abs(strides[int(order[at - 1])]) < std::abs(strides[axis]))
+      --at;
+    order.insert(at, axis);
+  }
+  return order;
+}
+
+bool is_dense(const Shape &shape, const Strides &strides) {
+  const Dims order = axes_by_stride(strides);
+  int64_t expected = 1;
+  for (int i = shape.size() - 1; i >= 0; --i) {
+    const int axis = int(order[i]);
+    if (shape[axis] == 1)
+      continue;
+    if (strides[axis] != expected)
+      return false;
+    expected *= shape[axis];
+  }
+  return true;
 }
 
 bool is_contiguous(const Shape &shape, const Strides &strides) {

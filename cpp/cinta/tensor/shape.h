@@ -81,6 +81,10 @@ using Axes = Dims;
 int64_t count(const Shape &shape); // number of elements; fails beyond 2^62
 Strides contiguous_strides(const Shape &shape);
 bool is_contiguous(const Shape &shape, const Strides &strides);
+// The axes, from the largest stride to the smallest.
+Dims axes_by_stride(const Strides &strides);
+// Whether the elements fill their memory in some order of the axes.
+bool is_dense(const Shape &shape, const Strides &strides);
 
 // NumPy broadcasting; `op` names the caller in the error.
 Shape broadcast(const Shape &a, const Shape &b, const char *op);

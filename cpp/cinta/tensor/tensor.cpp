@@ -57,14 +57,16 @@ Tensor empty(const Shape &shape, Dtype dtype) {
   return Tensor(b);
 }
 
-Tensor empty_like(const Tensor &x) {
-  StorageRef storage(new_storage(x.nbytes()));
+Tensor empty_like(const Tensor &x) { return empty_like(x, x.dtype()); }
+Tensor empty_like(const Tensor &x, Dtype dtype) {
+  StorageRef storage(new_storage(size_t(x.size()) * itemsize(dtype)));
   char *data = storage->data;
-  Body *b = new_body(std::move(storage), data, x.dtype());
+  Body *b = new_body(std::move(storage), data, dtype);
+  const bool same_order = x.contiguous() || is_dense(x.shape(), x.strides());
   new (&b->shape) Shape(x.shape());
-  new (&b->strides) Strides(x.contiguous() ? x.strides() : contiguous_strides(x.shape()));
+  new (&b->strides) Strides(same_order ? x.strides() : contiguous_strides(x.shape()));
   b->size = x.size();
-  b->contiguous = true;
+  b->contiguous = x.contiguous() || !same_order;
   return Tensor(b);
 }
 

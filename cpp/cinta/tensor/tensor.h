@@ -93,7 +93,8 @@ inline size_t Tensor::nbytes() const { return size_t(b_->size) * itemsize(b_->dt
 template <class T> inline T *Tensor::data() const { return reinterpret_cast<T *>(b_->data); }
 
 Tensor empty(const Shape &shape, Dtype dtype); // contents undefined
-Tensor empty_like(const Tensor &x);            // x contiguous: the hot path
+Tensor empty_like(const Tensor &x); // its shape, its dtype, and the order of its axes in memory if x is dense
+Tensor empty_like(const Tensor &x, Dtype dtype);
 Tensor zeros(const Shape &shape, Dtype dtype);
 Tensor full(const Shape &shape, double value, Dtype dtype);
 Tensor scalar(double value, Dtype dtype); // 0-d
