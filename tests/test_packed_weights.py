@@ -42,9 +42,9 @@ def weight() -> nn.Parameter:
 
 
 def afresh(x: ct.Tensor, w: ct.Tensor) -> NDArray[np.float32]:
-    """x w' by a weight that nobody has packed: no parameter."""
+    """x w' by a weight that nobody has packed: a new one."""
     with ct.no_grad():
-        return nn.functional.linear(x, ct.tensor(w.detach().clone())).numpy()
+        return nn.functional.linear(x, nn.Parameter(w.detach().clone())).numpy()
 
 
 def shared(x: ct.Tensor, w: ct.Tensor) -> NDArray[np.float32]:
@@ -66,10 +66,11 @@ def test_the_same_bits_as_unpacked(rows: int, inputs: int, outputs: int, threads
     ct.set_num_threads(threads)
     try:
         with ct.no_grad(), ct.set_float32_matmul_precision(mode):
-            expected = nn.functional.linear(x, w.detach().clone(), b).numpy()
+            expected = nn.functional.linear(x, nn.Parameter(w.detach().clone()), b).numpy()
+            product = (x @ nn.Parameter(w.detach().clone()).T).numpy()
             for _ in range(3):
                 np.testing.assert_array_equal(nn.functional.linear(x, w, b).numpy(), expected)
-                np.testing.assert_array_equal((x @ w.T).numpy(), (x @ w.detach().clone().T).numpy())
+                np.testing.assert_array_equal((x @ w.T).numpy(), product)
     finally:
         ct.set_num_threads(before)
 

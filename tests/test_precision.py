@@ -112,13 +112,51 @@ def test_same_bits_on_any_number_of_threads() -> None:
     np.testing.assert_array_equal(results[0], results[2])
 
 
+@pytest.mark.parametrize(("mode", "bound"), [("strict", 4e-7), ("highest", 2.1e-7), ("high", 5e-6), ("medium", 4e-3)])
+@pytest.mark.parametrize("shape", [(9, 64, 64, 64), (3, 128, 64, 130), (2, 300, 257, 290), (40, 65, 33, 70)], ids=str)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_batches_keep_the_error_of_their_mode(
+    shape: tuple[int, int, int, int], transposed: bool, mode: str, bound: float
+) -> None:
+    batch, m, k, n = shape
+    a = normal(batch, m, k)
+    b = normal(batch, n, k, seed=1).swapaxes(1, 2) if transposed else normal(batch, k, n, seed=1)
+    assert error(product(a, b, mode), a, b) < (bound if AMX or mode != "highest" else 4e-7)
+
+
+def test_a_product_out_of_range_leaves_the_rest_of_its_batch_alone() -> None:
+    a, b = normal(6, 64, 64), normal(6, 64, 64, seed=1)
+    expected = product(a, b)
+    a[2, 3, 4] = np.inf
+    got = product(a, b)
+    rest = [0, 1, 3, 4, 5]
+    np.testing.assert_array_equal(got[rest], expected[rest])
+    np.testing.assert_array_equal(got[2], product(a[2:3], b[2:3], "strict")[0])
+
+
+def test_batches_have_the_same_bits_on_any_number_of_threads() -> None:
+    threads, results = ct.get_num_threads(), []
+    pairs = [
+        (normal(*a), normal(*b, seed=1)) for a, b in (((30, 70, 64), (30, 64, 90)), ((2, 400, 300), (2, 300, 500)))
+    ]
+    try:
+        for n in (1, 2, 3):
+            ct.set_num_threads(n)
+            results.append([product(a, b) for a, b in pairs])
+    finally:
+        ct.set_num_threads(threads)
+    for result in results[1:]:
+        for got, expected in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
 @needs_amx
 def test_config_says_which_way_products_went() -> None:
     def counts() -> tuple[int, int, int]:
         paths = ct.config()["float32_matmul"]
         return paths["fma"], paths["split"], paths["out_of_range"]
 
-    a, b = normal(64, 64), normal(64, 64, seed=1)
+    a, b = normal(128, 64), normal(64, 128, seed=1)
     start = counts()
     product(a, b)
     product(a, b, "strict")

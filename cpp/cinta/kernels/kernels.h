@@ -52,6 +52,7 @@ struct Gemm {
   bool accumulate;
   const void *bias_n;                       // [N] added to every row, or null
   const void *bias_m;                       // [M] added to every column, or null
+  bool b_is_weight = false;                 // B belongs to a parameter: others will read it too, packed once they do
   const struct PackedB *packed_b = nullptr; // B packed ahead by gemm_pack, or null; the result's bits are the same
   bool bfloat16 = false; // A and B hold bfloat16 numbers, as float32: one bfloat16 part is all of them
 };

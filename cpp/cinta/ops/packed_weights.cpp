@@ -16,7 +16,10 @@ bool only_we_write(const Storage &s) { return s.exports == 0 && !s.release; }
 PackedWeights::PackedWeights(const Tensor &b, kernels::Gemm &g) {
   const kernels::Table &kernel = kernels::table();
   Storage &s = *b->storage.get();
-  if (!s.parameter || b.dtype() != Dtype::float32 || !kernel.gemm_packing || !only_we_write(s))
+  if (!s.parameter || b.dtype() != Dtype::float32 || !kernel.gemm_packing)
+    return;
+  g.b_is_weight = true; // packed or not: the bits must not depend on who holds an array
+  if (!only_we_write(s))
     return;
   const Packing packing = kernel.gemm_packing(g);
   if (packing == Packing::none)
