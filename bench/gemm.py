@@ -1,13 +1,17 @@
-"""Square float32 products beside PyTorch's (MKL), with all instructions and with both held to AVX2."""
+"""float32 products beside PyTorch's (MKL): square ones, with all instructions and with both held to AVX2; layers whose
+weights are read again and again; batches."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from timeit import Timer
+from typing import Any
 
 import torch
 
@@ -37,8 +41,46 @@ def race(label: str, goal: float, threads: int) -> list[harness.Row]:
     return rows
 
 
+LAYERS = [(128, 784, 256)] + [(m, k, n) for k, n in ((512, 512), (512, 2048)) for m in (16, 20, 32, 64)]
+BATCHES = [(32, 128, 64, 128), (32, 128, 128, 64), (16, 256, 64, 256), (8, 512, 64, 512)]
+GOALS = {"highest": (0.6, 0.8, 0.7), "high": (0.37, 0.5, 0.7)}  # of a layer, of one with few rows, of a batch
+
+
+def compared(
+    name: str, mode: str, goal: float, ours: Callable[[], Any], theirs: Callable[..., Any], *operands: Any
+) -> harness.Row:
+    exact = theirs(*(t.double() for t in operands))
+
+    def error(y: Any) -> str:
+        return f"{float((y.double() - exact).norm() / exact.norm()):.1e}"
+
+    errors = f"errors {error(torch.from_numpy(ours().numpy()))}, {error(theirs(*operands))}"
+    return harness.compare(f"{name}, {mode} ({errors})", goal, Timer(ours), Timer(lambda: theirs(*operands)))
+
+
+def reused(threads: int) -> list[harness.Row]:
+    harness.pin(threads)
+    torch.manual_seed(0)
+    rows = []
+    with ct.no_grad(), torch.no_grad():
+        for mode, (layer_goal, few_rows_goal, batch_goal) in GOALS.items():
+            with ct.set_float32_matmul_precision(mode):
+                for m, k, n in LAYERS:
+                    x, w, b = torch.randn(m, k), torch.randn(n, k), torch.randn(n)
+                    layer = ct.tensor(x.numpy()), ct.nn.Parameter(ct.tensor(w.numpy())), ct.tensor(b.numpy())
+                    goal = layer_goal if m > 64 else few_rows_goal
+                    ours = functools.partial(ct.nn.functional.linear, *layer)
+                    name = f"linear {m}x{k}x{n}, the same weights"
+                    rows.append(compared(name, mode, goal, ours, torch.nn.functional.linear, x, w, b))
+                for batch, m, k, n in BATCHES:
+                    a, b = torch.randn(batch, m, k), torch.randn(batch, k, n)
+                    ours = functools.partial(ct.matmul, ct.tensor(a.numpy()), ct.tensor(b.numpy()))
+                    rows.append(compared(f"{batch} of {m}x{k}x{n}", mode, batch_goal, ours, torch.bmm, a, b))
+    return rows
+
+
 def main(threads: int = 1) -> list[harness.Row]:
-    rows = race(ct.config()["isa"], 1.1, threads)
+    rows = race(ct.config()["isa"], 1.1, threads) + reused(threads)
     command = [sys.executable, __file__, "--held-to-avx2", "--threads", str(threads)]
     *shown, figures = subprocess.run(
         command, env={**os.environ, **AVX2}, check=True, stdout=subprocess.PIPE, text=True
