@@ -123,9 +123,36 @@ def test_dlpack_keeps_memory_alive() -> None:
     assert float(t.sum()) == 4000
 
 
-def test_an_unused_dlpack_capsule_frees_its_tensor() -> None:
+def test_dlpack_views_are_writable_where_the_memory_is() -> None:
+    t = ct.zeros((2, 3))
+    x = np.from_dlpack(t)
+    x[0, 1] = 5
+    assert t.tolist() == [[0, 5, 0], [0, 0, 0]]
+    fixed = np.arange(3.0)
+    fixed.flags.writeable = False
+    readonly = ct.from_dlpack(fixed)
+    with pytest.raises(ValueError, match="read-only"):
+        readonly += 1
+    assert not np.from_dlpack(readonly).flags.writeable
+    with pytest.raises(BufferError, match="max_version"):
+        readonly.__dlpack__()
+    again = ct.from_dlpack(readonly.__dlpack__(max_version=(1, 1)))
+    assert again.tolist() == [0, 1, 2]
+
+
+def test_dlpack_copies_where_asked() -> None:
+    t = ct.zeros(3)
+    copied = ct.from_dlpack(t.__dlpack__(max_version=(1, 0), copy=True))
+    copied += 1
+    assert t.tolist() == [0, 0, 0]
+    with pytest.raises(BufferError, match="CPU"):
+        t.__dlpack__(dl_device=(2, 0))
+
+
+@pytest.mark.parametrize("version", [None, (0, 8), (1, 0)])
+def test_an_unused_dlpack_capsule_frees_its_tensor(version: tuple[int, int] | None) -> None:
     before = ct.memory_stats()["live"]
-    capsule = ct.zeros(100_000).__dlpack__()
+    capsule = ct.zeros(100_000).__dlpack__(max_version=version)
     assert ct.memory_stats()["live"] > before
     del capsule
     assert ct.memory_stats()["live"] == before

@@ -18,7 +18,7 @@ const char *format_of(Dtype dtype) {
   return formats[int(dtype)];
 }
 
-// ---- DLPack 0.x, as dlpack.h lays it out
+// ---- DLPack, as dlpack.h lays it out: versioned (1.x), and plain for those that know no other
 struct DLDevice {
   int32_t type, id;
 };
@@ -39,6 +39,18 @@ struct DLManagedTensor {
   void *context;
   void (*deleter)(DLManagedTensor *);
 };
+struct DLManagedTensorVersioned {
+  struct {
+    uint32_t major, minor;
+  } version;
+  void *context;
+  void (*deleter)(DLManagedTensorVersioned *);
+  uint64_t flags;
+  DLTensor tensor;
+};
+enum DLFlags : uint64_t { dl_read_only = 1, dl_copied = 2 };
+template <class Managed> constexpr const char *kCapsule = "dltensor";
+template <> inline constexpr const char *kCapsule<DLManagedTensorVersioned> = "dltensor_versioned";
 enum DLCode : uint8_t { dl_int = 0, dl_uint = 1, dl_float = 2, dl_bfloat = 4, dl_bool = 6 };
 
 DLDataType dl_type(Dtype dtype) {
@@ -60,39 +72,55 @@ std::optional<Dtype> dtype_of_dl(DLDataType type) {
   return std::nullopt;
 }
 
-struct DLExport {
+template <class Managed> struct DLExport {
   Tensor tensor;
   int64_t shape[kMaxDims], strides[kMaxDims];
-  DLManagedTensor managed;
+  Managed managed;
 };
 
-void destroy_export(DLManagedTensor *m) {
+template <class Managed> void destroy_export(Managed *m) {
   PyGILState_STATE gil = PyGILState_Ensure();
-  auto *e = static_cast<DLExport *>(m->context);
-  end_export(*e->tensor->storage.get());
-  delete e;
+  delete static_cast<DLExport<Managed> *>(m->context);
   PyGILState_Release(gil);
 }
 
-void destroy_capsule(PyObject *capsule) { // nobody took it
-  if (PyCapsule_IsValid(capsule, "dltensor")) {
-    auto *m = static_cast<DLManagedTensor *>(PyCapsule_GetPointer(capsule, "dltensor"));
-    m->deleter(m);
-  }
-}
-
-void release_managed(void *owner) {
-  auto *m = static_cast<DLManagedTensor *>(owner);
+template <class Managed> void release_managed(void *owner) {
+  auto *m = static_cast<Managed *>(owner);
   if (m->deleter)
     m->deleter(m);
 }
 
-Tensor from_dlpack(PyObject *source) {
-  Ref capsule = PyCapsule_CheckExact(source) ? Ref::borrowed(source)
-                                             : Ref::checked(PyObject_CallMethod(source, "__dlpack__", nullptr));
-  if (!PyCapsule_IsValid(capsule.get(), "dltensor"))
-    fail<ValueError>("[from_dlpack] the capsule holds no tensor, expected one that was not taken before");
-  auto *m = static_cast<DLManagedTensor *>(PyCapsule_GetPointer(capsule.get(), "dltensor"));
+template <class Managed> void destroy_capsule(PyObject *capsule) { // nobody took it
+  if (PyCapsule_IsValid(capsule, kCapsule<Managed>))
+    release_managed<Managed>(PyCapsule_GetPointer(capsule, kCapsule<Managed>));
+}
+
+template <class Managed> PyObject *to_capsule(const Tensor &t, uint64_t flags) {
+  auto *e = new DLExport<Managed>{t, {}, {}, {}};
+  for (int i = 0; i < t.ndim(); ++i) {
+    e->shape[i] = t.shape()[i];
+    e->strides[i] = t.strides()[i];
+  }
+  Managed &m = e->managed;
+  m.tensor = {t.data(), {1, 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0};
+  m.context = e;
+  m.deleter = destroy_export<Managed>;
+  if constexpr (requires { m.version; }) {
+    m.version = {1, 0};
+    m.flags = flags;
+  }
+  return PyCapsule_New(&m, kCapsule<Managed>, destroy_capsule<Managed>);
+}
+
+template <class Managed> Tensor take_capsule(PyObject *capsule) {
+  auto *m = static_cast<Managed *>(PyCapsule_GetPointer(capsule, kCapsule<Managed>));
+  bool readonly = false;
+  if constexpr (requires { m->version; }) {
+    if (m->version.major > 1)
+      fail<ValueError>("[from_dlpack] the capsule has DLPack version ", m->version.major, ".", m->version.minor,
+                       ", expected 1.x");
+    readonly = m->flags & dl_read_only;
+  }
   const DLTensor &d = m->tensor;
   std::optional<Dtype> dtype = dtype_of_dl(d.dtype);
   if (d.device.type != 1)
@@ -110,12 +138,33 @@ Tensor from_dlpack(PyObject *source) {
   else
     strides = contiguous_strides(shape);
   char *data = static_cast<char *>(d.data) + d.byte_offset;
-  Tensor t =
-      from_storage(StorageRef(wrap_storage(data, size_t(count(shape)) * itemsize(*dtype), false, m, release_managed)),
-                   data, shape, strides, *dtype);
-  PyCapsule_SetName(capsule.get(), "used_dltensor");
-  PyCapsule_SetDestructor(capsule.get(), nullptr);
+  const size_t bytes = size_t(count(shape)) * itemsize(*dtype);
+  Tensor t = from_storage(StorageRef(wrap_storage(data, bytes, readonly, m, release_managed<Managed>)), data, shape,
+                          strides, *dtype);
+  PyCapsule_SetName(capsule, "used_dltensor");
+  PyCapsule_SetDestructor(capsule, nullptr);
   return t;
+}
+
+// Asked for a versioned capsule first; who does not know the argument gives the plain one.
+Ref ask_for_capsule(PyObject *source) {
+  Ref method = Ref::checked(PyObject_GetAttrString(source, "__dlpack__"));
+  Ref none(PyTuple_New(0)), wanted = Ref::checked(Py_BuildValue("{s:(ii)}", "max_version", 1, 0));
+  if (PyObject *capsule = PyObject_Call(method.get(), none.get(), wanted.get()))
+    return Ref(capsule);
+  if (!PyErr_ExceptionMatches(PyExc_TypeError))
+    throw PythonError();
+  PyErr_Clear();
+  return Ref::checked(PyObject_CallNoArgs(method.get()));
+}
+
+Tensor from_dlpack(PyObject *source) {
+  Ref capsule = PyCapsule_CheckExact(source) ? Ref::borrowed(source) : ask_for_capsule(source);
+  if (PyCapsule_IsValid(capsule.get(), kCapsule<DLManagedTensorVersioned>))
+    return take_capsule<DLManagedTensorVersioned>(capsule.get());
+  if (!PyCapsule_IsValid(capsule.get(), kCapsule<DLManagedTensor>))
+    fail<ValueError>("[from_dlpack] the capsule holds no tensor, expected one that was not taken before");
+  return take_capsule<DLManagedTensor>(capsule.get());
 }
 
 PyObject *from_bytes(PyObject *, PyObject *args) {
@@ -194,23 +243,41 @@ PyObject *numpy_array(const Tensor &t, PyObject *owner) {
   return Ref::checked(PyObject_CallOneArg(asarray, view.get())).release();
 }
 
-PyObject *tensor_dlpack(PyObject *self, PyObject *, PyObject *) {
+PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static const char *names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
+  PyObject *stream = Py_None, *version = Py_None, *device = Py_None, *copy = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", const_cast<char **>(names), &stream, &version,
+                                   &device, &copy))
+    return nullptr;
   return guarded([&]() -> PyObject * {
-    const Tensor &t = tensor_of(self);
+    Tensor t = tensor_of(self);
     if (t.requires_grad())
       fail<RuntimeError>("[__dlpack__] the tensor requires grad, others would not see its history: use .detach()");
-    if (t->storage->readonly) {
-      PyErr_SetString(PyExc_BufferError, "read-only memory cannot be handed out through DLPack: copy it first");
+    int type = 1, id = 0;
+    unsigned major = 0, minor = 0;
+    if (device != Py_None && !PyArg_ParseTuple(device, "ii", &type, &id))
+      return nullptr;
+    if (version != Py_None && !PyArg_ParseTuple(version, "II", &major, &minor))
+      return nullptr;
+    if (type != 1) {
+      PyErr_Format(PyExc_BufferError, "[__dlpack__] asked for device type %d, expected the CPU (1)", type);
       return nullptr;
     }
-    auto *e = new DLExport{t, {}, {}, {}};
-    for (int i = 0; i < t.ndim(); ++i) {
-      e->shape[i] = t.shape()[i];
-      e->strides[i] = t.strides()[i];
+    uint64_t flags = 0;
+    if (copy != Py_None && PyObject_IsTrue(copy)) {
+      t = ops::clone(t);
+      flags |= dl_copied;
     }
-    begin_export(*t->storage.get());
-    e->managed = {{t.data(), {1, 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0}, e, destroy_export};
-    return PyCapsule_New(&e->managed, "dltensor", destroy_capsule);
+    if (t->storage->readonly)
+      flags |= dl_read_only;
+    if (major >= 1)
+      return to_capsule<DLManagedTensorVersioned>(t, flags);
+    if (t->storage->readonly) {
+      PyErr_SetString(PyExc_BufferError, "read-only memory cannot be handed out through DLPack below version 1: pass "
+                                         "max_version=(1, 0), or copy it first");
+      return nullptr;
+    }
+    return to_capsule<DLManagedTensor>(t, 0);
   });
 }
 
