@@ -233,3 +233,10 @@ def test_max_pool_windows_of_nothing_but_padding_give_minus_infinity_and_no_grad
         assert (index.numpy()[nothing] == -1).all()
         ct.where(ct.tensor(nothing), 0.0, y).sum().backward()
         assert x.grad.sum().item() == (~nothing).sum()
+
+
+@pytest.mark.parametrize("layer", [nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d])
+def test_convolution_of_one_image_without_its_axis(layer: type[nn.Module], rng: np.random.Generator) -> None:
+    conv = layer(3, 5, 3, padding=1)
+    x = ct.tensor(rng.normal(size=(3, 8, 8)[: 2 if "1d" in layer.__name__ else 3]), dtype="float32")
+    np.testing.assert_array_equal(conv(x).detach().numpy(), conv(x[None])[0].detach().numpy())

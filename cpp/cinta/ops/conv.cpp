@@ -92,7 +92,7 @@ Spatial spatial(const Dims &given, int axes, int64_t h, int64_t least, const cha
 void check(const Tensor &x, const Tensor &weight, const Tensor &bias, int axes, int64_t groups, bool transposed,
            const char *op) {
   check_floating(x, op);
-  const char *input = axes == 1 ? "[N,C,L]" : "[N,C,H,W]";
+  const char *input = axes == 1 ? "[N,C,L] or [C,L]" : "[N,C,H,W] or [C,H,W]";
   if (x.ndim() != axes + 2)
     fail<ValueError>("[", op, "] input has shape ", x.shape(), ", expected ", input);
   if (weight.ndim() != axes + 2)
@@ -181,23 +181,34 @@ Tensor conv_transpose(const Tensor &x, const Tensor &weight, const Tensor &bias,
   return axes == 2 ? y : reshape(y, {g.N, g.C, g.W});
 }
 
+// One image without its axis, as PyTorch takes it.
+template <class F> Tensor batched(const Tensor &x, int axes, F run) {
+  return x.ndim() == axes + 1 ? squeeze(run(expand_dims(x, {0})), Axes{0}) : run(x);
+}
+
 } // namespace
 
 Tensor conv1d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
               const Dims &dilation, int64_t groups) {
-  return conv(x, weight, bias, stride, padding, dilation, groups, 1, "conv1d");
+  return batched(
+      x, 1, [&](const Tensor &z) { return conv(z, weight, bias, stride, padding, dilation, groups, 1, "conv1d"); });
 }
 Tensor conv2d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
               const Dims &dilation, int64_t groups) {
-  return conv(x, weight, bias, stride, padding, dilation, groups, 2, "conv2d");
+  return batched(
+      x, 2, [&](const Tensor &z) { return conv(z, weight, bias, stride, padding, dilation, groups, 2, "conv2d"); });
 }
 Tensor conv_transpose1d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride,
                         const Dims &padding, const Dims &output_padding, int64_t groups, const Dims &dilation) {
-  return conv_transpose(x, weight, bias, stride, padding, output_padding, groups, dilation, 1, "conv_transpose1d");
+  return batched(x, 1, [&](const Tensor &z) {
+    return conv_transpose(z, weight, bias, stride, padding, output_padding, groups, dilation, 1, "conv_transpose1d");
+  });
 }
 Tensor conv_transpose2d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride,
                         const Dims &padding, const Dims &output_padding, int64_t groups, const Dims &dilation) {
-  return conv_transpose(x, weight, bias, stride, padding, output_padding, groups, dilation, 2, "conv_transpose2d");
+  return batched(x, 2, [&](const Tensor &z) {
+    return conv_transpose(z, weight, bias, stride, padding, output_padding, groups, dilation, 2, "conv_transpose2d");
+  });
 }
 
 } // namespace cinta::ops
