@@ -59,6 +59,7 @@ void *allocate(size_t bytes) {
     list.pop_back();
     c.stats.cached -= k.bytes;
   } else {
+    ++c.stats.fresh;
     bool huge = k.bytes >= 2 * kHugePage;
     size_t alignment = huge ? kHugePage : 64;
     block = std::aligned_alloc(alignment, (k.bytes + alignment - 1) / alignment * alignment);
@@ -74,6 +75,7 @@ void *allocate(size_t bytes) {
       madvise(block, k.bytes, MADV_HUGEPAGE);
 #endif
   }
+  ++c.stats.allocations;
   c.stats.live += k.bytes;
   c.stats.peak = std::max(c.stats.peak, c.stats.live);
   return block;

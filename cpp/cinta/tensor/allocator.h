@@ -10,6 +10,7 @@ void deallocate(void *block, size_t bytes);
 
 struct MemoryStats {
   size_t live, cached, peak; // bytes
+  size_t allocations, fresh; // blocks handed out so far, and how many of them the system had to give
 };
 MemoryStats memory_stats();
 void reset_peak_memory();
