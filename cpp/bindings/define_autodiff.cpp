@@ -106,6 +106,8 @@ void method_backward(const Tensor &self, const std::optional<Tensor> &gradient, 
   backward({self}, seeds, nullptr, {retain_graph, create_graph});
 }
 
+PyObject *autocast_object(std::optional<Dtype> dtype) { return dtype ? to_python(*dtype) : Py_NewRef(Py_None); }
+
 // ---- where in Python an operation was recorded
 
 Site python_here() {
@@ -154,6 +156,10 @@ void define_autodiff() {
   define<[]() { return grad_enabled(); }>("is_grad_enabled()", "Whether operations are recorded in this thread.");
   define<[](bool enabled) { return std::exchange(tape_state().grad_enabled, enabled); }>(
       "set_grad_enabled(enabled)", "Switches recording on or off in this thread; returns what it was.");
+  define<[]() { return autocast_object(ops::autocast_dtype()); }>(
+      "get_autocast()", "The half dtype that products take in this thread (see ct.autocast), or None.");
+  define<[](std::optional<Dtype> dtype) { return autocast_object(ops::set_autocast(dtype)); }>(
+      "set_autocast(dtype=None)", "Sets what get_autocast() gives, None for off; returns what it was.");
   define<[]() { return live_instructions(); }>("live_instructions()",
                                                "How many instructions this thread's tape holds.");
   define<ops::detach>("detach(x)", "The same values over the same memory, without the history.", Kind::both);

@@ -28,8 +28,9 @@ Tensor tensordot(const Tensor &a, const Tensor &b, PyObject *axes) {
 
 Tensor einsum(const std::string &equation, PyObject *operands) {
   bool one = is_tensor(operands) || PyObject_CheckBuffer(operands);
-  return ops::einsum(equation, one ? std::vector<Tensor>{to_tensor(operands, "einsum")}
-                                   : From<std::vector<Tensor>>::get(operands, "einsum"));
+  const auto all =
+      one ? std::vector<Tensor>{to_tensor(operands, "einsum")} : From<std::vector<Tensor>>::get(operands, "einsum");
+  return ops::einsum(equation, autocast(ops::Autocast::half, all));
 }
 
 } // namespace

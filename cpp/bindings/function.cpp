@@ -58,6 +58,7 @@ Signature parse(const char *text, const char *doc) {
   std::string t = text;
   size_t open = t.find('(');
   s.name = t.substr(0, open);
+  s.autocast = ops::autocast_policy(s.name);
   for (const std::string &part : split(t.substr(open + 1, t.rfind(')') - open - 1))) {
     Parameter p;
     size_t equals = part.find('=');

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bindings/convert.h"
+#include "cinta/ops/autocast.h"
 
 namespace cinta::python {
 
@@ -19,6 +20,7 @@ struct Signature {
   std::vector<Parameter> parameters;
   std::string python; // "sum(x: ArrayLike, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor"
   std::string doc;    // with the text signature that inspect reads
+  ops::Autocast autocast = ops::Autocast::none; // what it does to tensors among its arguments
 };
 enum class Kind { function, method, both };
 
@@ -32,6 +34,22 @@ void add_function(Signature &signature, PyCFunction function, PyCFunction method
 std::vector<std::string> function_names(); // of what was defined since the last install
 void install_functions(PyObject *module);  // what was defined goes into the module and the Tensor type
 
+template <class T> T autocast(ops::Autocast policy, T value) {
+  if (policy == ops::Autocast::none)
+    return value;
+  if constexpr (std::is_same_v<T, Tensor>) {
+    return ops::autocast(policy, value);
+  } else if constexpr (std::is_same_v<T, std::optional<Tensor>>) {
+    return value ? std::optional(ops::autocast(policy, *value)) : value;
+  } else if constexpr (std::is_same_v<T, std::vector<Tensor>>) {
+    for (Tensor &x : value)
+      x = ops::autocast(policy, x);
+    return value;
+  } else {
+    return value;
+  }
+}
+
 template <class F> struct Call;
 template <class R, class... A> struct Call<R (*)(A...)> {
   static constexpr size_t n = sizeof...(A);
@@ -43,7 +61,7 @@ template <class R, class... A> struct Call<R (*)(A...)> {
       f(From<std::decay_t<A>>::get(a[I], s.name.c_str())...);
       Py_RETURN_NONE;
     } else {
-      return to_python(f(From<std::decay_t<A>>::get(a[I], s.name.c_str())...));
+      return to_python(f(autocast(s.autocast, From<std::decay_t<A>>::get(a[I], s.name.c_str()))...));
     }
   }
 };

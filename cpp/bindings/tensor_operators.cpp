@@ -1,5 +1,6 @@
 // The operators of Tensor, as CPython's number slots: the hot path of every program.
 #include "bindings/convert.h"
+#include "cinta/ops/autocast.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/matmul.h"
 
@@ -65,7 +66,7 @@ PyObject *matmul(PyObject *a, PyObject *b) {
     Tensor x, y;
     if (!to_pair(a, b, x, y))
       Py_RETURN_NOTIMPLEMENTED;
-    return wrap(ops::matmul(x, y));
+    return wrap(ops::matmul(ops::autocast(ops::Autocast::half, x), ops::autocast(ops::Autocast::half, y)));
   });
 }
 

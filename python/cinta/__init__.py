@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cinta import autodiff, data, extend, nn, numpy, optim, scipy  # noqa: F401
     from cinta.autodiff import *  # noqa: F403
     from cinta.files import load, load_metadata, save  # noqa: F401
+    from cinta.mixed_precision import autocast  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
@@ -28,6 +29,7 @@ _AUTODIFF = (
 _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
+    "autocast": "mixed_precision",
     "set_float32_matmul_precision": "precision",
 }
 

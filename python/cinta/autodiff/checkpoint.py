@@ -8,6 +8,7 @@ from typing import Any
 
 from cinta import _core
 from cinta._core import Tensor
+from cinta.mixed_precision import autocast
 
 from . import tree
 from .modes import enable_grad
@@ -34,7 +35,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         if not _core.is_grad_enabled():
             return f(*args, **kwargs)
         call = tree.rebuild((args, kwargs), map(pinned, tree.leaves((args, kwargs))))
-        state, nested = _core.random.get_state(), is_nested()
+        state, nested, half = _core.random.get_state(), is_nested(), _core.get_autocast()
         output = f(*call[0], **call[1])  # recorded, which shows what needs a gradient; dropped on return
         leaves = tree.leaves(output)
         places = [i for i, leaf in enumerate(leaves) if needs_gradient(leaf)]
@@ -42,7 +43,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         def rule(*dys: Tensor) -> list[None]:
             record = _core.is_grad_enabled()
             start = _core.tape_position()
-            with enable_grad(), traced(nested), replayed(state):
+            mixed = autocast(half or _core.bfloat16, enabled=half is not None)
+            with enable_grad(), traced(nested), replayed(state), mixed:
                 again = tree.leaves(f(*call[0], **call[1]))
             _core.backward_onward([again[i] for i in places], list(dys), start, create_graph=record)
             return [None]
