@@ -11,7 +11,7 @@ import pytest
 
 from isa_levels import NEEDS, run_python, runnable
 
-ROWS = ["test_ops_forward.py", "test_ops_gradients.py", "test_ops_large.py"]
+ROWS = ["test_ops_forward.py", "test_ops_gradients.py", "test_ops_large.py", "test_packed_weights.py"]
 CHOICE = "not third and not jvp and not gradients_do_not_depend"
 REPORT_ISA = "import cinta as ct; print(ct.config()['isa'])"
 Runs = dict[str, Future[CompletedProcess[str]]]

@@ -15,8 +15,9 @@ from cinta import nn, optim
 
 ROWS, IN, OUT = 80, 96, 112
 MODES = ["strict", "highest", "high", "medium"]
-AMX = ct.config()["isa"] == "amx"
-needs_packing = pytest.mark.skipif(not AMX, reason="this level packs nothing ahead at these shapes")
+ISA = ct.config()["isa"]
+needs_packing = pytest.mark.skipif(ISA == "scalar", reason="this level packs nothing ahead")
+needs_amx = pytest.mark.skipif(ISA != "amx", reason="other levels read rows that are contiguous in place")
 
 
 def normal(*shape: int, seed: int = 0) -> NDArray[np.float32]:
@@ -224,7 +225,7 @@ def test_one_use_per_step_packs_nothing(x: ct.Tensor, weight: nn.Parameter) -> N
     assert packed() == start
 
 
-@needs_packing
+@needs_amx
 def test_forward_and_backward_share_by_view() -> None:
     x = ct.tensor(normal(ROWS, IN), requires_grad=True)
     w = nn.Parameter(ct.tensor(normal(OUT, IN, seed=1)))
@@ -247,7 +248,7 @@ def test_packed_memory_counts_and_goes_with_the_weight(x: ct.Tensor) -> None:
     w = nn.Parameter(ct.tensor(normal(OUT, IN)))
     own = live() - before
     shared(x, w)
-    assert live() - before > 2 * own
+    assert live() - before >= 2 * own
     del w
     assert live() == before
 

@@ -1,5 +1,6 @@
 // The matrix product: what is multiplied how, sums of no products, integers, batches.
 #include "cinta/base/parallel.h"
+#include "cinta/kernels/cpu/gemm_ahead.inl"
 #include "cinta/kernels/cpu/gemm_dot.inl"
 #include "cinta/kernels/cpu/gemm_product.inl"
 #include "cinta/kernels/kernels.h"
@@ -119,6 +120,11 @@ void fill_gemm(Table &table) {
   table.gemm[int(Compute::f32)] = gemm<float>;
   table.gemm[int(Compute::f64)] = gemm<double>;
   table.gemm[int(Compute::i64)] = table.gemm[int(Compute::u64)] = gemm_integer;
+  if (Vec<float>::width > 1) {
+    table.gemm_packing = packing<float>;
+    table.gemm_packed_bytes = packed_bytes<float>;
+    table.gemm_pack = pack_ahead<float>;
+  }
   table.gemm_batch[int(Compute::f32)] = gemm_batch<float, gemm<float>>;
   table.gemm_batch[int(Compute::f64)] = gemm_batch<double, gemm<double>>;
   table.gemm_batch[int(Compute::i64)] = table.gemm_batch[int(Compute::u64)] = gemm_batch<uint64_t, gemm_integer>;

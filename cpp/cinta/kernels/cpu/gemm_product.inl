@@ -39,6 +39,7 @@ template <class T> struct Product {
   bool pack_b;
   int64_t i0, rows, k0, depth, k_parts; // the current chunk of A
   T *shared_a;
+  const PackedB *packed; // all panels of B, packed ahead, or null
 
   int64_t row(int64_t strip) const { return part_begin(rows, strips, strip); }                     // of the chunk
   int64_t k(int64_t part) const { return part_begin(depth, k_parts, part); }                       // of the chunk
@@ -48,6 +49,9 @@ template <class T> struct Product {
   }
   const T *b_at(int64_t part, int64_t j) const {
     return static_cast<const T *>(g->B) + (k0 + k(part)) * g->b_row + j * g->b_col;
+  }
+  const T *ahead(int64_t part, int64_t j) const {
+    return reinterpret_cast<const T *>(packed + 1) + k(part) * column(panels) + j * (k(part + 1) - k(part));
   }
   T *shared_strip(int64_t part, int64_t i) const { return shared_a + k(part) * rows + i * (k(part + 1) - k(part)); }
 };
@@ -114,8 +118,8 @@ template <class T> void multiply_panels(const Product<T> &p, int64_t part, int64
       const int64_t j = p.column(panel), width = p.column(panel + 1) - j;
       T *const packed = p.pack_b ? b + (j - origin) * t.k : nullptr;
       t.weave = s == strip_begin && woven(panel) ? packed : nullptr;
-      const bool in_place = !p.pack_b || t.weave;
-      t.b = in_place ? p.b_at(part, j) : packed;
+      const bool in_place = !p.packed && (!p.pack_b || t.weave);
+      t.b = in_place ? p.b_at(part, j) : p.packed ? p.ahead(part, j) : packed;
       t.b_row = in_place ? g.b_row : width;
       t.bias_n = first && g.bias_n ? static_cast<const T *>(g.bias_n) + j : nullptr;
       t.c = static_cast<T *>(g.C) + (p.i0 + i) * g.ldc + j;
@@ -147,12 +151,19 @@ template <class T> void product_block(void *context, int64_t block) {
   }
 }
 
+// In a panel, unless all rows fit one tile.
+template <class T> CINTA_FN int64_t panel_vectors(int64_t columns) {
+  const int64_t vectors = ceil_div(columns, Vec<T>::width);
+  return ceil_div(vectors, ceil_div(vectors, TileShape<T>::vectors));
+}
+
 template <class T> void run_product(const Gemm &g) {
   using Limits = Blocking<T>;
   using Shape = TileShape<T>;
   Product<T> p;
   p.g = &g;
-  p.pack_b = (g.N > 1 && g.b_col != 1) || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size);
+  p.packed = g.packed_b;
+  p.pack_b = !p.packed && ((g.N > 1 && g.b_col != 1) || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size));
   const int64_t vectors = ceil_div(g.N, Vec<T>::width);
   p.column_groups = ceil_div(vectors, Limits::group_vectors);
   p.pack_a = g.a_col == 1 || g.N <= Limits::direct_cols || g.M * g.K <= Limits::direct_size ? PackA::none
@@ -160,12 +171,12 @@ template <class T> void run_product(const Gemm &g) {
                                                                                             : PackA::shared;
 
   // Columns decide how tall a tile may be, unless all rows fit one: then they decide how wide.
-  int64_t panel_vectors = ceil_div(vectors, ceil_div(vectors, Shape::vectors)), height = Shape::rows(panel_vectors);
+  int64_t wide = panel_vectors<T>(g.N), height = Shape::rows(wide);
   if (g.M <= Shape::most_rows) {
     height = g.M;
-    panel_vectors = widest<T>(int(g.M));
+    wide = widest<T>(int(g.M));
   }
-  p.panels = ceil_div(vectors, panel_vectors);
+  p.panels = ceil_div(vectors, wide);
   p.column_groups = least(p.column_groups, p.panels);
   const int64_t i_chunks = p.pack_a == PackA::shared ? ceil_div(g.M, Limits::shared_rows) : 1;
   const int64_t k_chunks = p.pack_a == PackA::shared ? ceil_div(g.K, Limits::shared_depth) : 1;
