@@ -348,3 +348,27 @@ def test_hessian_of_a_small_network():
     )
     numpy.testing.assert_allclose(h, numeric, atol=1e-8)
     numpy.testing.assert_allclose(h, h.T, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [slice(0, 3), (slice(0, 3), 7, [8, 9]), (slice(1, 2, 5j), 0.5), (numpy.eye(2), numpy.ones((1, 2)))],
+    ids=str,
+)
+def test_rows_and_columns_in_short(key):
+    numpy.testing.assert_allclose(np.r_[key].numpy(), numpy.r_[key])
+    assert str(np.r_[key].dtype) == str(numpy.r_[key].dtype)
+
+
+def test_columns_in_short():
+    a, b = numpy.arange(3.0), numpy.ones((3, 2))
+    numpy.testing.assert_array_equal(np.c_[a, b, a].numpy(), numpy.c_[a, b, a])
+    numpy.testing.assert_array_equal(np.c_[1:4].numpy(), numpy.c_[1:4])
+    with pytest.raises(ValueError, match="directive"):
+        np.r_["r", [1, 2]]
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_a_choice_of_extremes_needs_an_initial_value(name):
+    with pytest.raises(ValueError, match="initial"):
+        getattr(np, name)([1.0, 2.0], where=[True, False])

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import linalg as linalg
 from . import random as random
+from .assembling import *  # noqa: F403
 from .constants import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .differences import *  # noqa: F403

@@ -12,8 +12,11 @@ from .promotion import mean_float_of, refuse_out, tensor_of
 Axis = int | tuple[int, ...] | None
 
 
-def sum(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum of all elements, or along axes: sum_i a_i.
+def sum(
+    a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None,
+    where: Any = True,
+) -> Tensor:  # fmt: skip
+    """The sum of all elements, or along axes: initial + sum_i a_i over those i where `where` is true.
 
     Shapes: (n...) without the summed axes, or with them as 1 where `keepdims`. Booleans and integers give int64.
 
@@ -21,17 +24,22 @@ def sum(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims:
     3.0
     """
     refuse_out("sum", out)
-    return _core.sum(_summable(a, dtype), axis=axis, keepdims=keepdims)
+    total = _core.sum(_chosen(_summable(a, dtype), where, 0), axis=axis, keepdims=keepdims)
+    return total if initial is None else total + _like(initial, total)
 
 
-def prod(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Tensor:
-    """The product of all elements, or along axes: prod_i a_i; shapes as `sum`.
+def prod(
+    a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None,
+    where: Any = True,
+) -> Tensor:  # fmt: skip
+    """The product of all elements, or along axes: initial * prod_i a_i; shapes and `where` as in `sum`.
 
     >>> np.prod(np.array([2.0, 3.0])).item()
     6.0
     """
     refuse_out("prod", out)
-    return _core.prod(_summable(a, dtype), axis=axis, keepdims=keepdims)
+    total = _core.prod(_chosen(_summable(a, dtype), where, 1), axis=axis, keepdims=keepdims)
+    return total if initial is None else total * _like(initial, total)
 
 
 def mean(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Tensor:
@@ -64,24 +72,32 @@ def std(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int
     return _core.std(mean_float_of(a, dtype), axis=axis, ddof=ddof, keepdims=keepdims)
 
 
-def max(a: Any, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Tensor:
-    """The largest element, of all or along axes; shapes as `sum`. ValueError for an empty array.
+def max(
+    a: Any, axis: Axis = None, out: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Tensor:
+    """The largest of the elements, all or along axes, where `where` is true, and of `initial`; shapes as `sum`.
+
+    Errors: ValueError without `initial` for an empty array, or with `where`.
 
     >>> np.max([1.0, 3.0]).item()
     3.0
     """
     refuse_out("max", out)
-    return _core.max(tensor_of(a), axis=axis, keepdims=keepdims)
+    return _extreme("max", _core.max, _core.maximum, tensor_of(a), axis, keepdims, initial, where)
 
 
-def min(a: Any, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Tensor:
-    """The smallest element, of all or along axes; shapes as `sum`. ValueError for an empty array.
+def min(
+    a: Any, axis: Axis = None, out: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Tensor:
+    """The smallest of the elements, all or along axes, where `where` is true, and of `initial`; shapes as `sum`.
+
+    Errors: ValueError without `initial` for an empty array, or with `where`.
 
     >>> np.min([1.0, 3.0]).item()
     1.0
     """
     refuse_out("min", out)
-    return _core.min(tensor_of(a), axis=axis, keepdims=keepdims)
+    return _extreme("min", _core.min, _core.minimum, tensor_of(a), axis, keepdims, initial, where)
 
 
 amax, amin = max, min
@@ -164,6 +180,27 @@ def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None)
     """
     refuse_out("cumprod", out)
     return _core.cumprod(_summable(a, dtype), axis=axis)
+
+
+def _chosen(a: Tensor, where: Any, otherwise: Any) -> Tensor:
+    return a if where is True else _core.where(where, a, otherwise)
+
+
+def _like(value: Any, tensor: Tensor) -> Tensor:
+    return tensor_of(value).astype(tensor.dtype)
+
+
+def _extreme(
+    name: str, reduce: Any, pair: Any, a: Tensor, axis: Axis, keepdims: bool, initial: Any, where: Any
+) -> Tensor:
+    if initial is None:
+        if where is not True:
+            raise ValueError(f"[numpy.{name}] got `where` without `initial`, expected both: nothing may be chosen")
+        return reduce(a, axis=axis, keepdims=keepdims)
+    first = _like(initial, a)
+    if not a.size:  # of nothing but `initial`
+        return _core.sum(a, axis=axis, keepdims=keepdims).astype(a.dtype) + first
+    return pair(reduce(_chosen(a, where, first), axis=axis, keepdims=keepdims), first)
 
 
 def _summable(a: Any, dtype: Any) -> Tensor:
