@@ -80,7 +80,9 @@ template <class Managed> struct DLExport {
 
 template <class Managed> void destroy_export(Managed *m) {
   PyGILState_STATE gil = PyGILState_Ensure();
-  delete static_cast<DLExport<Managed> *>(m->context);
+  auto *e = static_cast<DLExport<Managed> *>(m->context);
+  end_export(*e->tensor->storage.get());
+  delete e;
   PyGILState_Release(gil);
 }
 
@@ -101,6 +103,7 @@ template <class Managed> PyObject *to_capsule(const Tensor &t, uint64_t flags) {
     e->shape[i] = t.shape()[i];
     e->strides[i] = t.strides()[i];
   }
+  begin_export(*t->storage.get());
   Managed &m = e->managed;
   m.tensor = {t.data(), {1, 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0};
   m.context = e;
