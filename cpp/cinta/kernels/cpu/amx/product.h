@@ -27,72 +27,87 @@ template <int parts, class Element = float> struct Product {
   int64_t k(int64_t chunk) const { return least(g->K, k_block(chunk) * kTileDepth); }
 };
 
-// A range of rows and columns of C, computed by one thread: chunk of columns by chunk of K by block of rows by panel of
-// columns. While a block is multiplied, the one before is stored, and the next rows of A are packed; B's panels are
-// packed when their chunk meets its first rows, each while the one before is multiplied.
+// One operand of a range: its lanes are rows of A or columns of B.
+template <int parts, class Element> struct Side {
+  TileRows rows;
+  const Element *x;
+  int64_t begin, end; // of lanes
+  PackJob<parts, Element> pack;
+
+  Side(TileRows tile_rows, const void *operand, int64_t lane_step, int64_t k_step, int64_t first, int64_t last)
+      : rows(tile_rows), x(static_cast<const Element *>(operand)), begin(first), end(last) {
+    pack.lane_step = lane_step;
+    pack.k_step = k_step;
+    pack.along_k = k_step == 1;
+  }
+  int64_t panels() const { return ceil_div(end - begin, kPanelLanes); }
+  void start(int64_t lane, int64_t k, int64_t depth, char *to) { // packs a panel
+    pack.start(rows, x + lane * pack.lane_step + k * pack.k_step, least(kPanelLanes, end - lane), depth, to);
+  }
+};
+
+// A range of rows and columns of C, computed by one thread. A chunk of the shorter side stays packed in L2 while the
+// other side moves past, a panel at a time: while one is multiplied, the next is packed and the last block of C is
+// stored. The panels that stay are packed when they first meet the other side, each while the one before is multiplied.
 template <int parts, class Element = float> class RangeOfProduct {
 public:
-  RangeOfProduct(Product<parts, Element> &product, int64_t range) : p_(product), g_(*product.g), packed_(g_.packed_b) {
-    const int64_t row_range = range / p_.column_ranges, column_range = range % p_.column_ranges;
-    i_begin_ = border(g_.M, p_.row_ranges, row_range);
-    i_end_ = border(g_.M, p_.row_ranges, row_range + 1);
-    j_begin_ = border(g_.N, p_.column_ranges, column_range);
-    j_end_ = border(g_.N, p_.column_ranges, column_range + 1);
+  RangeOfProduct(Product<parts, Element> &product, int64_t range)
+      : p_(product), g_(*product.g), packed_(g_.packed_b),
+        a_(TileRows::lanes, g_.A, g_.a_row, g_.a_col, border(g_.M, p_.row_ranges, range / p_.column_ranges),
+           border(g_.M, p_.row_ranges, range / p_.column_ranges + 1)),
+        b_(TileRows::pairs, g_.B, g_.b_col, g_.b_row, border(g_.N, p_.column_ranges, range % p_.column_ranges),
+           border(g_.N, p_.column_ranges, range % p_.column_ranges + 1)),
+        rows_stay_(!packed_ && a_.panels() < b_.panels()), stay_(rows_stay_ ? a_ : b_), move_(rows_stay_ ? b_ : a_) {
     panel_bytes_ = ceil_div(p_.k_blocks, p_.k_chunks) * kBlockBytes<parts>;
-    const int64_t b_panels = packed_ ? 0 : least(kPanels, ceil_div(j_end_ - j_begin_, kPanelLanes));
-    const size_t panels_bytes = size_t((2 + b_panels) * panel_bytes_);
-    const bool partial = kRounds && p_.k_chunks > 1;
-    partial_step_ = least(kPanels * kPanelLanes, j_end_ - j_begin_);
-    const size_t partial_bytes = partial ? size_t((i_end_ - i_begin_) * partial_step_) * sizeof(float) : 0;
+    const int64_t stay_panels = packed_ ? 0 : least(kPanels, stay_.panels());
+    const size_t panels_bytes = size_t((2 + stay_panels) * panel_bytes_);
+    const int64_t stay_lanes = least(kPanels * kPanelLanes, stay_.end - stay_.begin);
+    partial_step_ = rows_stay_ ? b_.end - b_.begin : stay_lanes;
+    const int64_t partial_rows = rows_stay_ ? stay_lanes : a_.end - a_.begin;
+    const size_t partial_bytes = kRounds && p_.k_chunks > 1 ? size_t(partial_rows * partial_step_) * sizeof(float) : 0;
     // One block of memory: on huge pages if it is large.
     char *memory = static_cast<char *>(scratch(Scratch::pack_a, panels_bytes + partial_bytes));
-    a_[0] = memory;
-    a_[1] = memory + panel_bytes_;
-    b_ = memory + 2 * panel_bytes_;
+    moving_ = memory;
+    next_ = memory + panel_bytes_;
+    staying_ = memory + 2 * panel_bytes_;
     partial_ = reinterpret_cast<float *>(memory + panels_bytes);
-    pack_a_.lane_step = g_.a_row;
-    pack_a_.k_step = g_.a_col;
-    pack_a_.along_k = g_.a_col == 1;
-    pack_b_.lane_step = g_.b_col;
-    pack_b_.k_step = g_.b_row;
-    pack_b_.along_k = g_.b_row == 1;
     store_.to_step = store_.added_step = kRounds ? partial_step_ : g_.ldc;
     store_.rounded_step = g_.ldc;
   }
 
   void run() {
     const TileScope tiles;
-    const int64_t column_chunks = ceil_div(j_end_ - j_begin_, kPanels * kPanelLanes);
-    start_a(i_begin_, 0, a_[0]);
-    pack_a_.finish();
-    for (int64_t chunk = 0; chunk < column_chunks; ++chunk) {
-      const int64_t j = j_begin_ + border(j_end_ - j_begin_, column_chunks, chunk);
-      const int64_t end = j_begin_ + border(j_end_ - j_begin_, column_chunks, chunk + 1);
+    const int64_t chunks = ceil_div(stay_.panels(), kPanels);
+    move_.start(move_.begin, 0, depth(0), moving_);
+    move_.pack.finish();
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+      const int64_t begin = stay_.begin + border(stay_.end - stay_.begin, chunks, chunk);
+      const int64_t end = stay_.begin + border(stay_.end - stay_.begin, chunks, chunk + 1);
       for (int64_t k_chunk = 0; k_chunk < p_.k_chunks; ++k_chunk) {
         if (!packed_) {
-          start_b(j, k_chunk, b_);
-          pack_b_.finish();
+          stay_.start(begin, p_.k(k_chunk), depth(k_chunk), staying_);
+          stay_.pack.finish();
         }
-        const bool last_chunk = chunk + 1 == column_chunks && k_chunk + 1 == p_.k_chunks;
-        for (int64_t i = i_begin_; i < i_end_; i += kPanelLanes) {
-          const bool last_rows = i + kPanelLanes >= i_end_;
-          const int64_t next_k_chunk = last_rows ? (k_chunk + 1) % p_.k_chunks : k_chunk;
-          const bool same = last_rows && i == i_begin_ && next_k_chunk == k_chunk; // these rows, for other columns
-          if (!same && !(last_rows && last_chunk))
-            start_a(last_rows ? i_begin_ : i + kPanelLanes, next_k_chunk, a_[1]);
-          run_rows(i, j, end, k_chunk);
-          pack_a_.finish();
+        const bool last_chunk = chunk + 1 == chunks && k_chunk + 1 == p_.k_chunks;
+        for (int64_t lane = move_.begin; lane < move_.end; lane += kPanelLanes) {
+          const bool last = lane + kPanelLanes >= move_.end;
+          const int64_t next_k_chunk = last ? (k_chunk + 1) % p_.k_chunks : k_chunk;
+          const bool same = last && lane == move_.begin && next_k_chunk == k_chunk; // this panel again
+          if (!same && !(last && last_chunk))
+            move_.start(last ? move_.begin : lane + kPanelLanes, p_.k(next_k_chunk), depth(next_k_chunk), next_);
+          pass(lane, begin, end, k_chunk);
+          move_.pack.finish();
           if (!same) {
-            char *packed = a_[1];
-            a_[1] = a_[0];
-            a_[0] = packed;
+            char *packed = next_;
+            next_ = moving_;
+            moving_ = packed;
           }
         }
       }
     }
     store_.finish();
-    raise(p_.largest_a, pack_a_.largest.bits());
-    raise(p_.largest_b, packed_ ? packed_->largest : pack_b_.largest.bits());
+    raise(p_.largest_a, a_.pack.largest.bits());
+    raise(p_.largest_b, packed_ ? packed_->largest : b_.pack.largest.bits());
   }
 
 private:
@@ -102,11 +117,13 @@ private:
   Product<parts, Element> &p_;
   const Gemm &g_;
   const PackedB *packed_; // or null
-  int64_t i_begin_, i_end_, j_begin_, j_end_, panel_bytes_;
-  char *a_[2], *b_; // panels of A: in use, and being packed; all panels of B of a chunk
-  float *partial_;  // sums of a chunk of columns, where C is rounded and K takes several chunks
+  Side<parts, Element> a_, b_;
+  bool rows_stay_;
+  Side<parts, Element> &stay_, &move_;
+  int64_t panel_bytes_;
+  char *moving_, *next_, *staying_; // panels: in use, being packed, all of a chunk
+  float *partial_;                  // sums of a chunk, where C is rounded and K takes several chunks
   int64_t partial_step_;
-  PackJob<parts, Element> pack_a_, pack_b_;
   StoreJob store_;
   int blocks_done_ = 0;
   alignas(64) float finished_[2][kPanelLanes * kPanelLanes];
@@ -115,54 +132,52 @@ private:
   static int64_t border(int64_t n, int64_t ranges, int64_t i) {
     return least(n, ceil_div(n, kPanelLanes) * i / ranges * kPanelLanes);
   }
-  void start_a(int64_t i, int64_t k_chunk, char *to) {
-    const int64_t k = p_.k(k_chunk);
-    pack_a_.start(TileRows::lanes, static_cast<const Element *>(g_.A) + i * g_.a_row + k * g_.a_col,
-                  least(kPanelLanes, i_end_ - i), p_.k(k_chunk + 1) - k, to);
-  }
-  void start_b(int64_t j, int64_t k_chunk, char *to) {
-    const int64_t k = p_.k(k_chunk);
-    pack_b_.start(TileRows::pairs, static_cast<const Element *>(g_.B) + j * g_.b_col + k * g_.b_row,
-                  least(kPanelLanes, j_end_ - j), p_.k(k_chunk + 1) - k, to);
+  int64_t depth(int64_t k_chunk) const { return p_.k(k_chunk + 1) - p_.k(k_chunk); }
+
+  // A panel of the moving side meets all panels of a chunk.
+  void pass(int64_t lane, int64_t begin, int64_t end, int64_t k_chunk) {
+    const int64_t blocks = p_.k_block(k_chunk + 1) - p_.k_block(k_chunk);
+    const bool packs = !packed_ && lane == move_.begin;
+    char *panel = staying_;
+    for (int64_t s = begin; s < end; s += kPanelLanes, panel += panel_bytes_) {
+      const int64_t panels_left = ceil_div(end - s, kPanelLanes);
+      if (packs && panels_left > 1)
+        stay_.start(s + kPanelLanes, p_.k(k_chunk), depth(k_chunk), panel + panel_bytes_);
+      Shadow shadow{&store_, &stay_.pack, &move_.pack, 0};
+      shadow.plan(store_.left + stay_.pack.left + ceil_div(move_.pack.left, panels_left), blocks * kProducts[parts]);
+      if (rows_stay_)
+        run_block(s, lane, panel, moving_, s - begin, lane - b_.begin, k_chunk, shadow);
+      else
+        run_block(lane, s, moving_, packed_ ? packed_at<parts>(packed_, s / kPanelLanes, p_.k_block(k_chunk)) : panel,
+                  lane - a_.begin, s - begin, k_chunk, shadow);
+      stay_.pack.finish();
+    }
   }
 
-  // 32 rows by a chunk of columns and of K.
-  void run_rows(int64_t i, int64_t j_begin, int64_t j_end, int64_t k_chunk) {
-    const int64_t k_block = p_.k_block(k_chunk), blocks = p_.k_block(k_chunk + 1) - k_block;
-    const int64_t rows = least(kPanelLanes, i_end_ - i);
-    const bool first = k_chunk == 0, packs_b = !packed_ && i == i_begin_;
-    char *own = b_;
-    for (int64_t j = j_begin; j < j_end; j += kPanelLanes, own += panel_bytes_) {
-      const int64_t panels_left = ceil_div(j_end - j, kPanelLanes), columns = least(kPanelLanes, j_end - j);
-      if (packs_b && panels_left > 1)
-        start_b(j + kPanelLanes, k_chunk, own + panel_bytes_);
-      Shadow shadow{&store_, &pack_b_, &pack_a_, 0};
-      shadow.plan(store_.left + pack_b_.left + ceil_div(pack_a_.left, panels_left), blocks * kProducts[parts]);
-      const char *b = packed_ ? packed_at<parts>(packed_, j / kPanelLanes, k_block) : own;
-      float *sums = finished_[blocks_done_++ % 2];
-      float *c = kRounds ? partial_ + (i - i_begin_) * partial_step_ + (j - j_begin)
-                         : static_cast<float *>(g_.C) + i * g_.ldc + j;
-      const Run run{a_[0], b, blocks, kBlockBytes<parts>, kBlockBytes<parts>};
-      const bool rounds = kRounds && k_chunk + 1 == p_.k_chunks;
-      const bool as_they_are = first && !rounds && !g_.accumulate && !g_.bias_n && !g_.bias_m;
-      if (as_they_are && rows == kPanelLanes && columns == kPanelLanes) { // the tiles are C
-        multiply<parts>(rows, columns, &run, 1, shadow, c, store_.to_step * int64_t(sizeof(float)));
-        pack_b_.finish();
-        store_.finish();
-        continue;
-      }
-      multiply<parts>(rows, columns, &run, 1, shadow, sums);
-      pack_b_.finish();
+  // 32 x 32 of C at (i, j), and at (partial_i, partial_j) of the partial sums.
+  void run_block(int64_t i, int64_t j, const char *a, const char *b, int64_t partial_i, int64_t partial_j,
+                 int64_t k_chunk, Shadow &shadow) {
+    const int64_t rows = least(kPanelLanes, a_.end - i), columns = least(kPanelLanes, b_.end - j);
+    const bool first = k_chunk == 0, rounds = kRounds && k_chunk + 1 == p_.k_chunks;
+    float *c = kRounds ? partial_ + partial_i * partial_step_ + partial_j : static_cast<float *>(g_.C) + i * g_.ldc + j;
+    const Run run{a, b, p_.k_block(k_chunk + 1) - p_.k_block(k_chunk), kBlockBytes<parts>, kBlockBytes<parts>};
+    const bool as_they_are = first && !rounds && !g_.accumulate && !g_.bias_n && !g_.bias_m;
+    if (as_they_are && rows == kPanelLanes && columns == kPanelLanes) { // the tiles are C
+      multiply<parts>(rows, columns, &run, 1, shadow, c, store_.to_step * int64_t(sizeof(float)));
       store_.finish();
-      store_.from = sums;
-      store_.to = c;
-      store_.rounded = rounds ? static_cast<Bfloat16 *>(g_.C) + i * g_.ldc + j : nullptr;
-      store_.columns = columns;
-      store_.added = g_.accumulate || !first ? store_.to : nullptr;
-      store_.bias_n = first && g_.bias_n ? static_cast<const float *>(g_.bias_n) + j : nullptr;
-      store_.bias_m = first && g_.bias_m ? static_cast<const float *>(g_.bias_m) + i : nullptr;
-      store_.start(rows);
+      return;
     }
+    float *sums = finished_[blocks_done_++ % 2];
+    multiply<parts>(rows, columns, &run, 1, shadow, sums);
+    store_.finish();
+    store_.from = sums;
+    store_.to = c;
+    store_.rounded = rounds ? static_cast<Bfloat16 *>(g_.C) + i * g_.ldc + j : nullptr;
+    store_.columns = columns;
+    store_.added = g_.accumulate || !first ? store_.to : nullptr;
+    store_.bias_n = first && g_.bias_n ? static_cast<const float *>(g_.bias_n) + j : nullptr;
+    store_.bias_m = first && g_.bias_m ? static_cast<const float *>(g_.bias_m) + i : nullptr;
+    store_.start(rows);
   }
 };
 
