@@ -7,6 +7,7 @@
 
 #include "cinta/base/parallel.h"
 #include "cinta/ops/channels_last.h"
+#include "cinta/ops/elementwise.h"
 #include "cinta/ops/im2col.h"
 
 namespace cinta::ops {
@@ -197,7 +198,8 @@ bool strided(const ConvGeometry &g, Direction direction, const Tensor &x) {
 }
 
 Tensor image_order(const Tensor &x) { // as it lies where that is one of the two orders
-  Tensor z = is_native(x.dtype()) ? x : contiguous_native(x);
+  GradMode off(false);
+  const Tensor z = astype(x, Dtype::float32); // keeps the order
   return z.contiguous() || lies_channels_last(z) ? z : channels_last(z);
 }
 Images images(const Tensor &x) {

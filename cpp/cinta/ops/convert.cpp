@@ -67,7 +67,7 @@ Tensor contiguous_native(const Tensor &x) {
 Tensor from_native(const Tensor &y, Dtype dtype) {
   if (y.dtype() == dtype)
     return y;
-  Tensor z = empty(y.shape(), dtype);
+  Tensor z = empty_like(y, dtype);
   copy(y, z);
   return z;
 }

@@ -163,7 +163,9 @@ const OpRef &object(BinaryOp op) {
 }
 
 [[gnu::cold]] void fail_no_kernel(const char *name, Dtype dtype) {
-  fail_dtype(name, dtype, is_floating(dtype) ? "an integer or boolean dtype" : "a floating or integer dtype");
+  fail_dtype(name, dtype,
+             is_floating(dtype) ? "an integer or boolean dtype: convert with .astype(ct.int64)"
+                                : "a floating or integer dtype: convert with .astype(ct.float32)");
 }
 
 Dtype binary_dtype(BinaryOp op, Dtype a, Dtype b) {
@@ -249,7 +251,9 @@ Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b) {
   check_fresh(in[0], name_of(op));
   check_fresh(in[1], name_of(op));
   // in the order in memory of the operand that has the result's shape
-  Tensor y = a.shape() == shape ? empty_like(a, dtype) : b.shape() == shape ? empty_like(b, dtype) : empty(shape, dtype);
+  Tensor y = a.shape() == shape   ? empty_like(a, dtype)
+             : b.shape() == shape ? empty_like(b, dtype)
+                                  : empty(shape, dtype);
   run(op, in[0], in[1], y);
   record(*object(op), in, 2, &y, 1);
   return y;
@@ -311,7 +315,7 @@ Tensor clip(const Tensor &x, std::optional<double> low, std::optional<double> hi
   if (is_floating(x.dtype()))
     return unary(UnaryOp::Clip, x, {{low.value_or(-infinity), high.value_or(infinity)}});
   if (x.dtype() == Dtype::bool_)
-    fail_dtype("clip", x.dtype(), "a number dtype");
+    fail_dtype("clip", x.dtype(), "a number dtype: convert with .astype(ct.int8)");
   Tensor y = x;
   if (low)
     y = maximum(y, number(*low, y));

@@ -13,7 +13,9 @@ namespace {
 using kernels::Gemm;
 
 // A matrix in a dtype that gemm multiplies: its own, or its compute type.
-Tensor native(const Tensor &x) { return is_native(x.dtype()) ? x : contiguous_native(x); }
+Tensor native(const Tensor &x) { // in the order in which it lies
+  return is_native(x.dtype()) ? x : astype(x, is_floating(x.dtype()) ? Dtype::float32 : Dtype::int64);
+}
 
 Dtype product_dtype(const Tensor &a, const Tensor &b, const char *op) {
   Dtype dtype = promote(a.dtype(), b.dtype());
