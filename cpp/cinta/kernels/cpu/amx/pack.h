@@ -72,14 +72,17 @@ template <int parts, class Element = float> struct PackJob : Job {
     k_block_ = row_ = 0;
     k_blocks_ = ceil_div(depth, kTileDepth);
     const int64_t halves = ceil_div(lanes, kTileLanes);
+    // Whole vectors need neither masks nor gathers: a third of the instructions.
+    const bool whole = (along_k ? k_step : lane_step) == 1 && depth % kTileDepth == 0 && lanes % kTileLanes == 0;
     if (along_k && rows == TileRows::lanes) {
-      unit = pack_lane;
+      unit = whole ? pack_lane<true> : pack_lane<false>;
       left = lanes * ceil_div(k_blocks_, kLaneBlocks);
     } else if (!along_k && rows == TileRows::pairs) {
-      unit = pack_pair;
+      unit = whole && halves == 2 ? pack_pair<true> : pack_pair<false>;
       left = kTileLanes / kPairRows * k_blocks_;
     } else {
-      unit = along_k ? stage<true> : stage<false>;
+      unit = along_k ? (whole ? stage<true, true> : stage<true, false>)
+                     : (whole ? stage<false, true> : stage<false, false>);
       left = halves * kStageUnits * k_blocks_;
     }
   }
@@ -88,15 +91,16 @@ template <int parts, class Element = float> struct PackJob : Job {
 
 private:
   static constexpr bool kSplits = sizeof(Element) == sizeof(float);
-  static constexpr int kLaneBlocks = kSplits ? 1 : 4, kPairRows = kSplits ? 1 : 2; // of a unit: copies are quick
+  static constexpr int kLaneBlocks = kSplits ? 2 : 4, kPairRows = kSplits ? 1 : 2; // of a unit: copies are quick
   const Element *x_;
   int64_t lanes_, depth_, k_block_, row_, k_blocks_;
   char *to_;
   alignas(64) __m512i staged_[parts][16];
 
-  template <bool along> CINTA_FN void split_at(PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts]) {
+  template <bool along, bool whole>
+  CINTA_FN void split_at(const PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts], Largest::Seen &seen) {
     if constexpr (kSplits)
-      split_floats<along>(j, lane, k, pairs);
+      split_floats<along, whole>(j, lane, k, pairs, seen);
     else
       pairs[0] = along ? lane_as_it_is(j, lane, k) : woven(j, lane, k);
   }
@@ -115,20 +119,23 @@ private:
     return _mm512_or_si512(low, _mm512_slli_epi32(load_pairs(k + 1 < j.depth_ ? present : 0, at + j.k_step), 16));
   }
 
-  template <bool along> CINTA_FN void split_floats(PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts]) {
+  template <bool along, bool whole>
+  CINTA_FN void split_floats(const PackJob &j, int64_t lane, int64_t k, __m512i (&pairs)[parts], Largest::Seen &seen) {
+    const Element *at = j.x_ + lane * j.lane_step + k * j.k_step;
     __m512 low, high;
-    if constexpr (along) { // one lane, k .. k + 31
+    if constexpr (whole) {
+      low = _mm512_loadu_ps(at);
+      high = _mm512_loadu_ps(along ? at + 16 : at + 16 * j.k_step);
+    } else if constexpr (along) { // one lane, k .. k + 31
       const int64_t present = lane < j.lanes_ ? j.depth_ - k : 0;
-      const Element *at = j.x_ + lane * j.lane_step + k * j.k_step;
       low = load_lanes(first_lanes(present), at, j.k_step);
       high = load_lanes(first_lanes(present - 16), at + 16 * j.k_step, j.k_step);
     } else { // 16 lanes, k and k + 16
       const __mmask16 present = first_lanes(j.lanes_ - lane);
-      const Element *at = j.x_ + lane * j.lane_step + k * j.k_step;
       low = load_lanes(k < j.depth_ ? present : 0, at, j.lane_step);
       high = load_lanes(k + 16 < j.depth_ ? present : 0, at + 16 * j.k_step, j.lane_step);
     }
-    j.largest.meet(low, high);
+    seen.meet(low, high);
     split(low, high, pairs);
   }
 
@@ -136,50 +143,56 @@ private:
     return to_ + k_block_ * block_bytes + part * 2 * kTileBytes + half * kTileLanes * lane_bytes;
   }
 
-  static void pack_lane(Job &job) { // k-blocks innermost
+  // Units work on copies: what they store through could be the job itself, for all the compiler knows.
+  template <bool whole> static void pack_lane(Job &job) { // k-blocks innermost
     PackJob &j = static_cast<PackJob &>(job);
-    for (const int64_t end = least(j.k_block_ + kLaneBlocks, j.k_blocks_); j.k_block_ < end; ++j.k_block_) {
+    Largest::Seen seen(j.largest);
+    const int64_t begin = j.k_block_, end = least(begin + kLaneBlocks, j.k_blocks_), row = j.row_, step = j.block_bytes;
+    char *to = j.to_ + begin * step + row * j.lane_bytes;
+#pragma GCC unroll 4
+    for (int64_t k = begin; k < end; ++k, to += step) {
       __m512i pairs[parts];
-      split_at<true>(j, j.row_, j.k_block_ * kTileDepth, pairs);
+      split_at<true, whole>(j, row, k * kTileDepth, pairs, seen);
 #pragma GCC unroll 3
       for (int p = 0; p < parts; ++p)
-        _mm512_store_si512(j.tile(0, p) + j.row_ * j.lane_bytes, pairs[p]);
+        _mm512_store_si512(to + p * 2 * kTileBytes, pairs[p]);
     }
-    if (j.k_block_ == j.k_blocks_) {
-      j.k_block_ = 0;
-      ++j.row_;
-    }
+    const bool done = end == j.k_blocks_;
+    j.k_block_ = done ? 0 : end;
+    j.row_ = row + done;
   }
 
-  static void pack_pair(Job &job) {
+  template <bool whole> static void pack_pair(Job &job) {
     PackJob &j = static_cast<PackJob &>(job);
+    Largest::Seen seen(j.largest);
+    const int64_t first = j.row_, k = j.k_block_;
+    char *to = j.to_ + k * j.block_bytes + first * 64;
 #pragma GCC unroll 4
     for (int i = 0; i < 2 * kPairRows; ++i) {
-      const int64_t half = i % 2, row = j.row_ + i / 2;
+      const int64_t half = i % 2, row = i / 2;
       __m512i pairs[parts];
-      split_at<false>(j, half * kTileLanes, j.k_block_ * kTileDepth + row, pairs);
+      split_at<false, whole>(j, half * kTileLanes, k * kTileDepth + first + row, pairs, seen);
 #pragma GCC unroll 3
       for (int p = 0; p < parts; ++p)
-        _mm512_store_si512(j.tile(half, p) + row * 64, pairs[p]);
+        _mm512_store_si512(to + p * 2 * kTileBytes + half * kTileBytes + row * 64, pairs[p]);
     }
-    j.row_ += kPairRows;
-    if (j.row_ == kTileLanes) {
-      j.row_ = 0;
-      ++j.k_block_;
-    }
+    const bool done = first + kPairRows == kTileLanes;
+    j.row_ = done ? 0 : first + kPairRows;
+    j.k_block_ = k + done;
   }
 
   // Half a panel's k-block goes through `staged_`: some units split its rows, then one for each part transposes.
-  template <bool along> static void stage(Job &job) {
+  template <bool along, bool whole> static void stage(Job &job) {
     PackJob &j = static_cast<PackJob &>(job);
     const int64_t half = j.row_ / kStageUnits, unit = j.row_ % kStageUnits;
     if (unit < kTileLanes / kStageRows) {
       const int64_t lane = half * kTileLanes, k = j.k_block_ * kTileDepth;
+      Largest::Seen seen(j.largest);
 #pragma GCC unroll 4
       for (int i = 0; i < kStageRows; ++i) {
         const int64_t row = unit * kStageRows + i;
         __m512i pairs[parts];
-        split_at<along>(j, along ? lane + row : lane, along ? k : k + row, pairs);
+        split_at<along, whole>(j, along ? lane + row : lane, along ? k : k + row, pairs, seen);
 #pragma GCC unroll 3
         for (int p = 0; p < parts; ++p)
           j.staged_[p][row] = pairs[p];
@@ -196,7 +209,7 @@ private:
       const int64_t present = along ? kTileLanes : j.lanes_ - half * kTileLanes;
 #pragma GCC unroll 16
       for (int i = 0; i < 16; ++i)
-        if (i < present)
+        if (whole || i < present)
           _mm512_store_si512(out + i * row_bytes, rows[i]);
     }
     if (++j.row_ == ceil_div(j.lanes_, kTileLanes) * kStageUnits) {

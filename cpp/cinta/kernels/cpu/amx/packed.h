@@ -60,10 +60,12 @@ inline uint32_t largest_of(const void *matrix, int64_t rows, int64_t columns, in
   const int64_t lines = by_row ? rows : columns, length = by_row ? columns : rows;
   const int64_t step = by_row ? row_step : column_step;
   Largest largest;
-  for (int64_t i = 0; i < lines; ++i)
+  for (int64_t i = 0; i < lines; ++i) {
+    Largest::Seen seen(largest);
     for (int64_t j = 0; j < length; j += 32)
-      largest.meet(_mm512_maskz_loadu_ps(first_lanes(length - j), x + i * step + j),
-                   _mm512_maskz_loadu_ps(first_lanes(length - j - 16), x + i * step + j + 16));
+      seen.meet(_mm512_maskz_loadu_ps(first_lanes(length - j), x + i * step + j),
+                _mm512_maskz_loadu_ps(first_lanes(length - j - 16), x + i * step + j + 16));
+  }
   return largest.bits();
 }
 

@@ -30,13 +30,21 @@ template <int parts> CINTA_FN void split(__m512 low, __m512 high, __m512i (&pair
 // The largest |x| that packing has met, as bits: they order as the numbers do, with inf and nan above all.
 class Largest {
 public:
-  CINTA_FN __m512i magnitude(__m512 x) {
-    return _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
-  }
-  void meet(__m512 x, __m512 y) {
-    const __m512i seen = _mm512_load_si512(bits_);
-    _mm512_store_si512(bits_, _mm512_max_epu32(seen, _mm512_max_epu32(magnitude(x), magnitude(y))));
-  }
+  class Seen { // what one stretch of packing meets, in a register
+  public:
+    explicit Seen(Largest &largest) : to_(largest), bits_(_mm512_load_si512(largest.bits_)) {}
+    ~Seen() { _mm512_store_si512(to_.bits_, bits_); }
+    Seen(const Seen &) = delete;
+    Seen &operator=(const Seen &) = delete;
+    void meet(__m512 x, __m512 y) { bits_ = _mm512_max_epu32(bits_, _mm512_max_epu32(magnitude(x), magnitude(y))); }
+
+  private:
+    Largest &to_;
+    __m512i bits_;
+    static __m512i magnitude(__m512 x) {
+      return _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
+    }
+  };
   uint32_t bits() const {
     uint32_t most = 0;
     for (uint32_t bits : bits_)
