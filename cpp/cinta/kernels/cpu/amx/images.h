@@ -99,12 +99,14 @@ private:
     return by_image_ ? images_ * ceil_div(width_, kPanelLanes) : lanes_ == Lanes::images ? width_ : width_ * blocks();
   }
   int64_t units_of_row() const {
-    constexpr int64_t stage = PackJob<parts>::kStageUnits;
+    using Pack = PackJob<parts>;
+    constexpr int64_t stage = Pack::kStageUnits;
     if (by_image_)
       return images_ * ceil_div(width_, kTileLanes) * stage * blocks();
     if (lanes_ == Lanes::images)
-      return width_ * images_ * blocks();
-    return width_ * (lanes_ == Lanes::channels_of_a ? ceil_div(channels_, kTileLanes) * stage : blocks() * kTileLanes);
+      return width_ * images_ * ceil_div(blocks(), Pack::kLaneBlocks);
+    return width_ * (lanes_ == Lanes::channels_of_a ? ceil_div(channels_, kTileLanes) * stage
+                                                    : blocks() * kTileLanes / Pack::kPairRows);
   }
   void pack() {
     if (job_.left == 0)

@@ -87,11 +87,12 @@ template <int parts, class Element = float> struct PackJob : Job {
     }
   }
 
+  // Of a unit: k-blocks of a lane, rows of pairs. Copies are quick.
+  static constexpr bool kSplits = sizeof(Element) == sizeof(float);
+  static constexpr int kLaneBlocks = kSplits ? 2 : 4, kPairRows = kSplits ? 1 : 2;
   static constexpr int kStageRows = 4, kStageUnits = kTileLanes / kStageRows + parts; // for 16 lanes of a k-block
 
 private:
-  static constexpr bool kSplits = sizeof(Element) == sizeof(float);
-  static constexpr int kLaneBlocks = kSplits ? 2 : 4, kPairRows = kSplits ? 1 : 2; // of a unit: copies are quick
   const Element *x_;
   int64_t lanes_, depth_, k_block_, row_, k_blocks_;
   char *to_;
