@@ -8,8 +8,8 @@ import cinta as ct
 from isa_levels import runnable
 from op_cases import BY_NAME, NON_DIFFERENTIABLE, OPS
 
-WITHOUT_VALUES = {"empty", "empty_like"}  # nothing to compare: their contents are undefined
-REGISTERED = sorted(set(ct._core.op_names()) - WITHOUT_VALUES)
+WITHOUT_VALUES = ["empty", "empty_like"]  # nothing to compare: their contents are undefined
+REGISTERED = sorted(set(ct._core.op_names()) - set(WITHOUT_VALUES))
 
 
 def test_every_registered_operation_has_a_row() -> None:

@@ -78,9 +78,10 @@ struct GeluTanh {
   static constexpr double twice = 4 * kRsqrtPi * kRsqrt2; // (1 + tanh u) / 2 = sigmoid(2 u), without cancellation
   template <class T> CINTA_FN static T forward(T x) { return x * sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x)); }
   template <class T> CINTA_FN static T vjp(T x, T, T dy) {
-    T s = sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x));
+    T u = T(twice) * x * (T(1) + T(0.044715) * x * x), s = sigmoid(u);
+    T rest = sigmoid(-u); // 1 - s keeps few digits near 1, and x slope makes much of them
     T slope = T(twice) * (T(1) + T(3 * 0.044715) * x * x);
-    return dy * (s + x * s * (T(1) - s) * slope);
+    return dy * (s + x * s * rest * slope);
   }
 };
 
