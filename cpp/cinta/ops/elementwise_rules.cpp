@@ -106,7 +106,7 @@ CINTA_BINARY(CompareOp::NotEqual, operator!=)
 }
 
 namespace formulas {
-using kernels::kFloats, kernels::kIntegers, kernels::kNumbers, kernels::Param;
+using kernels::kFloats, kernels::kIntegers, kernels::kNumbers, kernels::Param, kernels::WithRest;
 using kernels::kLn10, kernels::kLn2, kernels::kRsqrt2, kernels::kRsqrtPi;
 using kernels::kSavesA, kernels::kSavesB, kernels::kSavesNothing, kernels::kSavesX, kernels::kSavesY;
 #include "cinta/kernels/formulas/binary.inl"

@@ -1,4 +1,6 @@
 // exp, exp2, expm1, sigmoid.
+#include "cinta/kernels/formulas/formula.h"
+
 namespace cinta::kernels::CINTA_ISA {
 
 // x = n log(b) + r for the base b = e or 2, n a multiple of 1/16, |r| <= log(b) / 32. Adding 1.5 * 2^19 rounds to such
@@ -115,6 +117,11 @@ template <class T> CINTA_FN Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> one(T(1)), e = exp(-abs(x)), sum = one + e, lost = e - (sum - one);
   const Vec<T> y = select(x < Vec<T>(T(0)), e, one) / sum;
   return fma(-lost, y, y);
+}
+template <class T> CINTA_FN WithRest<Vec<T>> sigmoid_and_rest(Vec<T> x) {
+  const Vec<T> one(T(1)), e = exp(-abs(x)), large = one / (one + e), small = e * large;
+  const Mask<T> negative = x < Vec<T>(T(0));
+  return {select(negative, small, large), select(negative, large, small)};
 }
 
 } // namespace cinta::kernels::CINTA_ISA

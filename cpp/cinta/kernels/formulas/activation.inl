@@ -71,6 +71,9 @@ struct Gelu {
   }
 };
 
+// Where s is near 1, 1 - s has few digits left. Vectors have an overload with one exponential for both (vmath_exp.inl).
+template <class T> CINTA_FN WithRest<T> sigmoid_and_rest(T x) { return {sigmoid(x), sigmoid(-x)}; }
+
 struct GeluTanh {
   static constexpr auto doc = "y = x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2";
   static constexpr unsigned computes = kFloats;
@@ -78,8 +81,7 @@ struct GeluTanh {
   static constexpr double twice = 4 * kRsqrtPi * kRsqrt2; // (1 + tanh u) / 2 = sigmoid(2 u), without cancellation
   template <class T> CINTA_FN static T forward(T x) { return x * sigmoid(T(twice) * x * (T(1) + T(0.044715) * x * x)); }
   template <class T> CINTA_FN static T vjp(T x, T, T dy) {
-    T u = T(twice) * x * (T(1) + T(0.044715) * x * x), s = sigmoid(u);
-    T rest = sigmoid(-u); // 1 - s keeps few digits near 1, and x slope makes much of them
+    auto [s, rest] = sigmoid_and_rest(T(twice) * x * (T(1) + T(0.044715) * x * x));
     T slope = T(twice) * (T(1) + T(3 * 0.044715) * x * x);
     return dy * (s + x * s * rest * slope);
   }
@@ -91,7 +93,7 @@ struct Silu {
   static constexpr unsigned saves = kSavesX;
   template <class T> CINTA_FN static T forward(T x) { return x * sigmoid(x); }
   template <class T> CINTA_FN static T vjp(T x, T, T dy) {
-    T s = sigmoid(x);
-    return dy * s * (T(1) + x * (T(1) - s));
+    auto [s, rest] = sigmoid_and_rest(x);
+    return dy * s * (T(1) + x * rest);
   }
 };
