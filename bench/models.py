@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 
 def mlp(nn, *widths):
@@ -21,19 +22,20 @@ def lenet(nn):
 def vgg(nn, classes=10):
     """64-128-256-256-512-512 channels of 3x3 on 32x32 images, halved by max pooling (Simonyan and Zisserman, 2014)."""
     layers, channels = [], 3
-    for width in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool"):
-        if width == "pool":
-            layers.append(nn.MaxPool2d(2))
-        else:
+    for stage in ([64], [128], [256, 256], [512, 512]):
+        for width in stage:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
+        layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512 * 2 * 2, classes))
 
 
 def resnet18(nn, classes=10):
     """ResNet-18 in its form for 32x32 images: a 3x3 stem, four stages of two blocks (He et al., 2015)."""
 
-    class Block(nn.Module):
+    module: Any = nn.Module
+
+    class Block(module):
         def __init__(self, channels, width, stride):
             super().__init__()
             self.conv1 = nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False)

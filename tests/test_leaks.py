@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import cinta as ct
+from cinta import nn
 from op_cases import OPS
 from op_row import Op
 from op_run import inputs_of
@@ -108,15 +109,26 @@ def test_references_of_the_tape() -> None:
     assert growth(lambda: ct._core.backward([(w * w).sum()], inputs=[w], create_graph=True), w) == 0
 
 
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("training", [True, False])
+def test_layers_leave_no_instruction(training: bool) -> None:
+    layers = [nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.LayerNorm(6), nn.Conv2d(4, 4, 3), nn.Dropout(0.5)]
+    x = ct.tensor(np.ones((2, 4, 6, 6), np.float32), requires_grad=True)
+    before = ct._core.live_instructions()
+    for layer in layers:
+        layer.train(training)(x)
+        assert ct._core.live_instructions() == before, layer
+
+
 def test_a_failed_backward_leaves_nothing_behind() -> None:
     x = ct.tensor([1.0, 2.0], requires_grad=True)
     factor = ct.tensor([3.0, 4.0])
-    before = live()
+    gc.collect()  # cycles that earlier tests left
+    before = live(), ct._core.live_instructions()
     y = (ct.exp(x) * factor).sum()
     factor.fill_(0.0)
     with pytest.raises(RuntimeError):
         y.backward()
     del y
     gc.collect()
-    assert live() == before
-    assert ct._core.live_instructions() == 0
+    assert (live(), ct._core.live_instructions()) == before

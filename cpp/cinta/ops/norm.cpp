@@ -64,13 +64,13 @@ struct NormAttributes {
   Shape normalized_shape; // of features
   Tensor mean, var;       // given, or empty: x's own
 };
-// y, mean and biased variance of x, weight (may be empty) and bias (may be empty)
+// y of x, weight (may be empty) and bias (may be empty); where mean and variance are not given, they, biased, too
 struct Norm final : OpWith<NormAttributes> {
   using OpWith::OpWith;
   const char *name() const override {
     return over == Over::batch ? "batch_norm" : over == Over::groups ? "group_norm" : "layer_norm";
   }
-  int outputs() const override { return 3; }
+  int outputs() const override { return mean ? 1 : 3; } // an op that held its own outputs would never go
   uint32_t saves() const override {
     return saves::input(0) | saves::input(1) | (mean ? saves::none : saves::output(1) | saves::output(2));
   }
@@ -96,9 +96,10 @@ struct Norm final : OpWith<NormAttributes> {
     const Tensor weight = in[1] ? contiguous_native(in[1]) : in[1], bias = in[2] ? contiguous_native(in[2]) : in[2];
     const kernels::Norm g = problem(in[0], x.channels_last, weight, bias);
     const Shape shape = over == Over::batch ? Shape{g.channels} : Shape{g.outer * g.groups};
-    out[1] = mean ? mean : empty(shape, dtype);
-    out[2] = mean ? var : empty(shape, dtype);
-    kernel().norm[floating_index(dtype)](g, x.memory.data(), y.memory.data(), out[1].data(), out[2].data());
+    if (!mean)
+      out[1] = empty(shape, dtype), out[2] = empty(shape, dtype);
+    const Tensor &m = mean ? mean : out[1], &s = mean ? var : out[2];
+    kernel().norm[floating_index(dtype)](g, x.memory.data(), y.memory.data(), m.data(), s.data());
     out[0] = y.take(in[0].dtype());
   }
 

@@ -20,9 +20,7 @@ inline constexpr double kLn2 = 0x1.62e42fefa39efp-1, kLn10 = 0x1.26bb1bbb55516p1
 inline constexpr double kRsqrt2 = 0x1.6a09e667f3bcdp-1, kRsqrtPi = 0x1.20dd750429b6dp-1; // 2^(-1/2), pi^(-1/2)
 
 // y in [0, 1] and 1 - y.
-template <class T> struct WithRest {
-  T y, rest;
-};
+template <class T> struct WithRest { T y, rest; };
 
 // A constant of an operation: its name and default. Formulas get the values as `const double *p`.
 struct Param {
