@@ -28,26 +28,17 @@ void share(int64_t batches, int64_t rows, int64_t panels, bool large_weights, in
     row_ranges = least(ceil_div(rows, 4), wanted);
 }
 
-template <int parts> struct PackWeights { // panels of [tap][block of k] from w[O,I,taps]
-  const float *w;
-  int64_t taps, k, lanes, k_step, lane_step; // `lanes` are the channels that the product gives
+template <int parts> struct PanelOfWeights { // packed once for all ranges
+  const Weights &weights;
   char *to;
-  uint32_t largest;
+  uint32_t largest = 0;
 
-  int64_t panel_bytes() const { return taps * ceil_div(k, kTileDepth) * kBlockBytes<parts>; }
-  static void panel(void *context, int64_t index) {
-    PackWeights &p = *static_cast<PackWeights *>(context);
-    PackJob<parts> job;
-    job.lane_step = p.lane_step;
-    job.k_step = p.k_step;
-    job.along_k = p.k_step < p.lane_step;
-    for (int64_t tap = 0; tap < p.taps; ++tap) {
-      job.start(TileRows::pairs, p.w + index * kPanelLanes * p.lane_step + tap,
-                least(kPanelLanes, p.lanes - index * kPanelLanes), p.k,
-                p.to + index * p.panel_bytes() + tap * ceil_div(p.k, kTileDepth) * kBlockBytes<parts>);
-      job.finish();
-    }
-    raise(p.largest, job.largest.bits());
+  static void pack(void *context, int64_t panel) {
+    PanelOfWeights &p = *static_cast<PanelOfWeights *>(context);
+    PackWeights<parts> job(p.weights);
+    job.begin(panel, panel + 1, p.to + panel * p.weights.template panel_bytes<parts>());
+    job.finish();
+    raise(p.largest, job.largest().bits());
   }
 };
 
@@ -64,19 +55,24 @@ bool correlate(const Conv2d &g, bool forward, const Images &from, const float *w
   c.columns = axis(g.W, g.OW, g.KW, g.stride_w, g.pad_w, g.dilation_w);
   c.bias = bias;
   const int64_t taps = g.KH * g.KW;
-  PackWeights<parts> pack{w, taps, c.C, c.O, forward ? taps : g.C * taps, forward ? g.C * taps : taps, nullptr, 0};
-  pack.to = static_cast<char *>(scratch(Scratch::conv, size_t(c.panels() * c.panel_bytes())));
-  parallel_for(c.panels(), double(g.O * g.C * taps) / 3, PackWeights<parts>::panel, &pack);
-  c.weights = pack.to;
-  share(c.batches(), c.rows.out, c.panels(), c.panels() * c.panel_bytes() > kPassBytes, c.row_ranges, c.panel_ranges);
+  c.weights = {w, taps, c.O, forward ? g.C * taps : taps, c.C, forward ? taps : g.C * taps};
+  const int64_t bytes = c.weights.panels() * c.weights.template panel_bytes<parts>();
+  c.packed = nullptr;
+  if (bytes <= kPassBytes) {
+    PanelOfWeights<parts> pack{c.weights, static_cast<char *>(scratch(Scratch::conv, size_t(bytes)))};
+    parallel_for(c.weights.panels(), double(g.O * g.C * taps) / 3, PanelOfWeights<parts>::pack, &pack);
+    c.packed = pack.to;
+    c.largest_weight = pack.largest;
+  }
+  share(c.batches(), c.rows.out, c.weights.panels(), !c.packed, c.row_ranges, c.panel_ranges);
   const double multiplies =
-      double(ceil_div(g.N, kTileLanes) * c.blocks() * ceil_div(c.O, kTileLanes) * kProducts[parts]) *
+      double(ceil_div(g.N, kTileLanes) * c.weights.blocks() * ceil_div(c.O, kTileLanes) * kProducts[parts]) *
       double(g.OH * g.OW * taps);
   const auto body = [](void *context, int64_t range) {
     CorrelationRange<parts>(*static_cast<Correlation<parts> *>(context), range).run();
   };
   parallel_for(c.ranges(), multiplies / kMultipliesPerNs, body, &c);
-  return in_range(c.largest, pack.largest);
+  return in_range(c.largest, c.largest_weight);
 }
 
 template <int parts> bool weight_gradient(const Conv2d &g, const Images &x, const Images &dy, float *dw) {

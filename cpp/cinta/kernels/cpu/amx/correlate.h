@@ -5,6 +5,7 @@
 #include "cinta/kernels/cpu/amx/images.h"
 #include "cinta/kernels/cpu/amx/micro.h"
 #include "cinta/kernels/cpu/amx/packed.h"
+#include "cinta/kernels/cpu/amx/weights.h"
 
 namespace cinta::kernels::amx {
 
@@ -17,15 +18,12 @@ template <int parts> struct Correlation {
   Images x, y;     // y: channels contiguous
   int64_t N, C, O; // channels of x and of y
   Axis rows, columns;
-  const char *weights; // [panel of O][tap][channel block]
-  const float *bias;   // [O] or null
+  Weights weights;
+  const char *packed; // all of them, or null: ranges pack what they need for the next pass
+  const float *bias;  // [O] or null
   int64_t row_ranges, panel_ranges;
-  uint32_t largest = 0; // of x
+  uint32_t largest = 0, largest_weight = 0;
 
-  int64_t blocks() const { return ceil_div(C, kTileDepth); }
-  int64_t taps() const { return rows.taps * columns.taps; }
-  int64_t panels() const { return ceil_div(O, kPanelLanes); }
-  int64_t panel_bytes() const { return taps() * blocks() * kBlockBytes<parts>; }
   int64_t batches() const { return ceil_div(N, kPanelLanes); }
   int64_t ranges() const { return batches() * row_ranges * panel_ranges; }
 };
@@ -35,13 +33,15 @@ template <int parts> class CorrelationRange {
 public:
   CorrelationRange(Correlation<parts> &all, int64_t range)
       : c_(all), n_(range / (all.row_ranges * all.panel_ranges) * kPanelLanes), images_(least(kPanelLanes, all.N - n_)),
-        pack_(Lanes::images, all.x.strides, images_, all.C, all.rows.source, all.columns.source) {
+        pack_(Lanes::images, all.x.strides, images_, all.C, all.rows.source, all.columns.source),
+        pack_weights_(all.weights) {
     const int64_t rows = range / all.panel_ranges % all.row_ranges, panels = range % all.panel_ranges;
     y_begin_ = c_.rows.out * rows / c_.row_ranges;
     y_end_ = c_.rows.out * (rows + 1) / c_.row_ranges;
-    panel_begin_ = c_.panels() * panels / c_.panel_ranges;
-    panel_end_ = c_.panels() * (panels + 1) / c_.panel_ranges;
-    passes_ = ceil_div((panel_end_ - panel_begin_) * c_.panel_bytes(), kPassBytes);
+    panel_begin_ = c_.weights.panels() * panels / c_.panel_ranges;
+    panel_end_ = c_.weights.panels() * (panels + 1) / c_.panel_ranges;
+    panel_bytes_ = c_.weights.template panel_bytes<parts>();
+    passes_ = ceil_div((panel_end_ - panel_begin_) * panel_bytes_, kPassBytes);
     passes_ = least(passes_, panel_end_ - panel_begin_);
     const int64_t first = c_.rows.first(y_begin_), all_rows = c_.rows.end(y_end_ - 1) - first;
     whole_ = passes_ > 1 && all_rows * pack_.row_bytes() <= kWholeBytes;
@@ -58,47 +58,60 @@ public:
 
   void run() {
     const TileScope tiles;
+    start_weights(0);
     for (int64_t pass = 0; pass < passes_; ++pass) {
+      pack_weights_.finish();
+      weights_ = c_.packed ? c_.packed + panel_begin_ * panel_bytes_ : weights_memory(pass);
+      if (pass + 1 < passes_)
+        start_weights(pass + 1);
       if (pass == 0 || !whole_) {
         pack_.finish();
         pack_.begin(c_.x.data + n_ * c_.x.strides.n, memory_, slots_, c_.rows.first(y_begin_));
         pack_.extend(c_.rows.end(y_begin_));
       }
-      const int64_t panels = panel_end_ - panel_begin_;
+      const int64_t begin = panel_of(pass), end = panel_of(pass + 1);
+      weight_units_ = ceil_div(pack_weights_.left, (y_end_ - y_begin_) * c_.columns.out * (end - begin));
       for (int64_t y = y_begin_; y < y_end_; ++y) {
         pack_.finish();
         if (y + 1 < y_end_)
           pack_.extend(c_.rows.end(y + 1));
-        run_row(y, panel_begin_ + panels * pass / passes_, panel_begin_ + panels * (pass + 1) / passes_);
+        row_units_ = ceil_div(pack_.left, c_.columns.out * (end - begin));
+        for (int64_t x = 0; x < c_.columns.out; ++x)
+          for (int64_t panel = begin; panel < end; ++panel)
+            run_block(y, x, panel, weights_ + (panel - begin) * panel_bytes_);
       }
     }
     store_.finish();
     raise(c_.largest, pack_.largest().bits());
+    raise(c_.largest_weight, pack_weights_.largest().bits());
   }
 
 private:
   Correlation<parts> &c_;
-  int64_t n_, images_, y_begin_, y_end_, panel_begin_, panel_end_, passes_, slots_;
+  int64_t n_, images_, y_begin_, y_end_, panel_begin_, panel_end_, panel_bytes_, passes_, slots_;
   bool whole_; // all rows stay packed
   PackRows<parts> pack_;
+  PackWeights<parts> pack_weights_;
   char *memory_;
+  const char *weights_; // of this pass
   StoreJob store_;
-  Job nothing_;
+  int64_t row_units_, weight_units_; // of packing for every block
   Run runs_[kMostTaps];
   alignas(64) float finished_[2][kPanelLanes * kPanelLanes], sum_[kPanelLanes * kPanelLanes];
   int blocks_done_ = 0;
 
-  void run_row(int64_t y, int64_t panel_begin, int64_t panel_end) {
-    const int64_t places = c_.columns.out * (panel_end - panel_begin);
-    const int64_t packs = ceil_div(pack_.left, places); // units for every block
-    for (int64_t x = 0; x < c_.columns.out; ++x)
-      for (int64_t panel = panel_begin; panel < panel_end; ++panel)
-        run_block(y, x, panel, packs);
+  int64_t panel_of(int64_t pass) const { return panel_begin_ + (panel_end_ - panel_begin_) * pass / passes_; }
+  char *weights_memory(int64_t pass) const { // two: of this pass, and of the next
+    const int64_t bytes = ceil_div(panel_end_ - panel_begin_, passes_) * panel_bytes_;
+    return static_cast<char *>(scratch(Scratch::pack_b, size_t(2 * bytes))) + pass % 2 * bytes;
+  }
+  void start_weights(int64_t pass) {
+    if (!c_.packed)
+      pack_weights_.begin(panel_of(pass), panel_of(pass + 1), weights_memory(pass));
   }
 
-  void run_block(int64_t y, int64_t x, int64_t panel, int64_t packs) {
-    const char *weights = c_.weights + panel * c_.panel_bytes();
-    const int64_t columns = least(kPanelLanes, c_.O - panel * kPanelLanes), tap_blocks = c_.blocks();
+  void run_block(int64_t y, int64_t x, int64_t panel, const char *weights) {
+    const int64_t columns = least(kPanelLanes, c_.O - panel * kPanelLanes), tap_blocks = c_.weights.blocks();
     int64_t blocks = 0, count = 0;
     for (int64_t ky = 0; ky < c_.rows.taps; ++ky) {
       const int64_t row = c_.rows.at(y, ky);
@@ -116,8 +129,9 @@ private:
     const int64_t pieces = ceil_div(tap_blocks, kChunkOfPixel),
                   taps_at_once = pieces > 1 ? 1 : kChunkOfPixel / tap_blocks;
     const int64_t chunks = pieces > 1 ? count * pieces : ceil_div(count, taps_at_once);
-    Shadow shadow{&store_, &pack_, &nothing_, 0};
-    shadow.plan(store_.left + least(packs, pack_.left) + (chunks - 1) * images_, blocks * kProducts[parts] + 1);
+    Shadow shadow{&store_, &pack_, &pack_weights_, 0};
+    const int64_t packs = least(row_units_, pack_.left) + least(weight_units_, pack_weights_.left);
+    shadow.plan(store_.left + packs + (chunks - 1) * images_, blocks * kProducts[parts] + 1);
     float *to = c_.y.data + n_ * c_.y.strides.n + y * c_.y.strides.h + x * c_.y.strides.w + panel * kPanelLanes;
     for (int64_t chunk = 0; chunk < chunks || chunk == 0; ++chunk) {
       float *finished = finished_[blocks_done_++ % 2];
