@@ -5,14 +5,24 @@
 namespace cinta::ops {
 namespace {
 
-Strides channels_last_strides(const Shape &shape) {
-  return {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]};
+Dims moved(Dims dims) { // the second to the end
+  const int64_t channels = dims[1];
+  dims.erase(1);
+  dims.push_back(channels);
+  return dims;
 }
+Dims back(Dims dims) { // the last to the second place
+  const int64_t channels = dims.back();
+  dims.erase(dims.size() - 1);
+  dims.insert(1, channels);
+  return dims;
+}
+Strides channels_last_strides(const Shape &shape) { return back(contiguous_strides(moved(shape))); }
 
 } // namespace
 
 bool lies_channels_last(const Tensor &x) {
-  return x.ndim() == 4 && !x.contiguous() && x.strides() == channels_last_strides(x.shape());
+  return x.ndim() > 2 && !x.contiguous() && x.strides() == channels_last_strides(x.shape());
 }
 
 Tensor empty_channels_last(const Shape &shape, Dtype dtype) {
@@ -26,5 +36,8 @@ Tensor channels_last(const Tensor &x) {
   copy(x, y);
   return y;
 }
+
+Tensor channels_moved(const Tensor &x) { return view(x, moved(x.shape()), moved(x.strides())); }
+Tensor channels_back(const Tensor &x) { return view(x, back(x.shape()), back(x.strides())); }
 
 } // namespace cinta::ops

@@ -1,4 +1,4 @@
-// Images [N,C,H,W] whose channels are contiguous in memory: what convolutions on the tile unit give, and like best.
+// Tensors [N,C,d1,..] whose channels are contiguous in memory: what convolutions on the tile unit give, and like best.
 #pragma once
 #include "cinta/ops/op.h"
 
@@ -7,5 +7,9 @@ namespace cinta::ops {
 bool lies_channels_last(const Tensor &x); // and does not lie contiguous as well
 Tensor empty_channels_last(const Shape &shape, Dtype dtype);
 Tensor channels_last(const Tensor &x); // itself, or a copy; not recorded
+
+// Views, not recorded: [N,C,d1,..] as [N,d1,..,C], and back.
+Tensor channels_moved(const Tensor &x);
+Tensor channels_back(const Tensor &x);
 
 } // namespace cinta::ops

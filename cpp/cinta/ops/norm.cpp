@@ -1,5 +1,6 @@
 #include "cinta/ops/norm.h"
 
+#include "cinta/ops/channels_last.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
@@ -18,31 +19,11 @@ Shape per_channel(const Tensor &x) { // [1,C,1,..]
   return shape;
 }
 
-// [N,C,d1,..] with the channels last: [N,d1,..,C]
-Dims channels_moved(const Dims &dims) {
-  Dims moved = dims;
-  moved.erase(1);
-  moved.push_back(dims[1]);
-  return moved;
-}
-// Dims of [N,d1,..,C] where [N,C,d1,..] has them
-Dims channels_back(const Dims &dims) {
-  Dims back = dims;
-  back.erase(back.size() - 1);
-  back.insert(1, dims[dims.size() - 1]);
-  return back;
-}
-bool lies_channels_last(const Tensor &x) {
-  return x.ndim() > 2 && !x.contiguous() && is_contiguous(channels_moved(x.shape()), channels_moved(x.strides()));
-}
-
 // A tensor as the kernels take it: in its compute type, channels second or last in memory.
 struct Laid {
   bool channels_last;
   Tensor memory; // contiguous
-  Laid(const Tensor &x, bool last) : channels_last(last) {
-    memory = contiguous_native(last ? view(x, channels_moved(x.shape()), channels_moved(x.strides())) : x);
-  }
+  Laid(const Tensor &x, bool last) : channels_last(last) { memory = contiguous_native(last ? channels_moved(x) : x); }
   Laid like() const {
     Laid other = *this;
     other.memory = empty(memory.shape(), memory.dtype());
@@ -50,7 +31,7 @@ struct Laid {
   }
   Tensor take(Dtype dtype) { // in the shape that users see
     Tensor y = from_native(std::exchange(memory, Tensor()), dtype);
-    return channels_last ? view(y, channels_back(y.shape()), channels_back(y.strides())) : y;
+    return channels_last ? channels_back(y) : y;
   }
 };
 
