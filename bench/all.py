@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 import cinta as ct
+import conv
 import gemm
 import harness
 import import_time
@@ -30,7 +31,8 @@ def main() -> None:
     print(f"{cpu()}, {threads} thread(s), ISA {ct.config()['isa']}")
     print(f"cinta {ct.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python {python}\n")
     print(harness.HEADER)
-    rows = [*ops.main(), *training.main(threads), *gemm.main(threads), *memory_bound.main(threads)]
+    rows = [*ops.main(), *training.main(threads), *gemm.main(threads)]
+    rows += [*conv.main(threads), *memory_bound.main(threads)]
     print()
     import_time.main()
     print(f"{sum(row.met for row in rows)} of {len(rows)} goals met")

@@ -1,4 +1,4 @@
-"""float32 products beside PyTorch's (MKL): square ones, with all instructions and with both held to AVX2; layers whose
+"""float32 products beside PyTorch's (MKL), with all instructions, without AMX, and with both held to AVX2; layers whose
 weights are read again and again; batches."""
 
 from __future__ import annotations
@@ -18,26 +18,31 @@ import torch
 import cinta as ct
 import harness
 
-AVX2 = {
-    "CINTA_ISA": "avx2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "ATEN_CPU_CAPABILITY": "avx2",
+SHAPES = [(512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (6272, 480, 192)]
+# What runs in a process of its own: the environment, and the goal.
+HELD = {
+    "cinta without AMX": ({"CINTA_ISA": "avx512"}, 1.05),
+    "both held to AVX2": (
+        {
+            "CINTA_ISA": "avx2",
+            "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+            "ONEDNN_MAX_CPU_ISA": "AVX2",
+            "ATEN_CPU_CAPABILITY": "avx2",
+        },
+        1.2,
+    ),
 }
 
 
-def race(label: str, goal: float, threads: int) -> list[harness.Row]:
+def race(label: str, goal: float, threads: int, mode: str = "highest") -> list[harness.Row]:
     harness.pin(threads)
     torch.manual_seed(0)
     rows = []
-    for n in (512, 1024):
-        a, b = torch.randn(n, n), torch.randn(n, n)
-        ours_a, ours_b = ct.tensor(a.numpy()), ct.tensor(b.numpy())
-        error = abs(ct.matmul(ours_a, ours_b).numpy() - (a.double() @ b.double()).numpy()).max()
-        assert error < 1e-3, f"product of {n}x{n} is off by {error}"
-        ours = Timer("a @ b", globals={"a": ours_a, "b": ours_b})
-        theirs = Timer("a @ b", globals={"a": a, "b": b})
-        rows.append(harness.compare(f"float32 product {n}^3, {label}", goal, ours, theirs, seconds=0.05))
+    with ct.set_float32_matmul_precision(mode):
+        for m, k, n in SHAPES:
+            a, b = torch.randn(m, k), torch.randn(k, n)
+            ours = functools.partial(ct.matmul, ct.tensor(a.numpy()), ct.tensor(b.numpy()))
+            rows.append(compared(f"{m}x{k}x{n}, {label}", mode, goal, ours, torch.matmul, a, b, seconds=0.05))
     return rows
 
 
@@ -47,7 +52,7 @@ GOALS = {"highest": (0.6, 0.8, 0.7), "high": (0.37, 0.5, 0.7)}  # of a layer, of
 
 
 def compared(
-    name: str, mode: str, goal: float, ours: Callable[[], Any], theirs: Callable[..., Any], *operands: Any
+    name: str, mode: str, goal: float, ours: Callable[[], Any], theirs: Callable[..., Any], *operands: Any, **how: Any
 ) -> harness.Row:
     exact = theirs(*(t.double() for t in operands))
 
@@ -55,7 +60,7 @@ def compared(
         return f"{float((y.double() - exact).norm() / exact.norm()):.1e}"
 
     errors = f"errors {error(torch.from_numpy(ours().numpy()))}, {error(theirs(*operands))}"
-    return harness.compare(f"{name}, {mode} ({errors})", goal, Timer(ours), Timer(lambda: theirs(*operands)))
+    return harness.compare(f"{name}, {mode} ({errors})", goal, Timer(ours), Timer(lambda: theirs(*operands)), **how)
 
 
 def reused(threads: int) -> list[harness.Row]:
@@ -79,22 +84,29 @@ def reused(threads: int) -> list[harness.Row]:
     return rows
 
 
-def main(threads: int = 1) -> list[harness.Row]:
-    rows = race(ct.config()["isa"], 1.1, threads) + reused(threads)
-    command = [sys.executable, __file__, "--held-to-avx2", "--threads", str(threads)]
-    *shown, figures = subprocess.run(
-        command, env={**os.environ, **AVX2}, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.splitlines()
+def held(name: str, threads: int) -> list[harness.Row]:
+    command = [sys.executable, __file__, "--held", name, "--threads", str(threads)]
+    environment = {**os.environ, **HELD[name][0]}
+    run = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    *shown, figures = run.stdout.splitlines()
     print(*shown, sep="\n", flush=True)
-    return rows + [harness.Row(*row) for row in json.loads(figures)]
+    return [harness.Row(*row) for row in json.loads(figures)]
+
+
+def main(threads: int = 1) -> list[harness.Row]:
+    isa = ct.config()["isa"]
+    rows = race(isa, 0.5 if isa == "amx" else 1.05, threads)
+    if isa == "amx":
+        rows += race(isa, 0.3, threads, "high") + held("cinta without AMX", threads)
+    return rows + reused(threads) + held("both held to AVX2", threads)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--held-to-avx2", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--held", choices=HELD, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.held_to_avx2:
-        print(json.dumps(race("both held to AVX2", 1.2, args.threads)))
+    if args.held:
+        print(json.dumps(race(args.held, HELD[args.held][1], args.threads)))
     else:
         main(args.threads)
