@@ -9,6 +9,7 @@
 #include "cinta/ops/channels_last.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/im2col.h"
+#include "cinta/ops/matmul.h"
 
 namespace cinta::ops {
 namespace {
@@ -213,11 +214,33 @@ ConvGeometry with_dtype(ConvGeometry g, const Tensor &x) {
   return g;
 }
 
+// ---- a 1x1 kernel on all pixels: one matrix product over the pixels of all images, whose channels are contiguous
+
+bool pointwise(const ConvGeometry &g, const Tensor &x) {
+  const bool every_pixel = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && g.OH == g.H && g.OW == g.W;
+  return every_pixel && g.groups == 1 && g.pad_h == 0 && g.pad_w == 0 && x.dtype() == Dtype::float32 &&
+         kernel().conv2d_strided && g.C >= 32 && g.O >= 32;
+}
+
+Tensor pixels(const Tensor &x) { // [N,C,H,W] as [N H W,C], in the same memory
+  const int64_t channels = x.shape()[1];
+  return view(x, {x.size() / channels, channels}, {channels, 1});
+}
+Tensor matrix(const Tensor &weight) {
+  return view(weight, {weight.shape()[0], weight.shape()[1]}, {weight.shape()[1], 1});
+}
+Tensor transposed(const Tensor &m) { return view(m, {m.shape()[1], m.shape()[0]}, {m.strides()[1], m.strides()[0]}); }
+
 } // namespace
 
 Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight, const Tensor &bias) {
   const ConvGeometry g = with_dtype(given, x);
   const Tensor w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
+  if (pointwise(g, x)) {
+    const Tensor y = empty_channels_last({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+    ops::gemm(pixels(channels_last(x)), transposed(matrix(w)), pixels(y), b);
+    return y;
+  }
   if (strided(g, Direction::forward, x)) {
     const Tensor from = image_order(x), y = empty_channels_last({g.N, g.O, g.OH, g.OW}, Dtype::float32);
     if (kernel().conv2d_strided(g, Direction::forward, images(from), w.data<float>(), b ? b.data<float>() : nullptr,
@@ -244,6 +267,11 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
   const Shape shape{g.N, g.C, g.H, g.W};
   if (dy.size() == 0 || w.size() == 0)
     return zeros(shape, dy.dtype());
+  if (pointwise(g, dy)) {
+    const Tensor dx = empty_channels_last(shape, Dtype::float32);
+    ops::gemm(pixels(channels_last(dy)), matrix(w), pixels(dx));
+    return dx;
+  }
   if (strided(g, Direction::backward_data, dy)) {
     const Tensor from = image_order(dy), dx = empty_channels_last(shape, Dtype::float32);
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
@@ -265,6 +293,11 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
   const Shape shape{g.O, g.C / g.groups, g.KH, g.KW};
   if (x.size() == 0 || dy.size() == 0)
     return zeros(shape, x.dtype());
+  if (pointwise(g, x)) {
+    const Tensor dw = empty(shape, Dtype::float32);
+    ops::gemm(transposed(pixels(channels_last(dy))), pixels(channels_last(x)), matrix(dw));
+    return dw;
+  }
   if (strided(g, Direction::backward_weight, x)) {
     const Tensor from = channels_last(image_order(x)), to = channels_last(image_order(dy));
     const Tensor dw = empty(shape, Dtype::float32);
