@@ -375,3 +375,58 @@ def test_unused_inputs() -> None:
     assert missing is None
     with pytest.raises(RuntimeError, match="unused|allow_unused"):
         ct._core.backward([x * 2], inputs=[x, unused], allow_unused=False)
+
+
+def filled(w: ct.Tensor, axis: int, steps: int = 4) -> ct.Tensor:
+    """An array filled in place from itself, a row (or a column of rows) a step."""
+    h = ct.zeros((steps + 1, 2, 3) if axis == 0 else (2, steps + 1, 3), dtype="float64")
+    start = ct.tensor([[1.0, 2.0, 3.0], [-1.0, 0.5, 0.0]], dtype="float64")
+    if axis == 0:
+        h[0] = start
+    else:
+        h[:, 0] = start
+    for t in range(steps):
+        if axis == 0:
+            h[t + 1] = ct.tanh(h[t] @ w) + 0.1 * h[t]
+        else:
+            h[:, t + 1] = ct.tanh(h[:, t] @ w) + 0.1 * h[:, t]
+    return (h**2).sum()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_arrays_filled_step_by_step_differentiate(axis: int) -> None:
+    w = ct.tensor(np.eye(3) * 0.5 + np.arange(9).reshape(3, 3) / 20, requires_grad=True)
+    filled(w, axis).backward()
+    step, expected = 1e-6, np.zeros((3, 3))
+    for i in np.ndindex(3, 3):
+        shift = np.zeros((3, 3))
+        shift[i] = step
+        values = [filled(ct.tensor(w.detach().numpy() + sign * shift), axis).item() for sign in (1, -1)]
+        expected[i] = (values[0] - values[1]) / (2 * step)
+    assert w.grad is not None
+    np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_arrays_filled_step_by_step_differentiate_twice(axis: int) -> None:
+    w = ct.tensor(np.eye(3) * 0.5 + np.arange(9).reshape(3, 3) / 20)
+    hessian = ct.hessian(lambda w: filled(w, axis))(w).numpy().reshape(9, 9)
+    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-9)
+    gradient = ct.grad(lambda w: filled(w, axis))
+    step = 1e-6
+    for k in range(9):
+        shift = np.zeros(9)
+        shift[k] = step
+        ahead, back = (gradient(ct.tensor(w.numpy() + s * shift.reshape(3, 3))).numpy().ravel() for s in (1, -1))
+        np.testing.assert_allclose(hessian[k], (ahead - back) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_a_saved_row_that_is_written_itself_is_an_error() -> None:
+    w = ct.tensor(np.eye(3), requires_grad=True)
+    h = ct.ones((4, 3), dtype="float64")
+    y = h[1] @ w
+    h[2] = y  # beside it
+    z = (h[1] @ w).sum()
+    h[0:2] = h[2:4] * 2.0  # over it
+    with pytest.raises(RuntimeError, match="overwritten in place"):
+        (z + y.sum()).backward()

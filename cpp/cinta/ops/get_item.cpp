@@ -263,6 +263,12 @@ bool assigns_back(const Tensor &x, const std::vector<Item> &items, const Tensor 
 
 } // namespace
 
+// What an assignment writes: the view where items give one, else all.
+static Tensor region_of(const Tensor &x, const std::vector<Item> &items) {
+  GradMode off(false);
+  return is_basic(items) ? get_item(alias(x), items) : x;
+}
+
 Tensor set_item(const Tensor &x, const std::vector<Item> &items, const Tensor &given) {
   bool recording = grad_enabled() && (x.requires_grad() || given.requires_grad());
   check_writable(x, "set_item", recording, !assigns_back(x, items, given));
@@ -273,7 +279,7 @@ Tensor set_item(const Tensor &x, const std::vector<Item> &items, const Tensor &g
   Tensor y = alias(x);
   y->version = y->storage->version;
   assign(y, items, value);
-  mark_written(y);
+  mark_written(y, region_of(y, items));
   if (!recording) {
     x->version = y->version;
     return x;

@@ -1,5 +1,6 @@
 // Backpropagation: one reverse loop over the tape from the last output, visiting the instructions that hold a gradient.
 #include <exception>
+#include <list>
 #include <unordered_map>
 
 #include "cinta/kernels/kernels.h"
@@ -89,19 +90,23 @@ public:
 
   const Tensor &in(int i) const override {
     const Instr::Input &input = now_->inputs[i];
-    if (input.saved && input.value && input.value->storage->version != input.version)
-      fail_overwritten(input.value, join("input ", i));
-    return input.value;
+    if (!input.saved || !input.value || input.value->storage->version == input.version) [[likely]]
+      return input.value;
+    return as_it_was(input.value, input.version, join("input ", i));
   }
   const Tensor &out(int i) const override {
     Instr::Output &output = now_->outputs[i];
-    if (output.value->storage->version != output.version)
+    const bool written = output.value->storage->version != output.version; // perhaps beside it
+    if (written && overwritten_since(output.value, output.version))
       fail_overwritten(output.value, join("output ", i));
-    if (!options_.create_graph)
+    if (!options_.create_graph && !written)
       return output.value;
     // For the higher order the alias gets its place in the graph, for the time of this visit.
     Tensor &linked = linked_[i];
     linked = alias(output.value);
+    linked->version = output.value->storage->version;
+    if (!options_.create_graph)
+      return linked;
     linked->creator = now_;
     linked->requires_grad = true;
     linked->output_index = uint8_t(i);
@@ -176,6 +181,7 @@ private:
     i.op->vjp(*this);
     for (Tensor &linked : linked_)
       linked = Tensor();
+    fresh_.clear();
   }
 
   // Saved values go as the walk passes, unless they are asked to stay.
@@ -198,6 +204,21 @@ private:
     release(&i);
   }
 
+  // A saved value whose storage was written since, beside it: another look at the same memory, fresh again.
+  const Tensor &as_it_was(const Tensor &value, uint32_t version, const std::string &which) const {
+    if (overwritten_since(value, version) || (value.requires_grad() && !value->creator))
+      fail_overwritten(value, which);
+    Tensor &now = fresh_.emplace_back(alias(value));
+    now->version = value->storage->version;
+    if (options_.create_graph && value->creator) {
+      now->creator = value->creator;
+      now->output_index = value->output_index;
+      now->requires_grad = true;
+      retain(now->creator);
+    }
+    return now;
+  }
+
   [[noreturn]] void fail_overwritten(const Tensor &x, const std::string &which) const {
     fail<RuntimeError>("[backward] ", now_->op->name(), " at ", describe(now_->site), " saved its ", which, " (shape ",
                        x.shape(), ") for the gradient, but it was overwritten in place at ",
@@ -212,6 +233,7 @@ private:
   Instr *start_ = nullptr;
   Instr *now_ = nullptr;
   mutable Tensor linked_[16];
+  mutable std::list<Tensor> fresh_;
   int64_t pending_ = 0;
   Walk *around_; // the walk one of whose rules runs this one
   static thread_local Walk *current_;

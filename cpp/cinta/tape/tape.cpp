@@ -3,6 +3,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
+
+#include "cinta/tensor/writes.h"
 
 namespace cinta {
 namespace {
@@ -248,11 +251,27 @@ void check_writable(const Tensor &x, const char *op, bool recording, bool fresh)
     check_fresh(x, op);
 }
 
-void mark_written(const Tensor &x) {
+void mark_written(const Tensor &x) { mark_written(x, x); }
+
+void mark_written(const Tensor &x, const Tensor &region) {
   Storage &s = *x->storage.get();
+  const Region written(region);
+  if (written.end - written.begin >= int64_t(s.bytes) &&
+      region.size() * int64_t(itemsize(region.dtype())) >= int64_t(s.bytes)) {
+    delete std::exchange(s.writes, nullptr);
+  } else {
+    if (!s.writes)
+      s.writes = new Writes(s.version);
+    s.writes->add(s.version + 1, written);
+  }
   x->version = ++s.version;
   drop_site(s.written_at);
   s.written_at = site_here();
+}
+
+bool overwritten_since(const Tensor &x, uint32_t version) {
+  const Storage &s = *x->storage.get();
+  return s.version != version && (!s.writes || s.writes->touched(version, Region(x)));
 }
 
 void fail_stale(const Tensor &x, const char *op) {

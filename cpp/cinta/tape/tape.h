@@ -103,6 +103,9 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
 // In-place bookkeeping: after x's storage was written. `recorded`: the write is on the tape, `result` its new body.
 void check_writable(const Tensor &x, const char *op, bool recording, bool fresh = true);
 void mark_written(const Tensor &x);
+void mark_written(const Tensor &x, const Tensor &region); // a view of x: the part that was written
+// Whether x's memory was written since its storage had this version.
+bool overwritten_since(const Tensor &x, uint32_t version);
 
 struct BackwardOptions {
   bool retain_graph = false;

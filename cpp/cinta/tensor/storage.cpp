@@ -5,6 +5,7 @@
 
 #include "cinta/tensor/allocator.h"
 #include "cinta/tensor/packed_forms.h"
+#include "cinta/tensor/writes.h"
 
 namespace cinta {
 namespace {
@@ -26,6 +27,7 @@ Storage *take() {
   s->readonly = s->parameter = false;
   s->exports = 0;
   s->packed = nullptr;
+  s->writes = nullptr;
   s->written_at = {};
   s->release = nullptr;
   return s;
@@ -54,6 +56,7 @@ Storage *wrap_storage(void *data, size_t bytes, bool readonly, void *owner, void
 void free_storage(Storage *s) {
   drop_site(s->written_at);
   delete s->packed;
+  delete s->writes;
   if (s->release)
     s->release(s->owner);
   else if (s->data != s->inline_data)

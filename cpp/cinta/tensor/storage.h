@@ -12,6 +12,8 @@ struct PackedForms;
 
 inline constexpr size_t kInlineBytes = 64; // small tensors live inside their storage
 
+class Writes;
+
 struct alignas(64) Storage {
   char inline_data[kInlineBytes];
   char *data;
@@ -22,6 +24,7 @@ struct alignas(64) Storage {
   bool readonly;
   bool parameter;               // a leaf on it was asked whether it requires grad: products will come back to it
   int32_t exports;              // arrays out there that may write behind our back
+  Writes *writes;               // of parts of it, or null: it was never written, or as a whole
   Site written_at;              // the last in-place write
   void (*release)(void *owner); // for memory that is somebody else's; null: ours
   void *owner;
