@@ -11,10 +11,13 @@ constexpr double kMultipliesPerNs = 0.15;
 
 double lanes_used(int64_t n, int64_t of) { return double(n) / double(ceil_div(n, of) * of); }
 
-// Whether enough of every tile is data: images, and channels on both sides.
-bool fits(const Conv2d &g, Direction) {
+// Whether enough of every tile is data: images are its rows, or what is summed over.
+bool fits(const Conv2d &g, Direction direction) {
+  const bool weights = direction == Direction::backward_weight;
+  const double images = lanes_used(g.N, weights ? kTileDepth : kTileLanes);
+  const double channels = weights ? lanes_used(g.C, kTileLanes) : lanes_used(g.C, kTileDepth);
   return matmul_precision() != Precision::strict && g.KH * g.KW <= kMostTaps &&
-         lanes_used(g.N, kTileLanes) * lanes_used(g.C, kTileDepth) * lanes_used(g.O, kTileLanes) >= 0.4;
+         images * channels * lanes_used(g.O, kTileLanes) >= 0.55;
 }
 
 // Work in ranges, cut by `rows` where weights are small and by `panels` where they are large.
