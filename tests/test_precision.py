@@ -182,6 +182,24 @@ def test_the_choice_holds_inside_the_block_and_for_this_thread() -> None:
     assert ct.get_float32_matmul_precision() == "highest"
 
 
+def test_blocks_of_other_threads_leave_this_one_and_new_ones_alone() -> None:
+    def changes() -> None:
+        for _ in range(50):
+            with ct.set_float32_matmul_precision("medium"):
+                product(normal(40, 40), normal(40, 40))
+
+    threads = [threading.Thread(target=changes) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seen: list[str] = []
+    late = threading.Thread(target=lambda: seen.append(ct.get_float32_matmul_precision()))
+    late.start()
+    late.join()
+    assert [ct.get_float32_matmul_precision(), *seen] == ["highest", "highest"]
+
+
 def test_an_unknown_precision_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r'got "hihg", expected "strict", "highest"'):
         ct.set_float32_matmul_precision("hihg")

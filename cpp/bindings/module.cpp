@@ -29,10 +29,10 @@ py::dict float32_matmul() {
   return d;
 }
 
-void set_precision(const std::string &precision) {
+void set_precision(const std::string &precision, bool shared) {
   for (int i = 0; i < int(std::size(kPrecisions)); ++i)
     if (precision == kPrecisions[i])
-      return kernels::set_matmul_precision(kernels::Precision(i));
+      return kernels::set_matmul_precision(kernels::Precision(i), shared);
   fail<ValueError>("[set_float32_matmul_precision] got \"", precision,
                    "\", expected \"strict\", \"highest\" (the default), \"high\" or \"medium\"");
 }
@@ -144,7 +144,7 @@ PYBIND11_MODULE(_core, m) {
       "set_num_threads", [](int n) { set_num_threads(n); }, py::arg("n"), "How many threads operations may use.");
   m.def(
       "get_num_threads", [] { return num_threads(); }, "How many threads operations may use.");
-  m.def("_set_float32_matmul_precision", set_precision, py::arg("precision"));
+  m.def("_set_float32_matmul_precision", set_precision, py::arg("precision"), py::arg("shared"));
   m.def(
       "get_float32_matmul_precision", [] { return kPrecisions[int(kernels::matmul_precision())]; },
       "How float32 products are computed: \"strict\", \"highest\", \"high\" or \"medium\".");

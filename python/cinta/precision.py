@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 
 from cinta._core import _set_float32_matmul_precision, get_float32_matmul_precision
+
+
+def _choose(precision: str) -> None:
+    # Only one thread sets what others begin with: blocks of several would undo each other's choices in any order.
+    _set_float32_matmul_precision(precision, threading.current_thread() is threading.main_thread())
 
 
 class set_float32_matmul_precision:
@@ -20,8 +26,8 @@ class set_float32_matmul_precision:
 
     Without AMX all of them are float32 multiply-add. With it, a product below about 1e-38 counts as zero, and a row
     whose products all lie below 1e-31, in a matrix with ordinary rows, keeps fewer digits.
-    `ct.config()["float32_matmul"]` says which way products went. The choice holds for this thread and for threads
-    that have made none.
+    `ct.config()["float32_matmul"]` says which way products went. The choice holds for this thread; made in the main
+    thread, it also holds for threads that have made none.
 
     Errors: ValueError for another name.
     Source: Henry, Tang, Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype", 2019.
@@ -36,7 +42,7 @@ class set_float32_matmul_precision:
 
     def __init__(self, precision: str) -> None:
         self._before = get_float32_matmul_precision()
-        _set_float32_matmul_precision(precision)
+        _choose(precision)
 
     def __enter__(self) -> None:
         pass
@@ -44,4 +50,4 @@ class set_float32_matmul_precision:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _set_float32_matmul_precision(self._before)
+        _choose(self._before)

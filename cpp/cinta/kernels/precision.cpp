@@ -10,10 +10,14 @@ thread_local int own = -1;
 
 Precision matmul_precision() { return own < 0 ? common.load(std::memory_order_relaxed) : Precision(own); }
 
-void set_matmul_precision(Precision precision) {
+void set_matmul_precision(Precision precision, bool shared) {
   own = int(precision);
-  common.store(precision, std::memory_order_relaxed);
+  if (shared)
+    common.store(precision, std::memory_order_relaxed);
 }
+
+PrecisionScope::PrecisionScope(Precision precision) : before_(own) { own = int(precision); }
+PrecisionScope::~PrecisionScope() { own = before_; }
 
 MatmulPaths &matmul_paths() {
   static MatmulPaths &paths = *new MatmulPaths;

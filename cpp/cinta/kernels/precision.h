@@ -12,8 +12,19 @@ enum class Precision : int {
 };
 
 Precision matmul_precision(); // of this thread
-// For this thread, and for threads that have not set their own.
-void set_matmul_precision(Precision precision);
+// For this thread; `shared`: also for threads that have not set their own.
+void set_matmul_precision(Precision precision, bool shared);
+// Where a thread of the pool computes for another: as that one has it, for a scope.
+class PrecisionScope {
+public:
+  explicit PrecisionScope(Precision precision);
+  ~PrecisionScope();
+  PrecisionScope(const PrecisionScope &) = delete;
+  PrecisionScope &operator=(const PrecisionScope &) = delete;
+
+private:
+  int before_;
+};
 
 // How many products and convolutions took which way, since the process began.
 struct MatmulPaths {
@@ -23,5 +34,9 @@ struct MatmulPaths {
   uint64_t out_of_range = 0; // begun in parts, found inf, nan or extreme ranges, done again by FMA
 };
 MatmulPaths &matmul_paths();
+// Products may be parts of larger work on several threads.
+static inline __attribute__((always_inline)) void count(uint64_t &path) {
+  __atomic_fetch_add(&path, 1, __ATOMIC_RELAXED);
+}
 
 } // namespace cinta::kernels

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "cinta/base/parallel.h"
+#include "cinta/kernels/precision.h"
 #include "cinta/ops/channels_last.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/im2col.h"
@@ -65,8 +66,16 @@ template <class F> void for_images(const Conv2d &p, int64_t blocks, F f) {
   if (blocks == 1) // the matrix product is free to use the threads
     return f(int64_t(0));
   const double cost = double(p.N * p.O * p.C * p.KH * p.KW) * double(p.OH * p.OW) / 32;
-  parallel_for(
-      blocks, cost, [](void *context, int64_t i) { (*static_cast<F *>(context))(i); }, &f);
+  struct Work {
+    F &f;
+    kernels::Precision precision; // the caller's, whose products these are
+  } work{f, kernels::matmul_precision()};
+  const auto body = [](void *context, int64_t i) {
+    const Work &w = *static_cast<const Work *>(context);
+    const kernels::PrecisionScope as_the_caller(w.precision);
+    w.f(i);
+  };
+  parallel_for(blocks, cost, body, &work);
 }
 
 // visit(first row, last row, the im2col matrix of these rows, its row length) for one image; `fill`: written before

@@ -48,7 +48,7 @@ PackedWeights::PackedWeights(const Tensor &b, kernels::Gemm &g) {
     ++form->readers;
     const uint32_t version = s.version;
     kernel.gemm_pack(g, packing, static_cast<kernels::PackedB *>(form->memory)); // other threads may run meanwhile
-    ++kernels::matmul_paths().packed;
+    kernels::count(kernels::matmul_paths().packed);
     form->current = s.version == version && form->version == version && only_we_write(s);
   } else {
     form_ = form;

@@ -113,7 +113,7 @@ bool conv2d(const Conv2d &g, Direction direction, const Images &x, float *w, con
   const bool done = precision == Precision::highest ? conv2d_in<3>(g, direction, x, w, bias, y)
                     : precision == Precision::high  ? conv2d_in<2>(g, direction, x, w, bias, y)
                                                     : conv2d_in<1>(g, direction, x, w, bias, y);
-  ++(done ? matmul_paths().split : matmul_paths().out_of_range);
+  count(done ? matmul_paths().split : matmul_paths().out_of_range);
   return done;
 }
 

@@ -64,12 +64,12 @@ void gemm(const Gemm &g) {
     if (g.packed_b && g.packed_b->packing != Packing(parts))
       plain.packed_b = nullptr;
     if (run_in_parts(plain, parts, num_threads())) {
-      ++matmul_paths().split;
+      count(matmul_paths().split);
       return;
     }
-    ++matmul_paths().out_of_range;
+    count(matmul_paths().out_of_range);
   } else {
-    ++matmul_paths().fma;
+    count(matmul_paths().fma);
   }
   if (g.packed_b && g.packed_b->packing != Packing::panels)
     plain.packed_b = nullptr;
@@ -113,7 +113,7 @@ void gemm_batch(const Gemm &g, int64_t batch, int64_t a_batch, int64_t b_batch, 
   }
   const int parts = parts_of(matmul_precision(), g.bfloat16);
   if (!parts || !pays(g, parts)) {
-    ++matmul_paths().fma;
+    count(matmul_paths().fma);
     return fma_gemm_batch(g, batch, a_batch, b_batch, c_batch);
   }
   const double cost = double(g.M) * double(g.N) * double(g.K) / (kMultipliesPerNs * 16 * 16 * 32) * kProducts[parts];
@@ -125,7 +125,7 @@ void gemm_batch(const Gemm &g, int64_t batch, int64_t a_batch, int64_t b_batch, 
     return;
   }
   parallel_for(ceil_div(batch, per_block), cost * double(batch), Batch::run_block, &work);
-  ++(work.out_of_range ? matmul_paths().out_of_range : matmul_paths().split);
+  count(work.out_of_range ? matmul_paths().out_of_range : matmul_paths().split);
 }
 
 Packing packing(const Gemm &g) {
@@ -155,7 +155,7 @@ bool gemm_bfloat16(const Gemm &g) {
   if (!parts_of(matmul_precision(), true) || !pays(g, 1))
     return false;
   run_product<1, Bfloat16>(g, num_threads());
-  ++matmul_paths().split;
+  count(matmul_paths().split);
   return true;
 }
 
