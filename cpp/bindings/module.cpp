@@ -24,6 +24,7 @@ py::dict float32_matmul() {
   d["precision"] = kPrecisions[int(kernels::matmul_precision())];
   d["fma"] = paths.fma;
   d["split"] = paths.split;
+  d["winograd"] = paths.winograd;
   d["out_of_range"] = paths.out_of_range;
   d["packed"] = paths.packed;
   return d;
@@ -123,9 +124,9 @@ PYBIND11_MODULE(_core, m) {
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"
-        "were computed so far: the precision asked for, and how many went by float32 FMA, in bfloat16 parts\n"
-        "(`split`), or in parts and then again by FMA (`out_of_range`); and how often a\n"
-        "weight was packed ahead for products to share (`packed`).");
+        "and convolutions were computed so far: the precision asked for, and how many went by float32 FMA, in\n"
+        "bfloat16 parts (`split`), as 3x3 convolutions with fewer products (`winograd`), or in either way and then\n"
+        "again by FMA (`out_of_range`); and how often a weight was packed ahead for products to share (`packed`).");
   m.def("memory_stats", stats,
         "What the allocator holds, in bytes, with blocks rounded up to their size class:\n\n"
         "live         in tensors that are alive (those of up to 64 bytes lie in their headers and do not count)\n"

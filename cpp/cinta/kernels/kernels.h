@@ -94,9 +94,11 @@ struct Images {
   ImageStrides strides;
 };
 enum class Direction { forward, backward_data, backward_weight };
-using Conv2dStridedFits = bool (*)(const Conv2d &, Direction);
-// Computes y, x or w of the other two; what it writes has its channels contiguous (w: OIHW). False: the operands are
-// out of its range of numbers, and nothing useful was written.
+// The order in which images can be written; none: the level has no such kernel for this shape.
+enum class ResultOrder { none, channels_last, either };
+using Conv2dStridedFits = ResultOrder (*)(const Conv2d &, Direction);
+// Computes y, x or w of the other two (w: OIHW). False: the operands are out of its range of numbers, and nothing
+// useful was written.
 using Conv2dStrided = bool (*)(const Conv2d &, Direction, const Images &x, float *w, const float *bias,
                                const Images &y);
 

@@ -31,7 +31,8 @@ struct MatmulPaths {
   uint64_t fma = 0;          // float32 FMA
   uint64_t split = 0;        // bfloat16 parts on the tile unit
   uint64_t packed = 0;       // times a weight was packed ahead, to be shared by products
-  uint64_t out_of_range = 0; // begun in parts, found inf, nan or extreme ranges, done again by FMA
+  uint64_t winograd = 0;     // 3x3 convolutions with fewer products, by float32 FMA
+  uint64_t out_of_range = 0; // begun in parts or as Winograd's, found inf, nan or extreme ranges, done again by FMA
 };
 MatmulPaths &matmul_paths();
 // Products may be parts of larger work on several threads.

@@ -200,11 +200,12 @@ template <class T> void weight_group(const Group<T> &group) {
 
 // ---- the kernels that take images in either memory order
 
-using kernels::Direction, kernels::Images;
+using kernels::Direction, kernels::Images, kernels::ResultOrder;
 
-bool strided(const ConvGeometry &g, Direction direction, const Tensor &x) {
+ResultOrder strided(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const auto fits = kernel().conv2d_strided_fits;
-  return fits && g.groups == 1 && compute_type(x.dtype()) == kernels::Compute::f32 && fits(g, direction);
+  const bool asked = fits && g.groups == 1 && compute_type(x.dtype()) == kernels::Compute::f32;
+  return asked ? fits(g, direction) : ResultOrder::none;
 }
 
 Tensor image_order(const Tensor &x) { // as it lies where that is one of the two orders
@@ -215,6 +216,12 @@ Tensor image_order(const Tensor &x) { // as it lies where that is one of the two
 Images images(const Tensor &x) {
   const Strides &s = x.strides();
   return {x.data<float>(), {s[0], x.contiguous() && x.shape()[1] == 1 ? 1 : s[1], s[2], s[3]}};
+}
+
+// Images to be computed from `from`: they lie as it does wherever the kernel can write that.
+Tensor result(const Shape &shape, ResultOrder order, const Tensor &from) {
+  return order == ResultOrder::either && from.contiguous() ? empty(shape, Dtype::float32)
+                                                           : empty_channels_last(shape, Dtype::float32);
 }
 
 // With what its numbers were before they became float32.
@@ -228,7 +235,7 @@ ConvGeometry with_dtype(ConvGeometry g, const Tensor &x) {
 bool pointwise(const ConvGeometry &g, const Tensor &x) {
   const bool every_pixel = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && g.OH == g.H && g.OW == g.W;
   return every_pixel && g.groups == 1 && g.pad_h == 0 && g.pad_w == 0 && x.dtype() == Dtype::float32 &&
-         kernel().conv2d_strided && g.C >= 32 && g.O >= 32;
+         kernel().gemm_bfloat16 && g.C >= 32 && g.O >= 32;
 }
 
 Tensor pixels(const Tensor &x) { // [N,C,H,W] as [N H W,C], in the same memory
@@ -250,8 +257,8 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
     ops::gemm(pixels(channels_last(x)), transposed(matrix(w)), pixels(y), b);
     return y;
   }
-  if (strided(g, Direction::forward, x)) {
-    const Tensor from = image_order(x), y = empty_channels_last({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+  if (const ResultOrder order = strided(g, Direction::forward, x); order != ResultOrder::none) {
+    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, order, from);
     if (kernel().conv2d_strided(g, Direction::forward, images(from), w.data<float>(), b ? b.data<float>() : nullptr,
                                 images(y)))
       return from_native(y, x.dtype());
@@ -281,8 +288,8 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     ops::gemm(pixels(channels_last(dy)), matrix(w), pixels(dx));
     return dx;
   }
-  if (strided(g, Direction::backward_data, dy)) {
-    const Tensor from = image_order(dy), dx = empty_channels_last(shape, Dtype::float32);
+  if (const ResultOrder order = strided(g, Direction::backward_data, dy); order != ResultOrder::none) {
+    const Tensor from = image_order(dy), dx = result(shape, order, from);
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
@@ -307,8 +314,10 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     ops::gemm(transposed(pixels(channels_last(dy))), pixels(channels_last(x)), matrix(dw));
     return dw;
   }
-  if (strided(g, Direction::backward_weight, x)) {
-    const Tensor from = channels_last(image_order(x)), to = channels_last(image_order(dy));
+  if (const ResultOrder order = strided(g, Direction::backward_weight, x); order != ResultOrder::none) {
+    const bool as_they_lie = order == ResultOrder::either;
+    const Tensor a = image_order(x), b = image_order(dy);
+    const Tensor from = as_they_lie ? a : channels_last(a), to = as_they_lie ? b : channels_last(b);
     const Tensor dw = empty(shape, Dtype::float32);
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());

@@ -11,8 +11,12 @@ constexpr double kMultipliesPerNs = 0.15;
 
 double lanes_used(int64_t n, int64_t of) { return double(n) / double(ceil_div(n, of) * of); }
 
+// Of the level below.
+Conv2dStridedFits fma_fits;
+Conv2dStrided fma_conv2d;
+
 // Whether enough of every tile is data: images are its rows, or what is summed over.
-bool fits(const Conv2d &g, Direction direction) {
+bool fills_tiles(const Conv2d &g, Direction direction) {
   const bool weights = direction == Direction::backward_weight;
   const double images = lanes_used(g.N, weights ? kTileDepth : kTileLanes);
   const double channels = weights ? lanes_used(g.C, kTileLanes) : lanes_used(g.C, kTileDepth);
@@ -108,7 +112,13 @@ bool conv2d_in(const Conv2d &g, Direction direction, const Images &x, float *w, 
                                          : correlate<parts>(g, false, y, w, nullptr, x);
 }
 
+ResultOrder fits(const Conv2d &g, Direction direction) {
+  return fills_tiles(g, direction) ? ResultOrder::channels_last : fma_fits(g, direction);
+}
+
 bool conv2d(const Conv2d &g, Direction direction, const Images &x, float *w, const float *bias, const Images &y) {
+  if (!fills_tiles(g, direction))
+    return fma_conv2d(g, direction, x, w, bias, y);
   const Precision precision = g.bfloat16 ? Precision::medium : matmul_precision(); // strict does not come here
   const bool done = precision == Precision::highest ? conv2d_in<3>(g, direction, x, w, bias, y)
                     : precision == Precision::high  ? conv2d_in<2>(g, direction, x, w, bias, y)
@@ -120,6 +130,8 @@ bool conv2d(const Conv2d &g, Direction direction, const Images &x, float *w, con
 } // namespace
 
 void fill_conv(Table &table) {
+  fma_fits = table.conv2d_strided_fits;
+  fma_conv2d = table.conv2d_strided;
   table.conv2d_strided_fits = fits;
   table.conv2d_strided = conv2d;
 }

@@ -1,0 +1,142 @@
+// What goes to the points and comes back: rows of tiles of an image in either memory order, a vector of channels at a
+// time. On the way the largest magnitude is noted: sums of huge values, or of infinities, would not be what they are.
+
+namespace cinta::kernels::CINTA_ISA {
+namespace {
+
+// The largest magnitude seen; inf where there was an infinity or a NaN.
+class Largest {
+public:
+  CINTA_FN void see(Vec<float> x) {
+    largest_ = max(abs(x), largest_);
+    spoilt_ = fma(x, Vec<float>(0.0f), spoilt_);
+  }
+  // Into `bits`, which several threads raise: magnitudes compare as their bits do.
+  void raise(uint32_t &bits) const {
+    const float spoilt = reduce_add(spoilt_), largest = spoilt == 0 ? reduce_max(largest_) : __builtin_inff();
+    uint32_t own, seen = __atomic_load_n(&bits, __ATOMIC_RELAXED);
+    __builtin_memcpy(&own, &largest, sizeof own);
+    while (own > seen && !__atomic_compare_exchange_n(&bits, &seen, own, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      ;
+  }
+
+private:
+  Vec<float> largest_ = Vec<float>(0.0f), spoilt_ = Vec<float>(0.0f);
+};
+
+// Images with their sizes.
+struct Sized {
+  Images images;
+  int64_t C, H, W;
+  const float *at(int64_t n, int64_t c, int64_t h, int64_t w) const {
+    const ImageStrides &s = images.strides;
+    return images.data + n * s.n + c * s.c + h * s.h + w * s.w;
+  }
+  bool channels_contiguous() const { return images.strides.c == 1; }
+};
+
+// A vector of channels of the pixels [left, left + columns) of a row, side by side; zero beyond the image.
+inline void load_row(const Sized &x, int64_t n, int64_t c, int64_t h, int64_t left, int64_t columns, float *to,
+                     Largest &largest) {
+  constexpr int W = Vec<float>::width;
+  const int64_t channels = at_most(W, x.C - c), begin = at_least(0, left), end = at_most(x.W, left + columns);
+  if (h < 0 || h >= x.H || begin >= end)
+    return zero_floats(columns * W, to);
+  zero_floats((begin - left) * W, to);
+  zero_floats((left + columns - end) * W, to + (end - left) * W);
+  to += (begin - left) * W;
+  const float *from = x.at(n, c, h, begin);
+  if (x.channels_contiguous()) {
+    for (int64_t j = begin; j < end; ++j, from += x.images.strides.w, to += W) {
+      const Vec<float> pixel = channels == W ? Vec<float>::load(from) : Vec<float>::load_partial(from, channels);
+      largest.see(pixel);
+      pixel.store(to);
+    }
+    return;
+  }
+  for (int64_t j = begin; j < end; j += W, from += W) {
+    const int64_t pixels = at_most(W, end - j);
+    Vec<float> block[W];
+    for (int l = 0; l < W; ++l) {
+      block[l] = l >= channels ? Vec<float>(0.0f)
+                 : pixels == W ? Vec<float>::load(from + l * x.images.strides.c)
+                               : Vec<float>::load_partial(from + l * x.images.strides.c, pixels);
+      largest.see(block[l]);
+    }
+    transpose(block);
+    for (int64_t i = 0; i < pixels; ++i, to += W)
+      block[i].store(to);
+  }
+}
+
+// Points of a row of tiles, [point][tile][channel]: floats between them.
+struct PointStrides {
+  int64_t point, tile;
+};
+
+// An odd number of cache lines: whatever is so far apart does not share a cache set.
+inline int64_t odd_lines(int64_t floats) { return (ceil_div(floats, 16) | 1) * 16; }
+
+// One row of `tiles` tiles of F::from x F::from pixels, 2 apart, for all channels: to their points.
+template <class F> void row_to_points(const Sized &x, int64_t n, int64_t top, int64_t left, int64_t tiles, float *rows,
+                                      float *points, const PointStrides &strides, Largest &largest) {
+  using V = Vec<float>;
+  constexpr int W = V::width, S = F::from;
+  const int64_t columns = 2 * tiles - 2 + S;
+  for (int64_t c = 0; c < x.C; c += W) {
+    for (int i = 0; i < S; ++i)
+      load_row(x, n, c, top + i, left, columns, rows + i * columns * W, largest);
+    float *to = points + c;
+    for (int64_t t = 0; t < tiles; ++t, to += strides.tile) {
+      V pixels[S][S], p[kPoints][kPoints];
+#pragma GCC unroll 4
+      for (int i = 0; i < S; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < S; ++j)
+          pixels[i][j] = V::load(rows + (i * columns + 2 * t + j) * W);
+      transform<F>(pixels, p);
+#pragma GCC unroll 4
+      for (int i = 0; i < kPoints; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < kPoints; ++j)
+          p[i][j].store(to + (i * kPoints + j) * strides.point);
+    }
+  }
+}
+
+// One row of tiles back to 2x2 outputs of the channels [o, o + vectors): to y, as far as it reaches. `rows` holds two
+// rows of pixels of these channels.
+inline void points_to_row(const float *points, const PointStrides &strides, int64_t tiles, const Sized &y, int64_t n,
+                          int64_t top, int64_t o, int64_t vectors, const float *bias, float *rows) {
+  using V = Vec<float>;
+  constexpr int W = V::width;
+  const int64_t channels = at_most(vectors * W, y.C - o), height = at_most(kTileOutputs, y.H - top);
+  const bool last = y.channels_contiguous(); // else by way of `rows`, whose pixels lie as y's: [height][W][channel]
+  const int64_t pixel = last ? y.images.strides.w : vectors * W, row = last ? y.images.strides.h : y.W * pixel;
+  float *const to = last ? const_cast<float *>(y.at(n, o, top, 0)) : rows;
+  for (int64_t v = 0; v < vectors; ++v) {
+    const int64_t lanes = last ? at_most(W, channels - v * W) : W;
+    const V b = bias ? V::load_partial(bias + o + v * W, at_most(W, channels - v * W)) : V(0.0f);
+    for (int64_t t = 0; t < tiles; ++t) {
+      const float *from = points + t * strides.tile + v * W;
+      V p[kPoints][kPoints], out[kTileOutputs][kTileOutputs];
+#pragma GCC unroll 4
+      for (int i = 0; i < kPoints; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < kPoints; ++j)
+          p[i][j] = V::load(from + (i * kPoints + j) * strides.point);
+      transform<PointsToOutputs>(p, out);
+      const int64_t width = at_most(kTileOutputs, y.W - 2 * t);
+      for (int64_t i = 0; i < height; ++i)
+        for (int64_t j = 0; j < width; ++j) {
+          float *at = to + i * row + (2 * t + j) * pixel + v * W;
+          lanes == W ? (out[i][j] + b).store(at) : (out[i][j] + b).store_partial(at, lanes);
+        }
+    }
+  }
+  if (!last)
+    transpose_floats(channels, height * y.W, rows, pixel, const_cast<float *>(y.at(n, o, top, 0)), y.images.strides.c);
+}
+
+} // namespace
+} // namespace cinta::kernels::CINTA_ISA

@@ -1,0 +1,56 @@
+// The products at the points: matrices of tiles and channels, multiplied by gemm's micro-kernels. Their sums are kept
+// short and added up in memory that is near: what the transforms lose in accuracy, that wins back.
+#include "cinta/kernels/cpu/gemm_micro.inl"
+
+namespace cinta::kernels::CINTA_ISA {
+namespace {
+
+constexpr int64_t kChain = 32;                                 // products summed before their sum joins the total
+constexpr int kPanelVectors = Vec<float>::width == 16 ? 4 : 2; // of a panel of B
+
+// Where part i of n begins.
+constexpr int64_t part_of(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
+
+// Vectors in panels of at most kPanelVectors, evenly.
+struct Panels {
+  int64_t vectors, count;
+  explicit Panels(int64_t channels)
+      : vectors(ceil_div(channels, Vec<float>::width)), count(ceil_div(vectors, kPanelVectors)) {}
+  int64_t begin(int64_t panel) const { return part_of(vectors, count, panel); } // in vectors
+};
+
+// The tallest micro-kernel of so many vectors.
+constexpr int64_t strip_rows(int64_t vectors) {
+  const int64_t rows = (TileShape<float>::registers - 1) / vectors - 1;
+  return rows < TileShape<float>::most_rows ? rows : TileShape<float>::most_rows;
+}
+
+struct Operand {
+  const float *data;
+  int64_t row, column; // strides
+};
+
+// C[rows, vectors] = or += A[rows, k] B[k, vectors].
+inline void multiply(const Operand &a, const float *b, int64_t b_row, float *c, int64_t ldc, int64_t rows,
+                     int64_t vectors, int64_t k, bool add) {
+  static constexpr MicroKernels<float> kernels = micro_kernels<float>();
+  const int64_t strips = ceil_div(rows, strip_rows(vectors)), chains = ceil_div(k, kChain);
+  Tile<float> t{};
+  t.a_row = a.row, t.a_col = a.column;
+  t.b_row = b_row, t.ldc = ldc;
+  for (int64_t chain = 0; chain < chains; ++chain) {
+    const int64_t begin = part_of(k, chains, chain);
+    t.k = part_of(k, chains, chain + 1) - begin;
+    t.b = b + begin * b_row;
+    t.add = add || chain > 0;
+    for (int64_t strip = 0; strip < strips; ++strip) {
+      const int64_t row = part_of(rows, strips, strip), height = part_of(rows, strips, strip + 1) - row;
+      t.a = a.data + row * a.row + begin * a.column;
+      t.c = c + row * ldc;
+      kernels.of[height - 1][vectors - 1][0](t);
+    }
+  }
+}
+
+} // namespace
+} // namespace cinta::kernels::CINTA_ISA
