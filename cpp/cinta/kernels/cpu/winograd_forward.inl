@@ -1,12 +1,12 @@
-// y = x correlated with w, and dx = dy correlated with w turned round: bands of rows of tiles go to their points, meet
-// the weights there, and come back, before the next band.
+// y = x correlated with w, and dx = dy correlated with w turned round. Rows of tiles go to their points, meet a panel
+// of weights there, and come back as outputs.
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
-constexpr int64_t kBandFloats = 3 << 16; // of points of pixels and outputs: in L2
-constexpr int64_t kLeastTiles = 64;      // of a band: weights come from far away where there are many of them
-constexpr int64_t kWeightChannels = 32;  // of a block of weights on its way to the points
+constexpr int64_t kBandFloats = 1 << 17;  // of points of pixels and outputs: in L2
+constexpr int64_t kLeastTiles = 64;       // of a band: weights come from far away where there are many of them
+constexpr int64_t kManyWeights = 1 << 19; // floats of their points: too many to be written once and read later
 
 struct Correlation {
   Sized x, y;
@@ -17,90 +17,135 @@ struct Correlation {
   Panels panels;
   int64_t tile_rows, tile_columns; // of an image
   int64_t band = 0, splits = 0;    // rows of tiles of a block; blocks that share a band, each with its panels
-  float *points = nullptr;         // of the weights: [point][panel][input channel][output channel]
-  int64_t point = 0;               // floats from one point to the next
+  float *weights = nullptr;        // at their points, [panel][point][input channel][lanes]; null: each block its own
+  float *pixels = nullptr;         // at their points, of all tiles; null: each block its own
   uint32_t largest_x = 0, largest_w = 0;
 
-  float *panel_points(int64_t panel) const { return points + panels.begin(panel) * Vec<float>::width * x.C; }
+  int64_t rows() const { return N * tile_rows; }
+  int64_t lanes(int64_t panel) const { return (panels.begin(panel + 1) - panels.begin(panel)) * Vec<float>::width; }
+  int64_t weights_before(int64_t panel) const {
+    return kPoints * kPoints * x.C * panels.begin(panel) * Vec<float>::width;
+  }
+  PointStrides strides(int64_t tiles) const { return {odd_lines(tiles * odd_lines(x.C)), odd_lines(x.C)}; }
+  int64_t ring_floats() const { return 4 * (2 * tile_columns + 2) * Vec<float>::width; }
 };
 
-inline void weights_to_points(void *context, int64_t block) {
+// The panel's weights for input channels [begin, end) at their points.
+inline void weights_to_points(Correlation &job, int64_t panel, int64_t begin, int64_t end, float *points) {
   using V = Vec<float>;
   constexpr int W = V::width, kTaps = kTileTaps * kTileTaps;
-  Correlation &job = *static_cast<Correlation *>(context);
-  const int64_t chunks = ceil_div(job.x.C, kWeightChannels), panel = block / chunks, first = job.panels.begin(panel);
-  const int64_t begin = block % chunks * kWeightChannels, end = at_most(job.x.C, begin + kWeightChannels);
-  const int64_t lanes = (job.panels.begin(panel + 1) - first) * W;
+  const int64_t first = job.panels.begin(panel) * W, lanes = job.lanes(panel), point = job.x.C * lanes;
   alignas(64) float taps[kTaps * W] = {};
   Largest largest;
-  for (int64_t v = 0; v < lanes; v += W) {
-    const int64_t o = first * W + v;
-    for (int64_t c = begin; c < end; ++c) {
-      transpose_floats(kTaps, at_most(W, job.y.C - o), job.w + o * job.w_out + c * job.w_in, job.w_out,
-                       job.flip ? taps + (kTaps - 1) * W : taps, job.flip ? -W : W);
-      V w[kTileTaps][kTileTaps], p[kPoints][kPoints];
-      for (int i = 0; i < kTaps; ++i) {
-        w[i / kTileTaps][i % kTileTaps] = V::load(taps + i * W);
-        largest.see(w[i / kTileTaps][i % kTileTaps]);
-      }
-      transform<WeightsToPoints>(w, p);
-      float *to = job.panel_points(panel) + c * lanes + v;
-      for (int i = 0; i < kPoints * kPoints; ++i)
-        p[i / kPoints][i % kPoints].store(to + i * job.point);
+  const auto take = [&](int64_t c, int64_t v) {
+    const int64_t o = first + v;
+    transpose_floats(kTaps, at_most(W, job.y.C - o), job.w + o * job.w_out + c * job.w_in, job.w_out,
+                     job.flip ? taps + (kTaps - 1) * W : taps, job.flip ? -W : W);
+    V w[kTileTaps][kTileTaps], p[kPoints][kPoints];
+    for (int i = 0; i < kTaps; ++i) {
+      w[i / kTileTaps][i % kTileTaps] = V::load(taps + i * W);
+      largest.see(w[i / kTileTaps][i % kTileTaps]);
     }
-  }
+    transform<WeightsToPoints>(w, p);
+    for (int i = 0; i < kPoints * kPoints; ++i)
+      p[i / kPoints][i % kPoints].store(points + i * point + c * lanes + v);
+  };
+  if (job.w_out < job.w_in) // in the order in which they lie in memory
+    for (int64_t c = begin; c < end; ++c)
+      for (int64_t v = 0; v < lanes; v += W)
+        take(c, v);
+  else
+    for (int64_t v = 0; v < lanes; v += W)
+      for (int64_t c = begin; c < end; ++c)
+        take(c, v);
   largest.raise(job.largest_w);
 }
 
-inline void correlate_band(void *context, int64_t block) {
-  constexpr int W = Vec<float>::width;
-  Correlation &job = *static_cast<Correlation *>(context);
-  const int64_t begin = block / job.splits * job.band, end = at_most(job.N * job.tile_rows, begin + job.band);
-  const int64_t split = block % job.splits, first_panel = part_of(job.panels.count, job.splits, split),
-                last_panel = part_of(job.panels.count, job.splits, split + 1);
-  const int64_t first = job.panels.begin(first_panel), vectors = job.panels.begin(last_panel) - first;
-  const int64_t tiles = (end - begin) * job.tile_columns;
-  const int64_t x_tile = odd_lines(job.x.C);
-  const PointStrides from{odd_lines(tiles * x_tile), x_tile};
-  const int64_t sums_point = odd_lines(tiles * vectors * W);
-  const int64_t rows_floats = at_least(4 * (2 * job.tile_columns + 2) * W, 2 * job.y.W * kPanelVectors * W);
-  float *pixels = static_cast<float *>(
-      scratch(Scratch::conv, sizeof(float) * size_t(kPoints * kPoints * (from.point + sums_point) + rows_floats)));
-  float *sums = pixels + kPoints * kPoints * from.point, *rows = sums + kPoints * kPoints * sums_point;
-  Largest largest;
-  for (int64_t row = begin; row < end; ++row)
-    row_to_points<PixelsToPoints>(job.x, row / job.tile_rows, row % job.tile_rows * 2 - job.pad_h, -job.pad_w,
-                                  job.tile_columns, rows, pixels + (row - begin) * job.tile_columns * from.tile, from,
-                                  largest);
-  largest.raise(job.largest_x);
+// Rows of tiles [begin, end) at the points of one panel, and back: y.
+inline void outputs_of_panel(const Correlation &job, int64_t begin, int64_t end, const float *pixels,
+                             const PointStrides &from, int64_t panel, const float *weights, float *sums, float *rows) {
+  const int64_t tiles = (end - begin) * job.tile_columns, lanes = job.lanes(panel);
+  const PointStrides strides{odd_lines(tiles * lanes), lanes};
   for (int64_t p = 0; p < kPoints * kPoints; ++p)
-    for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      const int64_t at = job.panels.begin(panel), width = job.panels.begin(panel + 1) - at;
-      multiply({pixels + p * from.point, from.tile, 1}, job.panel_points(panel) + p * job.point, width * W,
-               sums + p * sums_point + (at - first) * W * tiles, width * W, tiles, width, job.x.C, false);
-    }
+    multiply({pixels + p * from.point, from.tile, 1}, weights + p * job.x.C * lanes, lanes, sums + p * strides.point,
+             lanes, tiles, lanes / Vec<float>::width, job.x.C, false);
   for (int64_t row = begin; row < end; ++row)
-    for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      const int64_t at = job.panels.begin(panel), width = job.panels.begin(panel + 1) - at;
-      points_to_row(sums + ((at - first) * tiles + (row - begin) * job.tile_columns * width) * W,
-                    {sums_point, width * W}, job.tile_columns, job.y, row / job.tile_rows, row % job.tile_rows * 2,
-                    at * W, width, job.bias, rows);
-    }
+    points_to_row(sums + (row - begin) * job.tile_columns * lanes, strides, job.tile_columns, job.y,
+                  row / job.tile_rows, row % job.tile_rows * 2, job.panels.begin(panel) * Vec<float>::width,
+                  lanes / Vec<float>::width, job.bias, rows);
 }
 
+// A band of rows of tiles, and the panels of a split.
+inline void correlate_block(void *context, int64_t block) {
+  constexpr int64_t W = Vec<float>::width, points = kPoints * kPoints, widest_panel = kPanelVectors * W;
+  Correlation &job = *static_cast<Correlation *>(context);
+  const int64_t begin = block / job.splits * job.band, end = at_most(job.rows(), begin + job.band);
+  const int64_t split = block % job.splits, tiles = (end - begin) * job.tile_columns;
+  const PointStrides strides = job.strides(tiles);
+  const int64_t pixel_floats = job.pixels ? 0 : points * strides.point;
+  const int64_t weight_floats = job.weights ? 0 : points * job.x.C * widest_panel;
+  const int64_t sum_floats = points * odd_lines(tiles * widest_panel);
+  const int64_t row_floats = at_least(job.ring_floats(), 2 * job.y.W * widest_panel);
+  float *const own = static_cast<float *>(
+      scratch(Scratch::conv, sizeof(float) * size_t(pixel_floats + weight_floats + sum_floats + row_floats)));
+  float *const weights = own + pixel_floats, *const sums = weights + weight_floats, *const rows = sums + sum_floats;
+  if (!job.pixels) {
+    Largest largest;
+    rows_to_points<PixelsToPoints>(job.x, {begin, end, job.tile_rows, job.tile_columns, -job.pad_h, -job.pad_w}, rows,
+                                   own, strides, largest);
+    largest.raise(job.largest_x);
+  }
+  for (int64_t panel = part_of(job.panels.count, job.splits, split);
+       panel < part_of(job.panels.count, job.splits, split + 1); ++panel) {
+    if (!job.weights)
+      weights_to_points(job, panel, 0, job.x.C, weights);
+    outputs_of_panel(job, begin, end, job.pixels ? job.pixels : own, strides, panel,
+                     job.weights ? job.weights + job.weights_before(panel) : weights, sums, rows);
+  }
+}
+
+constexpr int64_t kRowsAtOnce = 4;      // of tiles, in a parallel block that takes them to their points
+constexpr int64_t kWeightChannels = 32; // of a parallel block of weights
+
+inline void pixels_of_block(void *context, int64_t block) {
+  Correlation &job = *static_cast<Correlation *>(context);
+  const int64_t begin = block * kRowsAtOnce, end = at_most(job.rows(), begin + kRowsAtOnce);
+  const PointStrides strides = job.strides(job.rows() * job.tile_columns);
+  float *ring = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(job.ring_floats())));
+  Largest largest;
+  rows_to_points<PixelsToPoints>(job.x, {begin, end, job.tile_rows, job.tile_columns, -job.pad_h, -job.pad_w}, ring,
+                                 job.pixels + begin * job.tile_columns * strides.tile, strides, largest);
+  largest.raise(job.largest_x);
+}
+
+inline void weights_of_block(void *context, int64_t block) {
+  Correlation &job = *static_cast<Correlation *>(context);
+  const int64_t chunks = ceil_div(job.x.C, kWeightChannels), panel = block / chunks;
+  const int64_t begin = block % chunks * kWeightChannels;
+  weights_to_points(job, panel, begin, at_most(job.x.C, begin + kWeightChannels),
+                    job.weights + job.weights_before(panel));
+}
+
+// Weights go to their points first and bands of tiles follow; where there are more weights than pixels, pixels go first
+// and panels of weights follow. Who computes what has no part in the result.
 inline bool correlate(Correlation &job) {
-  constexpr int W = Vec<float>::width;
-  const int64_t C = job.x.C, rows = job.N * job.tile_rows;
-  job.point = odd_lines(job.panels.vectors * W * C);
-  job.points = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(kPoints * kPoints * job.point)));
-  const double products = double(kPoints * kPoints * C * job.panels.vectors * W);
-  parallel_for(job.panels.count * ceil_div(C, kWeightChannels), products / 8, weights_to_points, &job);
-  const int64_t tiles = at_least(kLeastTiles, kBandFloats / (kPoints * kPoints * (C + job.panels.vectors * W)));
-  job.band = at_most(rows, ceil_div(tiles, job.tile_columns));
-  // Shared out so that every thread has a few blocks: who computes what has no part in the result.
-  const int64_t bands = ceil_div(rows, job.band), wanted = num_threads() == 1 ? 1 : 4 * num_threads();
-  job.splits = at_most(job.panels.count, ceil_div(wanted, bands));
-  parallel_for(bands * job.splits, products * double(rows * job.tile_columns) / (3.5 * W), correlate_band, &job);
+  constexpr int64_t W = Vec<float>::width, points = kPoints * kPoints;
+  const int64_t C = job.x.C, lanes = job.panels.vectors * W, tiles = job.rows() * job.tile_columns;
+  const double products = double(points * C * lanes) * double(tiles);
+  if (lanes > tiles && points * C * lanes > kManyWeights) {
+    job.band = job.rows(), job.splits = job.panels.count;
+    job.pixels =
+        static_cast<float *>(scratch(Scratch::pack_a, sizeof(float) * size_t(points * job.strides(tiles).point)));
+    parallel_for(ceil_div(job.rows(), kRowsAtOnce), double(tiles * C) / 2, pixels_of_block, &job);
+  } else {
+    const int64_t most = at_least(kLeastTiles, kBandFloats / (points * (C + lanes)));
+    job.band = at_most(job.rows(), ceil_div(most, job.tile_columns));
+    const int64_t bands = ceil_div(job.rows(), job.band), wanted = num_threads() == 1 ? 1 : 4 * num_threads();
+    job.splits = at_most(job.panels.count, ceil_div(wanted, bands));
+    job.weights = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(points * C * lanes)));
+    parallel_for(job.panels.count * ceil_div(C, kWeightChannels), double(C * lanes) * 2, weights_of_block, &job);
+  }
+  parallel_for(ceil_div(job.rows(), job.band) * job.splits, products / (3.5 * W), correlate_block, &job);
   return in_range(job.largest_x, job.largest_w);
 }
 

@@ -77,29 +77,60 @@ struct PointStrides {
 // An odd number of cache lines: whatever is so far apart does not share a cache set.
 inline int64_t odd_lines(int64_t floats) { return (ceil_div(floats, 16) | 1) * 16; }
 
-// One row of `tiles` tiles of F::from x F::from pixels, 2 apart, for all channels: to their points.
-template <class F> void row_to_points(const Sized &x, int64_t n, int64_t top, int64_t left, int64_t tiles, float *rows,
-                                      float *points, const PointStrides &strides, Largest &largest) {
+// Rows of tiles [begin, end) of a batch, `of_image` of them to an image and `tiles` in each, to their points for all
+// channels. A tile has F::from x F::from pixels, its neighbours are 2 away; the first one's corner is (top, left).
+struct TileRows {
+  int64_t begin, end, of_image, tiles, top, left;
+  int64_t columns(int size) const { return 2 * tiles - 2 + size; } // pixels of a row
+};
+
+template <class F> void rows_to_points(const Sized &x, const TileRows &r, float *ring, float *points,
+                                       const PointStrides &strides, Largest &largest) {
   using V = Vec<float>;
   constexpr int W = V::width, S = F::from;
-  const int64_t columns = 2 * tiles - 2 + S;
+  const int64_t columns = r.columns(S);
   for (int64_t c = 0; c < x.C; c += W) {
-    for (int i = 0; i < S; ++i)
-      load_row(x, n, c, top + i, left, columns, rows + i * columns * W, largest);
     float *to = points + c;
-    for (int64_t t = 0; t < tiles; ++t, to += strides.tile) {
-      V pixels[S][S], p[kPoints][kPoints];
+    for (int64_t row = r.begin; row < r.end; ++row) {
+      const int64_t n = row / r.of_image, top = row % r.of_image * 2;
+      const float *pixels[S]; // the rows that the tiles above read are in the ring already
+      for (int i = 0; i < S; ++i) {
+        float *const at = ring + (top + i) % S * columns * W;
+        if (i >= S - 2 || row == r.begin || top == 0)
+          load_row(x, n, c, top + r.top + i, r.left, columns, at, largest);
+        pixels[i] = at;
+      }
+      V down[S][kPoints]; // columns of a tile; those that it shares with the next one stay
+      const auto load_column = [&](int64_t j, V(&points_of)[kPoints]) __attribute__((always_inline)) {
+        V column[S];
 #pragma GCC unroll 4
-      for (int i = 0; i < S; ++i)
+        for (int i = 0; i < S; ++i)
+          column[i] = V::load(pixels[i] + j * W);
+        F::apply(column, points_of);
+      };
 #pragma GCC unroll 4
-        for (int j = 0; j < S; ++j)
-          pixels[i][j] = V::load(rows + (i * columns + 2 * t + j) * W);
-      transform<F>(pixels, p);
+      for (int j = 0; j < S - 2; ++j)
+        load_column(j, down[j]);
+      for (int64_t t = 0; t < r.tiles; ++t, to += strides.tile) {
+        load_column(2 * t + S - 2, down[S - 2]);
+        load_column(2 * t + S - 1, down[S - 1]);
 #pragma GCC unroll 4
-      for (int i = 0; i < kPoints; ++i)
+        for (int i = 0; i < kPoints; ++i) {
+          V across[S], p[kPoints];
 #pragma GCC unroll 4
-        for (int j = 0; j < kPoints; ++j)
-          p[i][j].store(to + (i * kPoints + j) * strides.point);
+          for (int j = 0; j < S; ++j)
+            across[j] = down[j][i];
+          F::apply(across, p);
+#pragma GCC unroll 4
+          for (int j = 0; j < kPoints; ++j)
+            p[j].store(to + (i * kPoints + j) * strides.point);
+        }
+#pragma GCC unroll 4
+        for (int j = 0; j < S - 2; ++j)
+#pragma GCC unroll 4
+          for (int i = 0; i < kPoints; ++i)
+            down[j][i] = down[j + 2][i];
+      }
     }
   }
 }
@@ -126,11 +157,16 @@ inline void points_to_row(const float *points, const PointStrides &strides, int6
         for (int j = 0; j < kPoints; ++j)
           p[i][j] = V::load(from + (i * kPoints + j) * strides.point);
       transform<PointsToOutputs>(p, out);
+      float *const at = to + 2 * t * pixel + v * W;
       const int64_t width = at_most(kTileOutputs, y.W - 2 * t);
-      for (int64_t i = 0; i < height; ++i)
-        for (int64_t j = 0; j < width; ++j) {
-          float *at = to + i * row + (2 * t + j) * pixel + v * W;
-          lanes == W ? (out[i][j] + b).store(at) : (out[i][j] + b).store_partial(at, lanes);
+#pragma GCC unroll 2
+      for (int i = 0; i < kTileOutputs; ++i)
+#pragma GCC unroll 2
+        for (int j = 0; j < kTileOutputs; ++j) {
+          if (lanes == W && i < height && j < width)
+            (out[i][j] + b).store(at + i * row + j * pixel);
+          else if (i < height && j < width)
+            (out[i][j] + b).store_partial(at + i * row + j * pixel, lanes);
         }
     }
   }

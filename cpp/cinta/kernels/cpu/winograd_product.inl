@@ -33,9 +33,11 @@ struct Operand {
 // C[rows, vectors] = or += A[rows, k] B[k, vectors].
 inline void multiply(const Operand &a, const float *b, int64_t b_row, float *c, int64_t ldc, int64_t rows,
                      int64_t vectors, int64_t k, bool add) {
+  constexpr int64_t W = Vec<float>::width;
   static constexpr MicroKernels<float> kernels = micro_kernels<float>();
   const int64_t strips = ceil_div(rows, strip_rows(vectors)), chains = ceil_div(k, kChain);
   Tile<float> t{};
+  const bool panel = W == 16 && vectors == 4 && b_row == 4 * W;
   t.a_row = a.row, t.a_col = a.column;
   t.b_row = b_row, t.ldc = ldc;
   for (int64_t chain = 0; chain < chains; ++chain) {
@@ -47,7 +49,8 @@ inline void multiply(const Operand &a, const float *b, int64_t b_row, float *c, 
       const int64_t row = part_of(rows, strips, strip), height = part_of(rows, strips, strip + 1) - row;
       t.a = a.data + row * a.row + begin * a.column;
       t.c = c + row * ldc;
-      kernels.of[height - 1][vectors - 1][0](t);
+      panel &&height == 6 ? micro_kernel<float, 6, 4, false, ReadB::panel>(t)
+                          : kernels.of[height - 1][vectors - 1][0](t);
     }
   }
 }
