@@ -8,6 +8,8 @@ constexpr int64_t kBandFloats = 1 << 17;  // of points of pixels and outputs: in
 constexpr int64_t kLeastTiles = 64;       // of a band: weights come from far away where there are many of them
 constexpr int64_t kManyWeights = 1 << 19; // floats of their points: too many to be written once and read later
 
+constexpr Sums kOutputSums{16, 64}; // what the transforms lose in digits, short chains win back
+
 struct Correlation {
   Sized x, y;
   int64_t N, pad_h, pad_w;
@@ -67,8 +69,8 @@ inline void outputs_of_panel(const Correlation &job, int64_t begin, int64_t end,
   const int64_t tiles = (end - begin) * job.tile_columns, lanes = job.lanes(panel);
   const PointStrides strides{odd_lines(tiles * lanes), lanes};
   for (int64_t p = 0; p < kPoints * kPoints; ++p)
-    multiply({pixels + p * from.point, from.tile, 1}, weights + p * job.x.C * lanes, lanes, sums + p * strides.point,
-             lanes, tiles, lanes / Vec<float>::width, job.x.C, false);
+    multiply(kOutputSums, {pixels + p * from.point, from.tile, 1}, weights + p * job.x.C * lanes, lanes,
+             sums + p * strides.point, lanes, tiles, lanes / Vec<float>::width, job.x.C, false);
   for (int64_t row = begin; row < end; ++row)
     points_to_row(sums + (row - begin) * job.tile_columns * lanes, strides, job.tile_columns, job.y,
                   row / job.tile_rows, row % job.tile_rows * 2, job.panels.begin(panel) * Vec<float>::width,

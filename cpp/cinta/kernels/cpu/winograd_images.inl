@@ -48,6 +48,7 @@ inline void load_row(const Sized &x, int64_t n, int64_t c, int64_t h, int64_t le
   const float *from = x.at(n, c, h, begin);
   if (x.channels_contiguous()) {
     for (int64_t j = begin; j < end; ++j, from += x.images.strides.w, to += W) {
+      __builtin_prefetch(from + W); // the next vector of channels comes when the row is through
       const Vec<float> pixel = channels == W ? Vec<float>::load(from) : Vec<float>::load_partial(from, channels);
       largest.see(pixel);
       pixel.store(to);

@@ -5,7 +5,6 @@
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
-constexpr int64_t kChain = 32;                                 // products summed before their sum joins the total
 constexpr int kPanelVectors = Vec<float>::width == 16 ? 4 : 2; // of a panel of B
 
 // Where part i of n begins.
@@ -30,27 +29,44 @@ struct Operand {
   int64_t row, column; // strides
 };
 
-// C[rows, vectors] = or += A[rows, k] B[k, vectors].
-inline void multiply(const Operand &a, const float *b, int64_t b_row, float *c, int64_t ldc, int64_t rows,
-                     int64_t vectors, int64_t k, bool add) {
-  constexpr int64_t W = Vec<float>::width;
+// How products are added up: so many to a chain, the chains of so many products to a group, the groups to the total.
+struct Sums {
+  int64_t chain, group;
+};
+
+// C[rows, vectors] = or += A[rows, k] B[k, vectors]: for groups of k, for strips of rows, for the chains of a group.
+inline void multiply(const Sums &sums, const Operand &a, const float *b, int64_t b_row, float *c, int64_t ldc,
+                     int64_t rows, int64_t vectors, int64_t k, bool add) {
+  using V = Vec<float>;
+  constexpr int64_t W = V::width;
   static constexpr MicroKernels<float> kernels = micro_kernels<float>();
-  const int64_t strips = ceil_div(rows, strip_rows(vectors)), chains = ceil_div(k, kChain);
-  Tile<float> t{};
   const bool panel = W == 16 && vectors == 4 && b_row == 4 * W;
-  t.a_row = a.row, t.a_col = a.column;
-  t.b_row = b_row, t.ldc = ldc;
-  for (int64_t chain = 0; chain < chains; ++chain) {
-    const int64_t begin = part_of(k, chains, chain);
-    t.k = part_of(k, chains, chain + 1) - begin;
-    t.b = b + begin * b_row;
-    t.add = add || chain > 0;
+  const int64_t strips = ceil_div(rows, strip_rows(vectors)), groups = ceil_div(k, sums.group);
+  alignas(64) float of_group[TileShape<float>::most_rows * kPanelVectors * W];
+  Tile<float> t{};
+  t.a_row = a.row, t.a_col = a.column, t.b_row = b_row;
+  for (int64_t group = 0; group < groups; ++group) {
+    const int64_t first = part_of(k, groups, group), depth = part_of(k, groups, group + 1) - first;
+    const bool joins = add || group > 0;
+    const int64_t chains = ceil_div(depth, sums.chain);
     for (int64_t strip = 0; strip < strips; ++strip) {
       const int64_t row = part_of(rows, strips, strip), height = part_of(rows, strips, strip + 1) - row;
-      t.a = a.data + row * a.row + begin * a.column;
-      t.c = c + row * ldc;
-      panel &&height == 6 ? micro_kernel<float, 6, 4, false, ReadB::panel>(t)
-                          : kernels.of[height - 1][vectors - 1][0](t);
+      float *const to = c + row * ldc;
+      t.c = joins ? of_group : to;
+      t.ldc = joins ? vectors * W : ldc;
+      for (int64_t chain = 0; chain < chains; ++chain) {
+        const int64_t begin = first + part_of(depth, chains, chain);
+        t.k = first + part_of(depth, chains, chain + 1) - begin;
+        t.a = a.data + row * a.row + begin * a.column;
+        t.b = b + begin * b_row;
+        t.add = chain > 0;
+        panel &&height == 6 ? micro_kernel<float, 6, 4, false, ReadB::panel>(t)
+                            : kernels.of[height - 1][vectors - 1][0](t);
+      }
+      if (joins)
+        for (int64_t i = 0; i < height; ++i)
+          for (int64_t j = 0; j < vectors * W; j += W)
+            (V::load(to + i * ldc + j) + V::load(of_group + i * vectors * W + j)).store(to + i * ldc + j);
     }
   }
 }

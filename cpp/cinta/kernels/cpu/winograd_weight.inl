@@ -7,6 +7,8 @@ namespace {
 constexpr int64_t kRunFloats = 1 << 18; // of points of pixels and gradients in a run of tiles
 constexpr int64_t kShortestRun = 128;   // of tiles: sums come from far away where there are many of them
 
+constexpr Sums kWeightSums{32, 128};
+
 struct WeightSum {
   Sized x, dy;
   int64_t N, pad_h, pad_w;
@@ -45,15 +47,15 @@ inline void run_to_points(void *context, int64_t block) {
   }
 }
 
-// Sums over the run at point p for a panel.
+// Adds the sums over the run at point p for a panel.
 inline void sum_panel(const WeightSum &job, int64_t p, int64_t panel, float *sums) {
-  constexpr int W = Vec<float>::width;
+  constexpr int64_t W = Vec<float>::width;
   const int64_t lanes = job.lanes(panel), C = job.x.C, height = strip_rows(lanes / W);
   const int64_t tiles = (job.run_end - job.run_begin) * job.tile_columns;
   for (int64_t c = 0; c < C; c += height) // all tiles for a strip: its sums stay near
-    multiply({job.pixels + p * job.x_strides.point + c, 1, job.x_strides.tile},
+    multiply(kWeightSums, {job.pixels + p * job.x_strides.point + c, 1, job.x_strides.tile},
              job.gradients + p * job.dy_strides.point + job.panels.begin(panel) * W, job.dy_strides.tile,
-             sums + p * C * lanes + c * lanes, lanes, at_most(height, C - c), lanes / W, tiles, job.run_begin > 0);
+             sums + (p * C + c) * lanes, lanes, at_most(height, C - c), lanes / W, tiles, job.run_begin > 0);
 }
 
 inline void sum_run(void *context, int64_t block) {
