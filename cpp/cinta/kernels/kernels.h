@@ -102,6 +102,11 @@ using Conv2dStridedFits = ResultOrder (*)(const Conv2d &, Direction);
 using Conv2dStrided = bool (*)(const Conv2d &, Direction, const Images &x, float *w, const float *bias,
                                const Images &y);
 
+// The im2col matrix with a row for every output pixel of rows [first, last) of the output: matrix[pixel, kh, kw, c];
+// and its adjoint, which adds to the image. Channels are contiguous, pixels `pixel` elements apart.
+using Im2colPixels = void (*)(const Conv2d &, int64_t pixel, const void *x, int64_t first, int64_t last, void *matrix);
+using Col2imPixels = void (*)(const Conv2d &, int64_t pixel, const void *matrix, int64_t first, int64_t last, void *x);
+
 // ---- pooling over planes x[planes,H,W] -> y[planes,OH,OW]
 struct Pool2d {
   int64_t planes, H, W, OH, OW, KH, KW, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -212,6 +217,8 @@ struct Table {
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
   Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none
   Conv2dStrided conv2d_strided = nullptr;
+  Im2colPixels im2col_pixels[2] = {};
+  Col2imPixels col2im_pixels[2] = {};
   MaxPool max_pool[2] = {};
   AvgPool avg_pool[2] = {};
   MaxPoolVjp max_pool_vjp[2] = {};

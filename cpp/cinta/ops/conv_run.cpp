@@ -1,33 +1,19 @@
-// Implicit im2col where the kernels take the shape; for all else the reference: the im2col matrix written out, a band
-// of output rows at a time, and gemm.
+// Which kernels compute a convolution: those for images in either memory order, those for one group of [N,C,H,W], those
+// with a filter for every channel; for all else products with the im2col matrix.
 #include "cinta/ops/conv_run.h"
 
-#include <cstring>
-#include <type_traits>
-
-#include "cinta/base/parallel.h"
-#include "cinta/kernels/precision.h"
 #include "cinta/ops/channels_last.h"
+#include "cinta/ops/conv_pixels.h"
+#include "cinta/ops/conv_planes.h"
 #include "cinta/ops/elementwise.h"
-#include "cinta/ops/im2col.h"
 #include "cinta/ops/matmul.h"
 
 namespace cinta::ops {
 namespace {
 
 using kernels::Conv2d;
-using kernels::Gemm;
 
-constexpr int64_t kMatrixElements = int64_t(1) << 18; // of an im2col band: stays in L2
-constexpr int64_t kBatchBlocks = 8;                   // partial sums of dweight; fixed, so threads never change results
-
-// One group of a convolution: `problem` has its channels only, pointers lead to its first ones.
-template <class T> struct Group {
-  Conv2d problem;
-  const T *x, *w, *bias, *y;
-  int64_t places() const { return problem.OH * problem.OW; }
-  int64_t taps() const { return problem.C * problem.KH * problem.KW; }
-};
+// ---- one group after the other, by kernels with an implicit im2col
 
 Conv2d all_channels(const ConvGeometry &g) {
   Conv2d p = g;
@@ -35,20 +21,24 @@ Conv2d all_channels(const ConvGeometry &g) {
   return p;
 }
 
-template <class T, class F>
-void for_groups(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &y, F f) {
-  Group<T> group{all_channels(g), x.data<T>(), w.data<T>(), bias ? bias.data<T>() : nullptr, y.data<T>()};
-  Conv2d &p = group.problem;
-  p.C = g.C / g.groups, p.O = g.O / g.groups;
-  for (int64_t i = 0; i < g.groups; ++i) {
-    f(group);
-    group.x += p.C * p.H * p.W, group.y += p.O * p.OH * p.OW, group.w += p.O * group.taps();
-    group.bias = group.bias ? group.bias + p.O : nullptr;
-  }
+Conv2d one_group(const ConvGeometry &g) {
+  Conv2d p = all_channels(g);
+  p.C /= g.groups, p.O /= g.groups;
+  return p;
 }
 
-template <class T> bool implicit(const Group<T> &group) {
-  return std::is_same_v<T, float> && kernel().conv2d_fits(group.problem);
+bool implicit(const ConvGeometry &g, const Tensor &x) {
+  const Conv2d p = one_group(g);
+  const bool few_pixels = p.N * p.OH * p.OW <= 64 && p.O * p.C * p.KH * p.KW >= int64_t(1) << 18; // under many weights
+  return compute_type(x.dtype()) == kernels::Compute::f32 && !few_pixels && kernel().conv2d_fits(p);
+}
+
+// f(group's geometry, x, w, y, first output channel)
+template <class F> void for_groups(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &y, F f) {
+  const Conv2d p = one_group(g);
+  for (int64_t i = 0; i < g.groups; ++i)
+    f(p, x.data<float>() + i * p.C * p.H * p.W, w.data<float>() + i * p.O * p.C * p.KH * p.KW,
+      y.data<float>() + i * p.O * p.OH * p.OW, i * p.O);
 }
 
 // A filter of its own for every channel, all of which one kernel takes at once.
@@ -57,145 +47,16 @@ bool depthwise(const ConvGeometry &g, const Tensor &x) {
          kernel().depthwise_fits(all_channels(g));
 }
 
-// A 1x1 kernel over every pixel: the im2col matrix is the image itself.
-bool is_image(const Conv2d &p) {
-  return p.KH * p.KW == 1 && p.stride_h == 1 && p.stride_w == 1 && p.H == p.OH && p.W == p.OW && !p.pad_h && !p.pad_w;
-}
+// ---- by products with the im2col matrix
 
-template <class F> void for_images(const Conv2d &p, int64_t blocks, F f) {
-  if (blocks == 1) // the matrix product is free to use the threads
-    return f(int64_t(0));
-  const double cost = double(p.N * p.O * p.C * p.KH * p.KW) * double(p.OH * p.OW) / 32;
-  struct Work {
-    F &f;
-    kernels::Precision precision; // the caller's, whose products these are
-  } work{f, kernels::matmul_precision()};
-  const auto body = [](void *context, int64_t i) {
-    const Work &w = *static_cast<const Work *>(context);
-    const kernels::PrecisionScope as_the_caller(w.precision);
-    w.f(i);
-  };
-  parallel_for(blocks, cost, body, &work);
-}
-
-// visit(first row, last row, the im2col matrix of these rows, its row length) for one image; `fill`: written before
-template <class T, class F> void for_bands(const Group<T> &group, const T *x, bool fill, F visit) {
-  const Conv2d &p = group.problem;
-  if (is_image(p))
-    return visit(int64_t(0), p.OH, const_cast<T *>(x), group.places());
-  const int64_t rows = std::clamp<int64_t>(kMatrixElements / (group.taps() * p.OW), 1, p.OH);
-  T *matrix = static_cast<T *>(scratch(Scratch::im2col, sizeof(T) * size_t(group.taps() * rows * p.OW)));
-  for (int64_t first = 0; first < p.OH; first += rows) {
-    const int64_t last = std::min(p.OH, first + rows);
-    if (fill)
-      im2col(p, x, first, last, matrix, (last - first) * p.OW);
-    visit(first, last, matrix, (last - first) * p.OW);
-  }
-}
-
-template <class T> void gemm(const Group<T> &group, Gemm g) {
-  g.bfloat16 = group.problem.bfloat16;
-  kernel().gemm[int(std::is_same_v<T, float> ? kernels::Compute::f32 : kernels::Compute::f64)](g);
-}
-
-// Few pixels under many weights: laying out the pixels of all images side by side costs less than packing the weights.
-template <class T> bool side_by_side(const Group<T> &group) {
-  return group.problem.N * group.places() <= 64 && group.problem.O * group.taps() >= int64_t(1) << 18;
-}
-
-// visit(columns, the im2col matrix of all images, the [O, columns] matrix of y)
-template <class T, class F> void for_side_by_side(const Group<T> &group, F visit) {
-  const int64_t columns = group.problem.N * group.places();
-  T *matrix =
-      static_cast<T *>(scratch(Scratch::im2col, sizeof(T) * size_t((group.taps() + group.problem.O) * columns)));
-  visit(columns, matrix, matrix + group.taps() * columns);
-}
-
-// Rows of y, [N, O, places], from and to [O, N, places].
-template <class T, class Y, class F> void for_rows_of_y(const Group<T> &group, Y *y, T *rows, F copy) {
-  const int64_t places = group.places();
-  for (int64_t n = 0; n < group.problem.N; ++n)
-    for (int64_t o = 0; o < group.problem.O; ++o)
-      copy(y + n * group.problem.y_batch + o * places, rows + (o * group.problem.N + n) * places, places);
-}
-
-template <class T> void forward_group(const Group<T> &group) {
-  const Conv2d &p = group.problem;
-  T *y = const_cast<T *>(group.y);
-  if (side_by_side(group))
-    return for_side_by_side(group, [&](int64_t columns, T *matrix, T *sums) {
-      const int64_t K = group.taps();
-      for (int64_t n = 0; n < p.N; ++n)
-        im2col(p, group.x + n * p.x_batch, 0, p.OH, matrix + n * group.places(), columns);
-      gemm<T>(group, {p.O, columns, K, group.w, K, 1, matrix, columns, 1, sums, columns, false, nullptr, group.bias});
-      for_rows_of_y(group, y, sums, [](T *to, const T *from, int64_t size) { std::copy_n(from, size, to); });
-    });
-  if (implicit(group))
-    return kernel().conv2d_forward(p, group.x, group.w, group.bias, y);
-  for_images(p, p.N, [&](int64_t n) {
-    const int64_t K = group.taps(), places = group.places();
-    for_bands(group, group.x + n * p.x_batch, true, [&](int64_t first, int64_t, const T *matrix, int64_t columns) {
-      gemm<T>(group, {p.O, columns, K, group.w, K, 1, matrix, columns, 1, y + n * p.y_batch + first * p.OW, places,
-                      false, nullptr, group.bias});
-    });
-  });
-}
-
-template <class T> void data_group(const Group<T> &group) {
-  const Conv2d &p = group.problem;
-  T *all = const_cast<T *>(group.x);
-  if (side_by_side(group))
-    return for_side_by_side(group, [&](int64_t columns, T *matrix, T *dy) {
-      const int64_t K = group.taps();
-      for_rows_of_y(group, group.y, dy, [](const T *from, T *to, int64_t size) { std::copy_n(from, size, to); });
-      gemm<T>(group, {K, columns, p.O, group.w, 1, K, dy, columns, 1, matrix, columns, false, nullptr, nullptr});
-      for (int64_t n = 0; n < p.N; ++n) {
-        std::memset(all + n * p.x_batch, 0, sizeof(T) * size_t(p.C * p.H * p.W));
-        col2im(p, matrix + n * group.places(), 0, p.OH, columns, all + n * p.x_batch);
-      }
-    });
-  if (implicit(group))
-    return kernel().conv2d_backward_data(p, group.y, group.w, all);
-  for_images(p, p.N, [&](int64_t n) {
-    const int64_t K = group.taps(), places = group.places();
-    T *dx = all + n * p.x_batch;
-    std::memset(dx, 0, sizeof(T) * size_t(p.C * p.H * p.W));
-    for_bands(group, dx, false, [&](int64_t first, int64_t last, T *matrix, int64_t columns) {
-      gemm<T>(group, {K, columns, p.O, group.w, 1, K, group.y + n * p.y_batch + first * p.OW, places, 1, matrix,
-                      columns, false, nullptr, nullptr});
-      if (matrix != dx)
-        col2im(p, matrix, first, last, columns, dx);
-    });
-  });
-}
-
-template <class T> void weight_group(const Group<T> &group) {
-  const Conv2d &p = group.problem;
-  T *dw = const_cast<T *>(group.w);
-  if (side_by_side(group))
-    return for_side_by_side(group, [&](int64_t columns, T *matrix, T *dy) {
-      const int64_t K = group.taps();
-      for (int64_t n = 0; n < p.N; ++n)
-        im2col(p, group.x + n * p.x_batch, 0, p.OH, matrix + n * group.places(), columns);
-      for_rows_of_y(group, group.y, dy, [](const T *from, T *to, int64_t size) { std::copy_n(from, size, to); });
-      gemm<T>(group, {p.O, K, columns, dy, columns, 1, matrix, 1, columns, dw, K, false, nullptr, nullptr});
-    });
-  if (implicit(group))
-    return kernel().conv2d_backward_weight(p, group.x, group.y, dw);
-  const int64_t K = group.taps(), places = group.places(), blocks = std::min(p.N, kBatchBlocks);
-  Tensor partial = zeros({blocks, p.O * K}, std::is_same_v<T, float> ? Dtype::float32 : Dtype::float64);
-  for_images(p, blocks, [&](int64_t block) {
-    T *sums = partial.data<T>() + block * p.O * K;
-    for (int64_t n = block * p.N / blocks; n < (block + 1) * p.N / blocks; ++n)
-      for_bands(group, group.x + n * p.x_batch, true, [&](int64_t first, int64_t, const T *matrix, int64_t columns) {
-        gemm<T>(group, {p.O, K, columns, group.y + n * p.y_batch + first * p.OW, places, 1, matrix, 1, columns, sums, K,
-                        true, nullptr, nullptr});
-      });
-  });
-  const T *sums = partial.data<T>();
-  std::copy(sums, sums + p.O * K, dw);
-  for (int64_t i = p.O * K; i < blocks * p.O * K; ++i)
-    dw[i % (p.O * K)] += sums[i];
+// Whether its rows are pixels: where channels are many enough that these are made of longer runs than rows of an image,
+// of which a stride leaves single elements.
+bool by_pixels(const ConvGeometry &g, const Tensor &x) {
+  const bool image = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && !g.pad_h && !g.pad_w;
+  if (image && lies_channels_last(x) && g.C > 1)
+    return true;
+  const int64_t run = g.C / g.groups * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
+  return !image && run >= (g.stride_w > 1 ? 4 : 8);
 }
 
 // ---- the kernels that take images in either memory order
@@ -208,9 +69,10 @@ ResultOrder strided(const ConvGeometry &g, Direction direction, const Tensor &x)
   return asked ? fits(g, direction) : ResultOrder::none;
 }
 
-Tensor image_order(const Tensor &x) { // as it lies where that is one of the two orders
+// In a dtype that kernels compute in, as it lies where that is one of the two orders.
+Tensor image_order(const Tensor &x) {
   GradMode off(false);
-  const Tensor z = astype(x, Dtype::float32); // keeps the order
+  const Tensor z = is_native(x.dtype()) ? x : astype(x, Dtype::float32); // keeps the order
   return z.contiguous() || lies_channels_last(z) ? z : channels_last(z);
 }
 Images images(const Tensor &x) {
@@ -232,10 +94,11 @@ ConvGeometry with_dtype(ConvGeometry g, const Tensor &x) {
 
 // ---- a 1x1 kernel on all pixels: one matrix product over the pixels of all images, whose channels are contiguous
 
+// Where they lie so already, or where a tile unit is worth the copy.
 bool pointwise(const ConvGeometry &g, const Tensor &x) {
   const bool every_pixel = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && g.OH == g.H && g.OW == g.W;
-  return every_pixel && g.groups == 1 && g.pad_h == 0 && g.pad_w == 0 && x.dtype() == Dtype::float32 &&
-         kernel().gemm_bfloat16 && g.C >= 32 && g.O >= 32;
+  const bool worth = lies_channels_last(x) || (kernel().gemm_bfloat16 && g.C >= 32 && g.O >= 32);
+  return every_pixel && g.groups == 1 && g.pad_h == 0 && g.pad_w == 0 && x.dtype() == Dtype::float32 && worth;
 }
 
 Tensor pixels(const Tensor &x) { // [N,C,H,W] as [N H W,C], in the same memory
@@ -263,17 +126,22 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
                                 images(y)))
       return from_native(y, x.dtype());
   }
+  if (g.N * g.O * g.OH * g.OW == 0)
+    return empty({g.N, g.O, g.OH, g.OW}, x.dtype());
+  const bool one_filter = depthwise(g, x), planes = implicit(g, x);
+  if (!one_filter && !planes && by_pixels(g, x))
+    return from_native(pixels_forward(g, image_order(x), w, b), x.dtype());
   const Tensor a = contiguous_native(x);
-  Tensor y = empty({g.N, g.O, g.OH, g.OW}, a.dtype());
-  if (y.size() == 0)
-    return from_native(y, x.dtype());
-  if (depthwise(g, a))
-    kernel().depthwise_forward(all_channels(g), a.data<float>(), w.data<float>(), b ? b.data<float>() : nullptr,
-                               y.data<float>());
-  else if (a.dtype() == Dtype::float64)
-    for_groups<double>(g, a, w, b, y, forward_group<double>);
+  if (!one_filter && !planes)
+    return from_native(planes_forward(g, a, w, b), x.dtype());
+  Tensor y = empty({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+  const float *bias_at = b ? b.data<float>() : nullptr;
+  if (one_filter)
+    kernel().depthwise_forward(all_channels(g), a.data<float>(), w.data<float>(), bias_at, y.data<float>());
   else
-    for_groups<float>(g, a, w, b, y, forward_group<float>);
+    for_groups(g, a, w, y, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t o) {
+      kernel().conv2d_forward(p, x_at, w_at, bias_at ? bias_at + o : nullptr, y_at);
+    });
   return from_native(y, x.dtype());
 }
 
@@ -293,14 +161,19 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
+  const bool one_filter = depthwise(g, dy), planes = implicit(g, dy);
+  if (!one_filter && !planes && by_pixels(g, dy))
+    return from_native(pixels_backward_data(g, image_order(dy), w), dy.dtype());
   const Tensor b = contiguous_native(dy);
-  Tensor dx = empty(shape, b.dtype());
-  if (depthwise(g, b))
+  if (!one_filter && !planes)
+    return from_native(planes_backward_data(g, b, w), dy.dtype());
+  Tensor dx = empty(shape, Dtype::float32);
+  if (one_filter)
     kernel().depthwise_backward_data(all_channels(g), b.data<float>(), w.data<float>(), dx.data<float>());
-  else if (b.dtype() == Dtype::float64)
-    for_groups<double>(g, dx, w, {}, b, data_group<double>);
   else
-    for_groups<float>(g, dx, w, {}, b, data_group<float>);
+    for_groups(g, dx, w, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
+      kernel().conv2d_backward_data(p, y_at, w_at, x_at);
+    });
   return from_native(dx, dy.dtype());
 }
 
@@ -322,14 +195,19 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());
   }
+  const bool one_filter = depthwise(g, x), planes = implicit(g, x);
+  if (!one_filter && !planes && by_pixels(g, x))
+    return from_native(pixels_backward_weight(g, image_order(x), image_order(dy)), x.dtype());
   const Tensor a = contiguous_native(x), b = contiguous_native(dy);
-  Tensor dw = empty(shape, a.dtype());
-  if (depthwise(g, a))
+  if (!one_filter && !planes)
+    return from_native(planes_backward_weight(g, a, b), x.dtype());
+  Tensor dw = empty(shape, Dtype::float32);
+  if (one_filter)
     kernel().depthwise_backward_weight(all_channels(g), a.data<float>(), b.data<float>(), dw.data<float>());
-  else if (a.dtype() == Dtype::float64)
-    for_groups<double>(g, a, dw, {}, b, weight_group<double>);
   else
-    for_groups<float>(g, a, dw, {}, b, weight_group<float>);
+    for_groups(g, a, dw, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
+      kernel().conv2d_backward_weight(p, x_at, y_at, w_at);
+    });
   return from_native(dw, x.dtype());
 }
 
