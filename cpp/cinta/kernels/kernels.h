@@ -72,6 +72,8 @@ using GemmPack = void (*)(const Gemm &, Packing, PackedB *);
 // `batch` products, operand i at A + i*a_batch elements (strides may be 0)
 using GemmBatchFn = void (*)(const Gemm &, int64_t batch, int64_t a_batch, int64_t b_batch, int64_t c_batch);
 
+enum class Direction { forward, backward_data, backward_weight };
+
 // ---- convolution, NCHW, weights OIHW; groups already split off (one call = one group)
 struct Conv2d {
   int64_t N, C, H, W;        // input x[N,C,H,W]; image n starts at n*x_batch elements, planes are contiguous
@@ -84,7 +86,8 @@ struct Conv2d {
 using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, const void *bias /*[O] or null*/, void *y);
 using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);
 using Conv2dBackwardWeight = void (*)(const Conv2d &, const void *x, const void *dy, void *dw);
-using Conv2dFits = bool (*)(const Conv2d &); // whether the implicit kernels take this shape
+using Conv2dFits = bool (*)(const Conv2d &, Direction); // whether the implicit kernels take this shape
+using DepthwiseFits = bool (*)(const Conv2d &);         // whether its kernels take this shape
 // The same on images in either memory order: [N,C,H,W] by strides, in elements, with channels or pixels contiguous.
 struct ImageStrides {
   int64_t n, c, h, w;
@@ -93,7 +96,6 @@ struct Images {
   float *data;
   ImageStrides strides;
 };
-enum class Direction { forward, backward_data, backward_weight };
 // The order in which images can be written; none: the level has no such kernel for this shape.
 enum class ResultOrder { none, channels_last, either };
 using Conv2dStridedFits = ResultOrder (*)(const Conv2d &, Direction);
@@ -211,7 +213,7 @@ struct Table {
   Conv2dForward conv2d_forward = nullptr;
   Conv2dBackwardData conv2d_backward_data = nullptr;
   Conv2dBackwardWeight conv2d_backward_weight = nullptr;
-  Conv2dFits depthwise_fits = nullptr; // a filter for every channel: C = O = groups, all in one call
+  DepthwiseFits depthwise_fits = nullptr; // a filter for every channel: C = O = groups, all in one call
   Conv2dForward depthwise_forward = nullptr;
   Conv2dBackwardData depthwise_backward_data = nullptr;
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;

@@ -11,7 +11,7 @@
 namespace cinta::ops {
 namespace {
 
-using kernels::Conv2d;
+using kernels::Conv2d, kernels::Direction, kernels::Images, kernels::ResultOrder;
 
 // ---- one group after the other, by kernels with an implicit im2col
 
@@ -27,10 +27,10 @@ Conv2d one_group(const ConvGeometry &g) {
   return p;
 }
 
-bool implicit(const ConvGeometry &g, const Tensor &x) {
+bool implicit(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const Conv2d p = one_group(g);
   const bool few_pixels = p.N * p.OH * p.OW <= 64 && p.O * p.C * p.KH * p.KW >= int64_t(1) << 18; // under many weights
-  return compute_type(x.dtype()) == kernels::Compute::f32 && !few_pixels && kernel().conv2d_fits(p);
+  return compute_type(x.dtype()) == kernels::Compute::f32 && !few_pixels && kernel().conv2d_fits(p, direction);
 }
 
 // f(group's geometry, x, w, y, first output channel)
@@ -60,8 +60,6 @@ bool by_pixels(const ConvGeometry &g, const Tensor &x) {
 }
 
 // ---- the kernels that take images in either memory order
-
-using kernels::Direction, kernels::Images, kernels::ResultOrder;
 
 ResultOrder strided(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const auto fits = kernel().conv2d_strided_fits;
@@ -128,7 +126,7 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
   }
   if (g.N * g.O * g.OH * g.OW == 0)
     return empty({g.N, g.O, g.OH, g.OW}, x.dtype());
-  const bool one_filter = depthwise(g, x), planes = implicit(g, x);
+  const bool one_filter = depthwise(g, x), planes = implicit(g, Direction::forward, x);
   if (!one_filter && !planes && by_pixels(g, x))
     return from_native(pixels_forward(g, image_order(x), w, b), x.dtype());
   const Tensor a = contiguous_native(x);
@@ -161,7 +159,7 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
-  const bool one_filter = depthwise(g, dy), planes = implicit(g, dy);
+  const bool one_filter = depthwise(g, dy), planes = implicit(g, Direction::backward_data, dy);
   if (!one_filter && !planes && by_pixels(g, dy))
     return from_native(pixels_backward_data(g, image_order(dy), w), dy.dtype());
   const Tensor b = contiguous_native(dy);
@@ -195,7 +193,7 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());
   }
-  const bool one_filter = depthwise(g, x), planes = implicit(g, x);
+  const bool one_filter = depthwise(g, x), planes = implicit(g, Direction::backward_weight, x);
   if (!one_filter && !planes && by_pixels(g, x))
     return from_native(pixels_backward_weight(g, image_order(x), image_order(dy)), x.dtype());
   const Tensor a = contiguous_native(x), b = contiguous_native(dy);

@@ -21,12 +21,14 @@ inline double lanes_share(const Conv2d &g) {
   return lanes_along_images(g) ? lanes_used(g.N) : lanes_along_rows(g) ? lanes_used(g.OW) : lanes_used(g.O);
 }
 
-// Whether each direction keeps enough lanes busy to beat im2col + gemm.
-inline bool conv2d_fits(const Conv2d &g) {
-  const bool unit_stride = g.stride_h == 1 && g.stride_w == 1 && g.KH * g.KW > 1;
+// Whether enough lanes are busy to beat im2col + gemm. A stride leaves no such way back to dx.
+inline bool conv2d_fits(const Conv2d &g, Direction direction) {
+  if (g.stride_h > 1 || g.stride_w > 1)
+    return direction != Direction::backward_data && g.KH * g.KW > 1 && g.KH >= g.stride_h && g.KW >= g.stride_w &&
+           Planes(g).image < 1 << 30 && lanes_share(g) >= 0.6;
   const bool no_cropping = (g.KH - 1) * g.dilation_h >= g.pad_h && (g.KW - 1) * g.dilation_w >= g.pad_w;
   const int64_t floats = at_least(Planes(g).image, Planes(adjoint(g)).image); // taps hold 32-bit offsets
-  return unit_stride && no_cropping && floats < 1 << 30 && lanes_share(g) >= 0.4 && lanes_share(adjoint(g)) >= 0.4;
+  return g.KH * g.KW > 1 && no_cropping && floats < 1 << 30 && lanes_share(g) >= 0.4 && lanes_share(adjoint(g)) >= 0.4;
 }
 
 } // namespace

@@ -52,10 +52,9 @@ public:
       for (int64_t c = channel; c < at_most(g.C, channel + job.run_channels); ++c)
         for (int64_t kh = first; kh < last; ++kh)
           for (int64_t kw = 0; kw < g.KW; ++kw)
-            *end_++ = {int32_t(c * job.planes.plane + kh * g.dilation_h * job.planes.pitch + kw * g.dilation_w),
-                       int32_t((c * g.KH + kh) * g.KW + kw)};
+            *end_++ = {int32_t(c * job.planes.plane + job.planes.tap(kh, kw)), int32_t((c * g.KH + kh) * g.KW + kw)};
     }
-    return {taps_, end_, job.planes.pitch, channel > 0};
+    return {taps_, end_, job.planes.step, channel > 0};
   }
 
 private:
@@ -69,7 +68,7 @@ void channels_block(const ForwardJob &job, LiveTaps &taps, const float *image, i
   constexpr int kLanes = OV * Vec<float>::width, kPixels = pixels_of(OV);
   const Conv2d &g = job.g;
   const float *weights = job.packed + o * g.C * g.KH * g.KW;
-  const int64_t outs = at_most(kLanes, g.O - o), band = band_rows(g, job.lanes), pitch = job.planes.pitch;
+  const int64_t outs = at_most(kLanes, g.O - o), band = band_rows(g, job.lanes), step = job.planes.step;
   const int64_t rows_at_once = 2 * g.OW <= kPixels ? 2 : 1, strips = ceil_div(g.OW * rows_at_once, kPixels);
   float bias[kLanes];
   for (int64_t l = 0; l < kLanes; ++l)
@@ -83,7 +82,7 @@ void channels_block(const ForwardJob &job, LiveTaps &taps, const float *image, i
         for (int64_t s = 0; s < strips; ++s) {
           const int64_t left = s * g.OW / strips, width = (s + 1) * g.OW / strips - left;
           const ChannelsTile tile_of = rows == 2 ? channels_tile_of<OV, 2>(width) : channels_tile_of<OV, 1>(width);
-          tile_of(run, image + row * pitch + left, weights, bias, tile + ((row - top) * g.OW + left) * kLanes, g.OW);
+          tile_of(run, image + row * step + left, weights, bias, tile + ((row - top) * g.OW + left) * kLanes, g.OW);
         }
       }
     transpose_floats(outs, (bottom - top) * g.OW, tile, kLanes, y + (o * g.OH + top) * g.OW, g.OH * g.OW);
@@ -115,7 +114,7 @@ inline void rows_block(const ForwardJob &job, LiveTaps &taps, const float *image
       const Run run = taps.run(job, c, row, rows);
       for (int64_t s = 0; s < strips; ++s) {
         const int64_t begin = s * vectors / strips, end = (s + 1) * vectors / strips;
-        rows_tile_of(channels, rows, end - begin)(run, image + row * job.planes.pitch + begin * W, weights, bias,
+        rows_tile_of(channels, rows, end - begin)(run, image + row * job.planes.step + begin * W, weights, bias,
                                                   y + (o * g.OH + row) * g.OW + begin * W, g.OH * g.OW, g.OW,
                                                   at_most(W, g.OW - (end - 1) * W));
       }

@@ -30,19 +30,27 @@ inline double cost_ns(const Conv2d &g) {
   return double(g.N * g.O * g.C * g.KH * g.KW * g.OH * g.OW) / (4.0 * Vec<float>::width);
 }
 
-// An image with its padding written out: C planes of rows x pitch.
+// An image with its padding written out: C planes of rows x pitch. Columns that a stride parts lie apart, as phases, so
+// that neighbouring outputs read neighbouring floats at any stride.
 struct Planes {
   int64_t rows, pitch;
+  int64_t stride, dilation_h, dilation_w, phase; // along a row; floats from one phase to the next
+  int64_t step;                                  // from the corner of one output row to that of the next
   int64_t plane; // an odd number of cache lines, else the planes of one pixel would share a cache set
   int64_t image;
 
   Planes() = default;
   explicit Planes(const Conv2d &g) {
-    rows = g.OH - 1 + (g.KH - 1) * g.dilation_h + 1;
-    pitch = g.OW - 1 + (g.KW - 1) * g.dilation_w + 1;
+    stride = g.stride_w, dilation_h = g.dilation_h, dilation_w = g.dilation_w;
+    rows = (g.OH - 1) * g.stride_h + (g.KH - 1) * g.dilation_h + 1;
+    phase = g.OW + (g.KW - 1) * g.dilation_w / stride;
+    pitch = phase * stride;
+    step = pitch * g.stride_h;
     plane = (ceil_div(rows * pitch, 16) | 1) * 16;
     image = g.C * plane;
   }
+  int64_t column(int64_t w) const { return w % stride * phase + w / stride; }
+  int64_t tap(int64_t kh, int64_t kw) const { return kh * dilation_h * pitch + column(kw * dilation_w); }
 };
 
 inline void zero_floats(int64_t n, float *to) { __builtin_memset(to, 0, sizeof(float) * size_t(n)); }
@@ -61,14 +69,21 @@ inline void fill_planes(const Conv2d &g, const Planes &p, const float *x, float 
   const int64_t top = at_least(0, -g.pad_h), left = at_least(0, -g.pad_w);
   const int64_t bottom = at_most(g.H, p.rows - g.pad_h), right = at_most(g.W, p.pitch - g.pad_w);
   for (int64_t c = 0; c < g.C; ++c)
-    for (int64_t h = top; h < bottom; ++h)
-      copy_floats(right - left, x + (c * g.H + h) * g.W + left,
-                  image + c * p.plane + (h + g.pad_h) * p.pitch + left + g.pad_w);
+    for (int64_t h = top; h < bottom; ++h) {
+      const float *from = x + (c * g.H + h) * g.W;
+      float *to = image + c * p.plane + (h + g.pad_h) * p.pitch;
+      if (p.stride == 1)
+        copy_floats(right - left, from + left, to + left + g.pad_w);
+      else
+        for (int64_t w = left; w < right; ++w)
+          to[p.column(w + g.pad_w)] = from[w];
+    }
 }
 
 // The kh that meet the image somewhere in output rows [row, row + rows).
 inline void live_taps(const Conv2d &g, int64_t row, int64_t rows, int64_t &first, int64_t &last) {
-  const int64_t low = g.pad_h - row - rows + 1, high = g.pad_h + g.H - row; // of kh * dilation_h
+  const int64_t low = g.pad_h - (row + rows - 1) * g.stride_h,
+                high = g.pad_h + g.H - row * g.stride_h; // of kh * dilation_h
   first = low > 0 ? at_most(g.KH, ceil_div(low, g.dilation_h)) : 0;
   last = high > 0 ? at_least(first, at_most(g.KH, ceil_div(high, g.dilation_h))) : first;
 }

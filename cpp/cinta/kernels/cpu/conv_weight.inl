@@ -34,7 +34,7 @@ inline void weight_pass(const WeightJob &job, const WeightKernel &kernel, const 
       const int64_t c = at_most(q + r, rows - 1) / job.rows_per_channel,
                     t = at_most(q + r, rows - 1) % job.rows_per_channel;
       const int64_t kh = job.run > 1 ? t : t / g.KW, kw = job.run > 1 ? 0 : t % g.KW;
-      at[r] = x + c * job.planes.plane + kh * g.dilation_h * job.planes.pitch + kw * g.dilation_w;
+      at[r] = x + c * job.planes.plane + job.planes.tap(kh, kw);
     }
     kernel.run(pass, at, dy, at_most(kernel.tap_rows, rows - q), channels, sums + q * step, K * Vec<float>::width);
   }
@@ -63,7 +63,7 @@ inline void weight_block(void *context, int64_t block) {
     for (int64_t row = 0; row < g.OH; row += job.rows_at_once) {
       const int64_t rows = at_most(job.rows_at_once, g.OH - row);
       const float *dy = job.dy + n * g.y_batch + o * pixels + row * g.OW;
-      const Pass pass{count, rows, g.OW, job.planes.image, job.planes.pitch, g.y_batch, g.OW};
+      const Pass pass{count, rows, g.OW, job.planes.image, job.planes.step, g.y_batch, g.OW};
       const float *from[kWeightRowChannels] = {dy_pixels};
       if (job.along_rows)
         for (int64_t m = 0; m < job.lanes; ++m)
@@ -72,7 +72,7 @@ inline void weight_block(void *context, int64_t block) {
         for (int64_t i = 0; i < count; ++i)
           transpose_floats(rows * g.OW, outs, dy + i * g.y_batch, pixels, dy_pixels + i * rows * g.OW * job.lanes,
                            job.lanes);
-      weight_pass(job, kernel, pass, images + row * job.planes.pitch, from, outs, sums);
+      weight_pass(job, kernel, pass, images + row * job.planes.step, from, outs, sums);
     }
   }
 }
@@ -106,7 +106,7 @@ void conv2d_backward_weight(const Conv2d &g, const void *x, const void *dy, void
   job.lanes = job.along_rows ? ceil_div(g.O, ceil_div(g.O, kWeightRowChannels))
                              : W * (vectors < kWeightVectors ? (vectors < 2 ? 1 : 2) : kWeightVectors);
   const bool side_by_side =
-      g.dilation_w == 1 && g.KW <= kLongestRun && weight_kernel(job.along_rows, job.lanes, g.KW).run;
+      g.dilation_w == 1 && g.stride_w == 1 && g.KW <= kLongestRun && weight_kernel(job.along_rows, job.lanes, g.KW).run;
   job.run = side_by_side ? g.KW : 1;
   job.rows_per_channel = side_by_side ? g.KH : g.KH * g.KW;
   const int64_t o_blocks = ceil_div(g.O, job.lanes);

@@ -18,7 +18,7 @@ struct Woven {
 // a vector fit into L2.
 inline bool lanes_along_images(const Conv2d &g) {
   constexpr int W = Vec<float>::width;
-  if constexpr (W == 1)
+  if (W == 1 || g.stride_h > 1 || g.stride_w > 1)
     return false;
   const bool few = lanes_along_rows(g) || g.O <= W || lanes_used(g.O) < 0.9;
   return few && lanes_used(g.N) > 0.7 && g.C * g.KH * g.KW >= 96 && g.H * Woven(g).row <= kWovenFloats;
