@@ -1,0 +1,91 @@
+"""Training steps while another process keeps a core busy: two threads may then take at most 1.25 times what one takes.
+
+The process may use two cores; on one of them the neighbour spins. Without the neighbour two threads may not be slower
+than one: what other processes used meanwhile is shown, and above a tenth of a core that row has no verdict. PyTorch
+runs beside with two threads, a few steps only: its threads wait for each other at every operation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from timeit import Timer
+from typing import Any
+
+import cinta as ct
+import harness
+import training
+
+SPIN = "import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
+ALONE, BUSY = "alone", "busy neighbour"
+LIMIT = {ALONE: 1.0, BUSY: 1.25}
+QUIET = 0.1  # cores
+
+
+@contextlib.contextmanager
+def neighbour(core: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that spins on this core whenever it is not stopped, as it is at first."""
+    process = subprocess.Popen([sys.executable, "-c", SPIN.format(core=core)])
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def seconds_of_others() -> float:
+    """Time that the cores have spent on other processes."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _idle, _iowait, *interrupts = map(int, stat.readline().split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK") - time.process_time()
+
+
+def with_threads(step: Callable[[], Any], threads: int) -> Timer:
+    """Times the step with so many threads of ours; they are set outside what is timed."""
+    return Timer(step, setup=functools.partial(ct.set_num_threads, threads))
+
+
+def race(name: str, state: str, ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> bool:
+    started, others = time.perf_counter(), seconds_of_others()
+    one, two = harness.alternate(with_threads(ours, 1), with_threads(ours, 2), repeats=repeats, seconds=0.1)
+    others = (seconds_of_others() - others) / (time.perf_counter() - started)
+    [peer] = harness.alternate(Timer(theirs), repeats=3, seconds=0.1)
+    ratios = [b / a for a, b in zip(one, two)]
+    met = statistics.median(ratios) <= LIMIT[state]
+    verdict = "-" if state == ALONE and others > QUIET else "yes" if met else "no"
+    seconds = " | ".join(harness.duration(statistics.median(samples)) for samples in (one, two, peer))
+    ratio = f"{statistics.median(ratios):.2f} (at most {max(ratios):.2f})"
+    print(f"| {name}, {state} | {others:.2f} | {seconds} | {ratio} | <= {LIMIT[state]:g} | {verdict} |", flush=True)
+    return verdict != "no"
+
+
+def main(only: str = "", repeats: int = 15) -> bool:
+    harness.pin(2)
+    print("| step of | cores used by others | 1 thread | 2 threads | PyTorch, 2 threads | 2 / 1 thread | goal | met |")
+    print("|---|---|---|---|---|---|---|---|")
+    kept = []
+    for name in ("MLP 784-256-10, batch 128", "LeNet-5, batch 128", "ResNet-18 on 32x32, batch 32"):
+        if only.lower() in name.lower():
+            ours, (theirs, *_) = training.steps(training.NETWORKS[name])
+            with neighbour(harness.CORES[1]) as process:
+                kept.append(race(name, ALONE, ours, theirs, repeats))
+                process.send_signal(signal.SIGCONT)
+                kept.append(race(name, BUSY, ours, theirs, repeats))
+    return all(kept)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="networks whose name holds this")
+    parser.add_argument("--repeats", type=int, default=15)
+    args = parser.parse_args()
+    sys.exit(not main(args.only, args.repeats))
