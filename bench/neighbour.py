@@ -28,6 +28,7 @@ SPIN = "import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
 ALONE, BUSY = "alone", "busy neighbour"
 LIMIT = {ALONE: 1.0, BUSY: 1.25}
 QUIET = 0.1  # cores
+COLUMNS = ("2 threads", "1 thread")
 
 
 @contextlib.contextmanager
@@ -54,33 +55,34 @@ def with_threads(step: Callable[[], Any], threads: int) -> Timer:
     return Timer(step, setup=functools.partial(ct.set_num_threads, threads))
 
 
-def race(name: str, state: str, ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> bool:
+def race(name: str, state: str, ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> harness.Row:
+    """Two threads of ours beside one."""
     started, others = time.perf_counter(), seconds_of_others()
     one, two = harness.alternate(with_threads(ours, 1), with_threads(ours, 2), repeats=repeats, seconds=0.1)
     others = (seconds_of_others() - others) / (time.perf_counter() - started)
     [peer] = harness.alternate(Timer(theirs), repeats=3, seconds=0.1)
-    ratios = [b / a for a, b in zip(one, two)]
-    met = statistics.median(ratios) <= LIMIT[state]
-    verdict = "-" if state == ALONE and others > QUIET else "yes" if met else "no"
-    seconds = " | ".join(harness.duration(statistics.median(samples)) for samples in (one, two, peer))
-    ratio = f"{statistics.median(ratios):.2f} (at most {max(ratios):.2f})"
-    print(f"| {name}, {state} | {others:.2f} | {seconds} | {ratio} | <= {LIMIT[state]:g} | {verdict} |", flush=True)
-    return verdict != "no"
+    ratio, interval = harness.ratio_of(two, one)
+    beside = f"others used {others:.2f} cores; PyTorch {harness.duration(statistics.median(peer))}"
+    row = harness.Row(
+        f"step of {name}, {state} ({beside})",
+        statistics.median(two), statistics.median(one), ratio, interval, LIMIT[state],
+        lacking="on a quiet machine" if state == ALONE and others > QUIET else "",
+    )  # fmt: skip
+    print(row, flush=True)
+    return row
 
 
-def main(only: str = "", repeats: int = 15) -> bool:
+def main(only: str = "", repeats: int = 15) -> list[harness.Row]:
     harness.pin(2)
-    print("| step of | cores used by others | 1 thread | 2 threads | PyTorch, 2 threads | 2 / 1 thread | goal | met |")
-    print("|---|---|---|---|---|---|---|---|")
-    kept = []
+    rows = []
     for name in ("MLP 784-256-10, batch 128", "LeNet-5, batch 128", "ResNet-18 on 32x32, batch 32"):
         if only.lower() in name.lower():
             ours, (theirs, *_) = training.steps(training.NETWORKS[name])
             with neighbour(harness.CORES[1]) as process:
-                kept.append(race(name, ALONE, ours, theirs, repeats))
+                rows.append(race(name, ALONE, ours, theirs, repeats))
                 process.send_signal(signal.SIGCONT)
-                kept.append(race(name, BUSY, ours, theirs, repeats))
-    return all(kept)
+                rows.append(race(name, BUSY, ours, theirs, repeats))
+    return rows
 
 
 if __name__ == "__main__":
@@ -88,4 +90,5 @@ if __name__ == "__main__":
     parser.add_argument("--only", default="", help="networks whose name holds this")
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args()
-    sys.exit(not main(args.only, args.repeats))
+    print(harness.header(*COLUMNS))
+    sys.exit(any(row.met is False for row in main(args.only, args.repeats)))
