@@ -1,9 +1,16 @@
-"""Every comparison and the table of goals: `pip install ".[examples]" torch==2.13.0 && python bench/all.py`."""
+"""Every comparison, the table of goals and how many of them are met: `pip install ".[examples]" torch==2.13.0` first.
+
+python bench/all.py                                  one thread
+python bench/all.py --threads 2 --output table.md    two, the table also as a file
+python bench/all.py --only training conv             these parts
+"""
 
 from __future__ import annotations
 
 import argparse
 import platform
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +21,11 @@ import gemm
 import harness
 import import_time
 import memory_bound
+import neighbour
 import ops
 import training
+
+Rows = list[harness.Row]
 
 
 def cpu() -> str:
@@ -23,19 +33,61 @@ def cpu() -> str:
         return next((text.split(":", 1)[1].strip() for text in info if text.startswith("model name")), "unknown CPU")
 
 
+def machine(threads: int) -> str:
+    versions = f"cinta {ct.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}"
+    return f"{cpu()}, {threads} thread(s), ISA {ct.config()['isa']}; {versions}, Python {platform.python_version()}"
+
+
+def imports(threads: int) -> Rows:
+    cinta, numpy = import_time.main()
+    row = harness.Row("`import cinta`", cinta, numpy, cinta / numpy, 0, limit=numpy + import_time.LIMIT)
+    print(row, flush=True)
+    return [row]
+
+
+# Title, the two columns that are compared, and what makes the rows with so many threads.
+PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
+    "ops": ("Single operations, one thread", ("cinta", "PyTorch"), lambda threads: ops.main()),
+    "training": ("Training steps", ("cinta", "PyTorch"), training.main),
+    "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
+    "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
+    "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
+    "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
+    "import_time": ("Import", ("cinta", "`import numpy`"), imports),
+}
+
+
+def summary(rows: Rows) -> list[str]:
+    counted = [row for row in rows if row.met is not None]
+    missed = [row for row in counted if not row.met]
+    lines = [f"Goals met: {len(counted) - len(missed)} of {len(counted)}"]
+    if len(rows) > len(counted):
+        lines[0] += f"; {len(rows) - len(counted)} more suppose what this run lacks"
+    return lines + [f"- {row.name}: {row.result} (goal {row.hoped_for})" for row in missed]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
-    threads = parser.parse_args().threads
-    python = platform.python_version()
-    print(f"{cpu()}, {threads} thread(s), ISA {ct.config()['isa']}")
-    print(f"cinta {ct.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python {python}\n")
-    print(harness.HEADER)
-    rows = [*ops.main(), *training.main(threads), *gemm.main(threads)]
-    rows += [*conv.main(threads), *memory_bound.main(threads)]
-    print()
-    import_time.main()
-    print(f"{sum(row.met for row in rows)} of {len(rows)} goals met")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the table as Markdown")
+    args = parser.parse_args()
+    document, every = [machine(args.threads)], []
+
+    def show(text: str) -> None:
+        print(text, flush=True)
+        document.append(text)
+
+    print(document[0])
+    for part in args.only or [p for p in PARTS if p != "neighbour" or args.threads > 1]:
+        title, columns, run = PARTS[part]
+        show(f"\n### {title}\n\n{harness.header(*columns)}")
+        rows = run(args.threads)  # prints them one by one
+        document += map(str, rows)
+        every += rows
+    show("\n" + "\n".join(summary(every)))
+    if args.output:
+        args.output.write_text("\n".join(document) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Convolutions, forward and both backward directions, beside PyTorch's in whichever memory format serves it better."""
+"""Convolutions, forward and both backward directions, beside PyTorch's: both libraries in the better of two memory
+formats."""
 
 from __future__ import annotations
 
@@ -37,36 +38,45 @@ DEPTHWISE = [Shape(32, c, s, c, 3, padding=1, groups=c) for c, s in ((32, 56), (
 LENET = [Shape(128, 1, 28, 6, 5, padding=2), Shape(128, 6, 14, 16, 5)]
 OTHERS = [Shape(8, 3, 224, 64, 7, stride=2, padding=3), Shape(32, 480, 14, 192, 1)]
 SHAPES = {"square": SQUARE, "others": OTHERS, "depthwise": DEPTHWISE, "lenet": LENET}
+FORMATS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # x, weight, dy
 
 
-def directions(shape: Shape) -> Iterator[tuple[str, Callable[[], Any], Callable[..., Any], tuple[Any, ...]]]:
-    """Name, ours, and theirs as a function of (x, weight, dy), for one shape on fixed random data."""
-    torch.manual_seed(0)
-    x = torch.randn(shape.batch, shape.channels, shape.size, shape.size)
-    w = torch.randn(shape.outputs, shape.channels // shape.groups, shape.kernel, shape.kernel)
+class Direction(NamedTuple):
+    name: str
+    ours: Callable[[Planes], Callable[[], Any]]  # prepares a call on images in these formats
+    theirs: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def as_it_lies(t: torch.Tensor) -> ct.Tensor:
+    """Our tensor over memory in the order of t's."""
+    if t.is_contiguous():
+        return ct.tensor(t.numpy())
+    return ct.tensor(t.permute(0, 2, 3, 1).numpy()).transpose(0, 3, 1, 2)
+
+
+def directions(shape: Shape) -> Iterator[Direction]:
     how = {name: getattr(shape, name) for name in ("stride", "padding", "dilation", "groups")}
-    y = torch.nn.functional.conv2d(x, w, **how)
-    dy = torch.randn(y.shape)
-    ours_x, ours_w, ours_dy = (ct.tensor(t.numpy()) for t in (x, w, dy))
+    two = [[how[name]] * 2 for name in ("stride", "padding", "dilation")]
 
-    def backward(wanted: int) -> tuple[Callable[[], Any], Callable[..., Any]]:
-        leaves = [ours_x, ours_w]
-        leaves[wanted] = ct.tensor(leaves[wanted].numpy(), requires_grad=True)
-        out = ct.nn.functional.conv2d(leaves[0], leaves[1], **how)
-        mask = [wanted == 0, wanted == 1, False]
-        two = [[how[name]] * 2 for name in ("stride", "padding", "dilation")]
+    def forward(planes: Planes) -> Callable[[], Any]:
+        x, w = map(as_it_lies, planes[:2])
+        return lambda: ct.nn.functional.conv2d(x, w, **how)
 
-        def theirs(x: Any, w: Any, dy: Any) -> Any:
+    yield Direction("forward", forward, lambda x, w, dy: torch.nn.functional.conv2d(x, w, **how))
+    for wanted, name in enumerate(("backward data", "backward weights")):
+
+        def ours(planes: Planes, wanted: int = wanted) -> Callable[[], Any]:
+            x, w, dy = map(as_it_lies, planes)
+            leaf = (x, w)[wanted].requires_grad_()
+            y = ct.nn.functional.conv2d(x, w, **how)
+            return lambda: _core.backward([y], [dy], [leaf], retain_graph=True)[0]
+
+        def theirs(x: Any, w: Any, dy: Any, wanted: int = wanted) -> Any:
+            mask = [wanted == 0, wanted == 1, False]
             return torch.ops.aten.convolution_backward(dy, x, w, None, *two, False, [0, 0], shape.groups, mask)[wanted]
 
-        return lambda: _core.backward([out], [ours_dy], [leaves[wanted]], retain_graph=True)[0], theirs
-
-    def forward(x: Any, w: Any, dy: Any) -> Any:
-        return torch.nn.functional.conv2d(x, w, **how)
-
-    yield "forward", lambda: ct.nn.functional.conv2d(ours_x, ours_w, **how), forward, (x, w, dy)
-    yield "backward data", *backward(0), (x, w, dy)
-    yield "backward weights", *backward(1), (x, w, dy)
+        yield Direction(name, ours, theirs)
 
 
 def goal(shape: Shape, direction: str) -> float:
@@ -75,7 +85,7 @@ def goal(shape: Shape, direction: str) -> float:
         return 0.8
     if shape in LENET:
         return 0.5
-    if ct.config()["isa"] != "amx":
+    if not harness.AMX:
         return 1.05
     if shape in OTHERS:
         return 0.75 if shape.kernel == 7 else 0.46
@@ -85,17 +95,21 @@ def goal(shape: Shape, direction: str) -> float:
 
 
 def race(shape: Shape, **how: Any) -> list[harness.Row]:
+    torch.manual_seed(0)
+    x = torch.randn(shape.batch, shape.channels, shape.size, shape.size)
+    w = torch.randn(shape.outputs, shape.channels // shape.groups, shape.kernel, shape.kernel)
+    y = torch.nn.functional.conv2d(x, w, None, shape.stride, shape.padding, shape.dilation, shape.groups)
+    planes = (x, w, torch.randn(y.shape))
     rows = []
-    for name, ours, theirs, planes in directions(shape):
-        last = [t.contiguous(memory_format=torch.channels_last) for t in planes]
-        exact = theirs(*(t.double() for t in planes))
-
-        def error(y: Any, exact: Any = exact) -> str:
-            return f"{float((y.double() - exact).norm() / exact.norm()):.1e}"
-
-        errors = f"errors {error(torch.from_numpy(ours().numpy()))}, {error(theirs(*planes))}, {error(theirs(*last))}"
-        peers = [Timer(functools.partial(theirs, *data)) for data in (planes, last)]
-        rows.append(harness.compare(f"{shape}, {name} ({errors})", goal(shape, name), Timer(ours), *peers, **how))
+    for name, ours, theirs in directions(shape):
+        exact = theirs(*(t.double() for t in planes)).numpy()
+        own, peers = [], []
+        for form, order in FORMATS.items():
+            images = [t.contiguous(memory_format=order) for t in planes]
+            call, peer = ours((images[0], w, images[2])), functools.partial(theirs, *images)
+            own.append(harness.Contestant(Timer(call), form, harness.error_of([call().numpy()], [exact])))
+            peers.append(harness.Contestant(Timer(peer), form, harness.error_of([peer().numpy()], [exact])))
+        rows.append(harness.compare(f"{shape}, {name}", goal(shape, name), own, peers, **how))
     return rows
 
 

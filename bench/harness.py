@@ -5,10 +5,35 @@ from __future__ import annotations
 import gc
 import os
 import statistics
+from collections.abc import Sequence
 from timeit import Timer
 from typing import NamedTuple
 
+import numpy as np
+
+import cinta as ct
+
 CORES = sorted(os.sched_getaffinity(0))
+AMX = ct.config()["isa"] == "amx"
+WITH_AMX = "" if AMX else "with AMX"  # what a goal lacks here that supposes a tile unit
+
+
+class Error(NamedTuple):
+    """Of a result against float64, relative to it: RMS to RMS, and the largest difference to the largest value."""
+
+    rms: float
+    largest: float
+
+    def __str__(self) -> str:
+        return f"{self.rms:.1e}, {self.largest:.1e}"
+
+
+class Contestant(NamedTuple):
+    """What is timed; `form` tells it from others of its side."""
+
+    timer: Timer
+    form: str = ""
+    error: Error | None = None
 
 
 class Row(NamedTuple):
@@ -18,13 +43,41 @@ class Row(NamedTuple):
     ours: float
     theirs: float
     ratio: float
-    error: float  # of the ratio: McGill's interval of the median, 1.57 IQR / sqrt(repeats)
-    goal: float  # the largest ratio that counts as met
+    interval: float  # of the ratio: McGill's of the median, 1.57 IQR / sqrt(repeats)
+    goal: float = float("inf")  # the largest ratio that counts as met
     limit: float = float("inf")  # the most seconds that count as met
+    lacking: str = ""  # what the goal supposes and this run does not have: then there is no verdict
+    forms: str = ""  # which of ours and of theirs are compared, what the other ours take
+    errors: str = ""  # ours / theirs
 
     @property
-    def met(self) -> bool:
+    def met(self) -> bool | None:
+        if self.lacking:
+            return None
         return self.ratio <= self.goal and self.ours <= self.limit
+
+    @property
+    def result(self) -> str:
+        """What is held against the goal."""
+        shown = [f"{self.ratio:.3f}"] * (self.goal < float("inf")) + [duration(self.ours)] * (self.limit < float("inf"))
+        return ", ".join(shown)
+
+    @property
+    def hoped_for(self) -> str:
+        goals = [f"{self.goal:g}"] * (self.goal < float("inf")) + [duration(self.limit)] * (self.limit < float("inf"))
+        return f"<= {', '.join(goals)}{self.lacking and f' ({self.lacking})'}"
+
+    def __str__(self) -> str:
+        """The row in Markdown."""
+        name = f"{self.name} ({self.forms})" if self.forms else self.name
+        ratio = f"{self.ratio:.3f} ± {self.interval:.3f}"
+        met = {True: "yes", False: "no", None: "-"}[self.met]
+        figures = f"{duration(self.ours)} | {duration(self.theirs)} | {ratio}"
+        return f"| {name} | {figures} | {self.hoped_for} | {met} | {self.errors} |"
+
+
+def header(ours: str = "cinta", theirs: str = "PyTorch") -> str:
+    return f"| what | {ours} | {theirs} | ratio | goal | met | errors: RMS, largest |\n|---|---|---|---|---|---|---|"
 
 
 def pin(threads: int) -> None:
@@ -33,8 +86,6 @@ def pin(threads: int) -> None:
         raise SystemExit(f"got --threads {threads}, expected at most the {len(CORES)} cores there are")
     os.sched_setaffinity(0, CORES[:threads])
     import torch
-
-    import cinta as ct
 
     torch.set_num_threads(threads)
     ct.set_num_threads(threads)
@@ -52,30 +103,47 @@ def alternate(*timers: Timer, repeats: int = 31, seconds: float = 0.02) -> list[
     return samples
 
 
-def compare(
-    name: str, goal: float, ours: Timer, *peers: Timer, limit: float = float("inf"), per: int = 1, **how
-) -> Row:
-    """Ours beside the fastest of the peers; `per` divides the times (operations in one call)."""
-    own, *others = alternate(ours, *peers, **how)
-    best = min(others, key=statistics.median)
-    ratios = [a / b for a, b in zip(own, best)]
+def ratio_of(own: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """The median of the repeats' ratios and McGill's interval of it."""
+    ratios = [a / b for a, b in zip(own, others)]
     low, _, high = statistics.quantiles(ratios, n=4)
-    error = 1.57 * (high - low) / len(ratios) ** 0.5
-    row = Row(
-        name, statistics.median(own) / per, statistics.median(best) / per, statistics.median(ratios), error, goal, limit
-    )
-    print(line(row), flush=True)
+    return statistics.median(ratios), 1.57 * (high - low) / len(ratios) ** 0.5
+
+
+def compare(
+    name: str,
+    goal: float,
+    ours: Sequence[Contestant],
+    theirs: Sequence[Contestant],
+    limit: float = float("inf"),
+    lacking: str = "",
+    per: int = 1,
+    **how,
+) -> Row:
+    """The fastest of ours beside the fastest of theirs; `per` divides the times (operations in one call)."""
+    samples = alternate(*(contestant.timer for contestant in (*ours, *theirs)), **how)
+    medians = [statistics.median(times) / per for times in samples]
+    own = min(range(len(ours)), key=medians.__getitem__)
+    best = min(range(len(ours), len(samples)), key=medians.__getitem__)
+    one, other = ours[own], theirs[best - len(ours)]
+    slower = [f"{c.form} {duration(medians[i])}" for i, c in enumerate(ours) if i != own]
+    shown = [one.form, *slower, f"PyTorch {other.form}" if other.form else ""]
+    forms = ", ".join(filter(None, shown))
+    errors = f"{one.error} / {other.error}" if one.error and other.error else ""
+    ratio, interval = ratio_of(samples[own], samples[best])
+    row = Row(name, medians[own], medians[best], ratio, interval, goal, limit, lacking, forms, errors)
+    print(row, flush=True)
     return row
 
 
-HEADER = "| what | cinta | PyTorch | ratio | goal | met |\n|---|---|---|---|---|---|"
-
-
-def line(row: Row) -> str:
-    """The row in Markdown."""
-    limit = "" if row.limit == float("inf") else f", {duration(row.limit)}"
-    figures = f"{duration(row.ours)} | {duration(row.theirs)} | {row.ratio:.3f} ± {row.error:.3f}"
-    return f"| {row.name} | {figures} | <= {row.goal:g}{limit} | {'yes' if row.met else 'no'} |"
+def error_of(got: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> Error:
+    """The worst of several results."""
+    rms = largest = 0.0
+    for a, b in zip(got, exact, strict=True):
+        difference = a.astype(np.float64) - b
+        rms = max(rms, float(np.linalg.norm(difference) / max(np.linalg.norm(b), 1e-300)))
+        largest = max(largest, float(abs(difference).max() / max(abs(b).max(), 1e-300)))
+    return Error(rms, largest)
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Work that moves more than it computes, beside PyTorch's: norms, losses, dropout, updates, pooling, sums, copies.
 
-Rows with a gradient run forward and backward. Beside the speed stand the errors of both against PyTorch in float64: the
-largest difference divided by the largest value, over results and gradients.
+Rows with a gradient run forward and backward. Errors are those against PyTorch in float64, the worst of results and
+gradients.
 """
 
 from __future__ import annotations
@@ -62,41 +62,40 @@ def values(y: Any, args: list[Any]) -> Arrays:
     return [np.asarray(t.detach().numpy(), np.float64) for t in outputs]
 
 
-def error(got: Arrays, expected: Arrays) -> float:
-    return max(abs(a - b).max() / max(abs(b).max(), 1e-30) for a, b in zip(got, expected, strict=True))
-
-
-def report(ours: float, theirs: float) -> None:
-    print(f"|   errors | {ours:.1e} | {theirs:.1e} | | | |", flush=True)
-
-
 def race(name: str, goal: float, arrays: Arrays, ours: Function, theirs: Function, layouts: bool = False,
          random: bool = False) -> harness.Row:  # fmt: skip
     """f(*arrays) forward and backward; the gradient that arrives is given, as it would come from the next layer."""
-    args = leaves(arrays, ct.tensor)
-    y = ours(*args)
-    seed = normal(*y.shape) if y.ndim else None
-    runs = [walked(ours, args, None if seed is None else ct.tensor(seed))]
-    peers = []
-    for layout in (torch.contiguous_format, torch.channels_last)[: 1 + layouts]:
-        peers.append(leaves(arrays, functools.partial(to_torch, layout=layout)))
-        runs.append(walked(theirs, peers[-1], None if seed is None else to_torch(seed, layout)))
+    exact: Arrays = []
+
+    def contestant(f: Function, make: Function, form: str = "") -> harness.Contestant:
+        args = leaves(arrays, make)
+        y = f(*args)
+        run = walked(f, args, make(seed) if y.ndim else None)
+        run()
+        return harness.Contestant(Timer(run), form, harness.error_of(values(y, args), exact) if exact else None)
+
+    seed = normal(*theirs(*leaves(arrays, to_torch)).shape)
     if not random:
-        double = leaves(arrays, functools.partial(to_torch, dtype=torch.float64))
-        walked(theirs, double, None if seed is None else to_torch(seed, dtype=torch.float64))()
-        for run in runs:
-            run()
-        expected = values(theirs(*double), double)
-        report(error(values(ours(*args), args), expected), error(values(theirs(*peers[0]), peers[0]), expected))
-    return harness.compare(name, goal, *map(Timer, runs))
+        double = functools.partial(to_torch, dtype=torch.float64)
+        args = leaves(arrays, double)
+        y = theirs(*args)
+        walked(theirs, args, double(seed) if y.ndim else None)()
+        exact = values(y, args)
+    formats = {"": torch.contiguous_format}
+    if layouts:
+        formats = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+    peers = [contestant(theirs, functools.partial(to_torch, layout=order), form) for form, order in formats.items()]
+    return harness.compare(name, goal, [contestant(ours, ct.tensor)], peers)
 
 
 def forward(name: str, goal: float, x: np.ndarray, ours: Function, theirs: Function) -> harness.Row:
     """f(x) alone, nothing recorded."""
-    mine, peer = ct.tensor(x), to_torch(x)
-    expected = [theirs(to_torch(x, dtype=torch.float64)).numpy()]
-    report(error([ours(mine).numpy()], expected), error([theirs(peer).numpy()], expected))
-    return harness.compare(name, goal, Timer(lambda: ours(mine)), Timer(lambda: theirs(peer)))
+    exact = [theirs(to_torch(x, dtype=torch.float64)).numpy()]
+
+    def contestant(f: Function, at: Any) -> harness.Contestant:
+        return harness.Contestant(Timer(lambda: f(at)), error=harness.error_of([f(at).numpy()], exact))
+
+    return harness.compare(name, goal, [contestant(ours, ct.tensor(x))], [contestant(theirs, to_torch(x))])
 
 
 def batch_norm(*shape: int) -> harness.Row:
@@ -218,8 +217,10 @@ def update(name: str, **options: float) -> harness.Row:
         steps.append(getattr(torch.optim, name)([peers[-1]], **options, **form).step)
     for step in steps:
         step()
-    assert error([p.detach().numpy()], [peers[0].detach().numpy()]) < 1e-5, f"{name}: not the same update"
-    return harness.compare(f"{name}, 10M parameters", 0.6, *map(Timer, steps), seconds=0.05)
+    difference = harness.error_of([p.detach().numpy()], [peers[0].detach().numpy()])
+    assert difference.largest < 1e-5, f"{name}: not the same update"
+    own, *others = (harness.Contestant(Timer(step)) for step in steps)
+    return harness.compare(f"{name}, 10M parameters", 0.6, [own], others, seconds=0.05)
 
 
 def updates() -> list[harness.Row]:

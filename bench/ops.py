@@ -43,11 +43,13 @@ def main() -> list[harness.Row]:
     ours, theirs = operands(ct), operands(torch)
     a, b = chain(*ours, ct.tanh).item(), chain(*theirs, torch.tanh).item()
     assert abs(a - b) < 1e-4 * abs(b), f"the chains differ: {a} and {b}"
-    products = [Timer("x * w", globals={"x": x, "w": w}) for x, w, _ in (ours, theirs)]
-    chains = [Timer(forward_backward(ct, *ours)), Timer(forward_backward(torch, *theirs))]
+    product, peer = (harness.Contestant(Timer("x * w", globals={"x": x, "w": w})) for x, w, _ in (ours, theirs))
+    walk = harness.Contestant(Timer(forward_backward(ct, *ours)))
+    peer_walk = harness.Contestant(Timer(forward_backward(torch, *theirs)))
+    name = f"chain of {CHAIN_OPS} ops, forward and backward, per op"
     return [
-        harness.compare("recorded `x*w`, 4x3", 0.08, *products, limit=100e-9),
-        harness.compare(f"chain of {CHAIN_OPS} ops, forward and backward, per op", 0.05, *chains, per=CHAIN_OPS),
+        harness.compare("recorded `x*w`, 4x3", 0.08, [product], [peer], limit=100e-9),
+        harness.compare(name, 0.05, [walk], [peer_walk], per=CHAIN_OPS),
     ]
 
 

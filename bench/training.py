@@ -6,8 +6,11 @@ PyTorch is given its best: the loop, fused and foreach forms of its optimizer, a
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
+from collections.abc import Callable
 from timeit import Timer
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -73,44 +76,67 @@ def stepper(library, model, batches, loss_name, **options):
     return step
 
 
-def race(
-    name, goal, build, data, batch, layouts=(torch.contiguous_format,), loss="cross_entropy", **how
-) -> harness.Row:
-    x, y = data
-    cuts = [slice(i, i + batch) for i in range(0, len(x) - batch + 1, batch)][:64]
-    model = build(ct.nn)
+class Network(NamedTuple):
+    """What is trained on what, and the ratio hoped for."""
+
+    goal: float
+    needs_amx: bool  # for the goal; what costs per operation rather than per multiply needs none
+    build: Callable[..., Any]
+    data: Callable[[], tuple[np.ndarray, np.ndarray]]
+    batch: int
+    layouts: tuple[torch.memory_format, ...] = (torch.contiguous_format,)
+    loss: str = "cross_entropy"
+
+
+BOTH = (torch.contiguous_format, torch.channels_last)
+FLAT, SCANS = functools.partial(scans, 28, flat=True), functools.partial(scans, 32, flat=False)
+PHOTOGRAPHS = functools.partial(photographs, 32)
+NETWORKS = {
+    "MLP 4-8-2, batch 16": Network(0.12, False, lambda nn: models.mlp(nn, 4, 8, 2), irises, 16),
+    "MLP 784-256-10, batch 128": Network(0.45, True, lambda nn: models.mlp(nn, 784, 256, 10), FLAT, 128),
+    "MLP 8x1024, batch 128": Network(0.50, True, lambda nn: models.mlp(nn, 784, *[1024] * 8, 10), FLAT, 128),
+    "LeNet-5, batch 128": Network(0.35, True, models.lenet, SCANS, 128, BOTH),
+    "LeNet-5, batch 1": Network(0.10, False, models.lenet, SCANS, 1, BOTH),
+    "VGG-style on 32x32, batch 32": Network(0.45, True, models.vgg, PHOTOGRAPHS, 32, BOTH),
+    "ResNet-18 on 32x32, batch 32": Network(0.48, True, models.resnet18, PHOTOGRAPHS, 32, BOTH),
+    "SRCNN 9-5-5 on 48x48, batch 16": Network(
+        0.40, True, models.srcnn, functools.partial(blurred, 48), 16, BOTH, "mse_loss"
+    ),
+}
+
+
+def steps(network: Network) -> tuple[Callable[[], Any], list[Callable[[], Any]]]:
+    """Ours and PyTorch's in each of its forms, from the same weights."""
+    x, y = network.data()
+    cuts = [slice(i, i + network.batch) for i in range(0, len(x) - network.batch + 1, network.batch)][:64]
+    model = network.build(ct.nn)
     weights = {key: torch.from_numpy(value.detach().numpy().copy()) for key, value in model.state_dict().items()}
-    ours = stepper(ct, model, [(ct.tensor(x[cut]), ct.tensor(y[cut])) for cut in cuts], loss)
+    ours = stepper(ct, model, [(ct.tensor(x[cut]), ct.tensor(y[cut])) for cut in cuts], network.loss)
     peers = []
-    for layout, options in itertools.product(layouts, ({}, {"fused": True}, {"foreach": True})):
-        peer = build(torch.nn)
+    for layout, options in itertools.product(network.layouts, ({}, {"fused": True}, {"foreach": True})):
+        peer = network.build(torch.nn)
         peer.load_state_dict(weights)
         pairs = [(torch.from_numpy(x[cut].copy()), torch.from_numpy(y[cut].copy())) for cut in cuts]
         if layout is not torch.contiguous_format:
             peer = peer.to(memory_format=layout)
             pairs = [(images.to(memory_format=layout), labels) for images, labels in pairs]
-        peers.append(stepper(torch, peer, pairs, loss, **options))
+        peers.append(stepper(torch, peer, pairs, network.loss, **options))
     losses = [step().item() for step in (ours, *peers)]
-    assert np.allclose(losses, losses[0], rtol=1e-5), f"{name}: not the same model, first losses {losses}"
-    return harness.compare(name, goal, *(Timer(step) for step in (ours, *peers)), **how)
+    assert np.allclose(losses, losses[0], rtol=1e-5), f"not the same model, first losses {losses}"
+    return ours, peers
 
 
 def main(threads: int = 1, only: str = "") -> list[harness.Row]:
     harness.pin(threads)
-    both = (torch.contiguous_format, torch.channels_last)
-    slow = {"seconds": 0.05, "repeats": 11}
-    rows = {
-        "MLP 4-8-2, batch 16": (0.12, lambda nn: models.mlp(nn, 4, 8, 2), irises(), 16),
-        "MLP 784-256-10, batch 128": (0.45, lambda nn: models.mlp(nn, 784, 256, 10), scans(28, flat=True), 128),
-        "MLP 8x1024, batch 128": (0.50, lambda nn: models.mlp(nn, 784, *[1024] * 8, 10), scans(28, flat=True), 128),
-        "LeNet-5, batch 128": (0.35, models.lenet, scans(32, flat=False), 128, both),
-        "LeNet-5, batch 1": (0.10, models.lenet, scans(32, flat=False), 1, both),
-        "VGG-style on 32x32, batch 32": (0.45, models.vgg, photographs(32), 32, both),
-        "ResNet-18 on 32x32, batch 32": (0.48, models.resnet18, photographs(32), 32, both),
-        "SRCNN 9-5-5 on 48x48, batch 16": (0.40, models.srcnn, blurred(48), 16, both, "mse_loss"),
-    }
-    chosen = {name: row for name, row in rows.items() if not only or only.lower() in name.lower()}
-    return [race(f"step of {name}", *row, **slow) for name, row in chosen.items()]
+    rows = []
+    for name, network in NETWORKS.items():
+        if only.lower() in name.lower():
+            ours, peers = steps(network)
+            own, *others = (harness.Contestant(Timer(step)) for step in (ours, *peers))
+            lacking = harness.WITH_AMX if network.needs_amx else ""
+            how: dict[str, Any] = {"lacking": lacking, "seconds": 0.05, "repeats": 11}
+            rows.append(harness.compare(f"step of {name}", network.goal, [own], others, **how))
+    return rows
 
 
 if __name__ == "__main__":

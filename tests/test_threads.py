@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import statistics
+import subprocess
 import sys
 import threading
+import timeit
 from collections.abc import Callable
 
 import numpy as np
@@ -116,3 +119,25 @@ def test_long_kernels_let_other_python_threads_run(rng: np.random.Generator) -> 
         ticks += 1
     thread.join()
     assert ticks > 3
+
+
+@linux
+def test_a_busy_neighbour_does_not_hold_two_threads_up(rng: np.random.Generator) -> None:
+    """A pool that waited until every thread has come would wait for one that is off its core: three times as long."""
+    *others, core = sorted(os.sched_getaffinity(0))
+    if not others:
+        pytest.skip("one core")
+    x = ct.tensor(rng.normal(size=(200, 200)), dtype="float32")
+    spin = f"import os; os.sched_setaffinity(0, [{core}])\nprint(flush=True)\nwhile True: pass"
+    neighbour = subprocess.Popen([sys.executable, "-c", spin], stdout=subprocess.PIPE)
+    assert neighbour.stdout is not None
+    try:
+        neighbour.stdout.readline()  # it spins from here on
+        seconds: dict[int, list[float]] = {1: [], 2: []}
+        for threads in [1, 2] * 9:
+            ct.set_num_threads(threads)
+            seconds[threads].append(timeit.timeit(lambda: x @ x, number=400))
+    finally:
+        neighbour.kill()
+        neighbour.communicate()
+    assert statistics.median(seconds[2]) < 2 * statistics.median(seconds[1])
