@@ -1,4 +1,4 @@
-// 3x3 convolution with fewer products, on every level that has it, in all directions and both memory orders.
+// Convolution with fewer products, on every level that has it, in all directions and both memory orders.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,9 +17,10 @@ namespace {
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-Conv2d shape(int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t pad_h, int64_t pad_w) {
-  const int64_t OH = H + 2 * pad_h - 2, OW = W + 2 * pad_w - 2;
-  return {N, C, H, W, O, 3, 3, OH, OW, 1, 1, pad_h, pad_w, 1, 1, C * H * W, O * OH * OW};
+Conv2d shape(int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t pad_h, int64_t pad_w, int64_t KH = 3,
+             int64_t KW = 3) {
+  const int64_t OH = H + 2 * pad_h - KH + 1, OW = W + 2 * pad_w - KW + 1;
+  return {N, C, H, W, O, KH, KW, OH, OW, 1, 1, pad_h, pad_w, 1, 1, C * H * W, O * OH * OW};
 }
 
 Floats normal(int64_t n, unsigned seed) {
@@ -58,7 +59,7 @@ struct Problem {
   Doubles y_expected, dx_expected, dw_expected;
 
   Problem(const Conv2d &shape, Order of_x, Order of_y)
-      : g(shape), x_order(of_x), y_order(of_y), x(normal(g.N * g.x_batch, 1)), w(normal(g.O * g.C * 9, 2)),
+      : g(shape), x_order(of_x), y_order(of_y), x(normal(g.N * g.x_batch, 1)), w(normal(g.O * g.C * g.KH * g.KW, 2)),
         bias(normal(g.O, 3)), dy(normal(g.N * g.y_batch, 4)), xs(images(x, g.C, g.H, g.W, of_x).strides),
         ys(images(dy, g.O, g.OH, g.OW, of_y).strides), y_expected(dy.size()), dx_expected(x.size()),
         dw_expected(w.size()) {
@@ -72,11 +73,11 @@ struct Problem {
             const double dy_here = at(dy64, ys, n, o, i, j);
             y = double(bias[size_t(o)]);
             for (int64_t c = 0; c < g.C; ++c)
-              for (int64_t k = 0; k < 9; ++k) {
-                const int64_t h = i + k / 3 - g.pad_h, v = j + k % 3 - g.pad_w;
+              for (int64_t k = 0; k < g.KH * g.KW; ++k) {
+                const int64_t h = i + k / g.KW - g.pad_h, v = j + k % g.KW - g.pad_w;
                 if (h < 0 || h >= g.H || v < 0 || v >= g.W)
                   continue;
-                const size_t weight = size_t((o * g.C + c) * 9 + k);
+                const size_t weight = size_t((o * g.C + c) * g.KH * g.KW + k);
                 y += at(x64, xs, n, c, h, v) * double(w[weight]);
                 at(dx_expected, xs, n, c, h, v) += dy_here * double(w[weight]);
                 dw_expected[weight] += dy_here * at(x64, xs, n, c, h, v);
@@ -107,11 +108,12 @@ std::vector<std::string> levels() {
 
 } // namespace
 
-TEST_CASE("3x3 kernels agree with plain loops in every direction and order") {
-  const Conv2d shapes[] = {shape(2, 32, 12, 12, 32, 1, 1), shape(3, 37, 13, 9, 45, 1, 1),
-                           shape(2, 24, 8, 33, 70, 0, 0),  shape(5, 33, 7, 6, 80, 2, 2),
-                           shape(40, 40, 4, 4, 130, 1, 1), shape(1, 25, 1, 90, 31, 1, 1),
-                           shape(9, 90, 5, 7, 300, 1, 0),  shape(30, 200, 4, 4, 176, 1, 1)};
+TEST_CASE("kernels with fewer products agree with plain loops in every direction and order") {
+  const Conv2d shapes[] = {
+      shape(2, 32, 12, 12, 32, 1, 1),     shape(3, 37, 13, 9, 45, 1, 1),        shape(2, 24, 8, 33, 70, 0, 0),
+      shape(5, 33, 7, 6, 80, 2, 2),       shape(40, 40, 4, 4, 130, 1, 1),       shape(1, 25, 1, 90, 31, 1, 1),
+      shape(9, 90, 5, 7, 300, 1, 0),      shape(30, 200, 4, 4, 176, 1, 1),      shape(2, 37, 11, 12, 40, 2, 2, 5, 5),
+      shape(2, 32, 9, 9, 48, 1, 0, 2, 4), shape(1, 26, 15, 14, 60, 3, 4, 7, 9), shape(3, 48, 8, 8, 25, 0, 1, 5, 2)};
   for (const std::string &isa : levels())
     for (const Conv2d &g : shapes)
       for (int orders = 0; orders < 4; ++orders) {
@@ -129,7 +131,7 @@ TEST_CASE("3x3 kernels agree with plain loops in every direction and order") {
       }
 }
 
-TEST_CASE("3x3 kernels give the same bits on any number of threads") {
+TEST_CASE("kernels with fewer products give the same bits on any number of threads") {
   for (const Conv2d &g : {shape(20, 64, 9, 14, 96, 1, 1), shape(8, 96, 4, 4, 640, 1, 1)})
     for (const std::string &isa : levels()) {
       Problem problem(g, Order::planes, Order::channels_last);

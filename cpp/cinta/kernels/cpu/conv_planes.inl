@@ -75,8 +75,11 @@ inline void fill_planes(const Conv2d &g, const Planes &p, const float *x, float 
       if (p.stride == 1)
         copy_floats(right - left, from + left, to + left + g.pad_w);
       else
-        for (int64_t w = left; w < right; ++w)
-          to[p.column(w + g.pad_w)] = from[w];
+        for (int64_t phase = 0; phase < p.stride; ++phase) {
+          int64_t w = left + (phase - (left + g.pad_w) % p.stride + p.stride) % p.stride;
+          for (float *at = to + p.column(w + g.pad_w); w < right; w += p.stride)
+            *at++ = from[w];
+        }
     }
 }
 

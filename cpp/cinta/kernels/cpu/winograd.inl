@@ -10,6 +10,7 @@
 #include "cinta/kernels/cpu/winograd_tiles.inl"
 #include "cinta/kernels/cpu/winograd_images.inl"
 #include "cinta/kernels/cpu/winograd_product.inl"
+#include "cinta/kernels/cpu/winograd_blocks.inl"
 // clang-format on
 
 namespace cinta::kernels::CINTA_ISA {
@@ -36,32 +37,59 @@ namespace {
 
 inline int64_t tiles_of(int64_t outputs) { return ceil_div(outputs, kTileOutputs); }
 
-// Whether tiles reach little beyond the image, lanes are filled, and there are products enough to pay for transforms.
+// Whether lanes are filled, and products so much fewer that they pay for the transforms.
 inline ResultOrder winograd_fits(const Conv2d &g, Direction direction) {
   const Conv2d a = direction == Direction::backward_data ? adjoint(g) : g;
-  const bool three = g.KH == 3 && g.KW == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 &&
-                     g.dilation_w == 1 && a.pad_h >= 0 && a.pad_w >= 0 && g.pad_h >= 0 && g.pad_w >= 0;
+  const bool plain = g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1 && g.KH > 1 &&
+                     g.KW > 1 && g.KH * g.KW <= kMostTaps && a.pad_h >= 0 && a.pad_w >= 0;
   const int64_t tiles = tiles_of(a.OH) * tiles_of(a.OW);
-  const bool pays = three && matmul_precision() != Precision::strict && a.C >= 24 && a.O >= 24 &&
-                    lanes_used(a.O) > 0.7 && a.N * tiles >= 24 && double(a.OH * a.OW) > 0.6 * double(4 * tiles);
+  const double products = double(tiles * KernelBlocks(g.KH, g.KW, a.C).products());
+  const bool pays = plain && matmul_precision() != Precision::strict && a.C >= 24 && a.O >= 24 &&
+                    lanes_used(a.O) > 0.7 && a.N * tiles >= 24 && products < 0.75 * double(a.OH * a.OW * g.KH * g.KW);
   return pays ? ResultOrder::either : ResultOrder::none;
 }
 
 inline bool winograd(const Conv2d &g, Direction direction, const Images &x, float *w, const float *bias,
                      const Images &y) {
-  constexpr int64_t taps = kTileTaps * kTileTaps;
+  const int64_t taps = g.KH * g.KW;
   const Sized from{x, g.C, g.H, g.W}, to{y, g.O, g.OH, g.OW};
   bool done;
   if (direction == Direction::backward_weight) {
-    WeightSum sum{from, to, g.N, g.pad_h, g.pad_w, w, Panels(g.O), tiles_of(g.OH), tiles_of(g.OW)};
+    WeightSum sum{
+        from, to, g.N, g.pad_h, g.pad_w, w, KernelBlocks(g.KH, g.KW, g.C), Panels(g.O), tiles_of(g.OH), tiles_of(g.OW)};
     done = sum_weights(sum);
   } else if (direction == Direction::forward) {
-    Correlation job{from, to,    g.N,         g.pad_h,        g.pad_w,       w, bias, g.C * taps,
-                    taps, false, Panels(g.O), tiles_of(g.OH), tiles_of(g.OW)};
+    Correlation job{from,
+                    to,
+                    g.N,
+                    g.pad_h,
+                    g.pad_w,
+                    w,
+                    bias,
+                    g.C * taps,
+                    taps,
+                    false,
+                    KernelBlocks(g.KH, g.KW, g.C),
+                    Panels(g.O),
+                    tiles_of(g.OH),
+                    tiles_of(g.OW)};
     done = correlate(job);
   } else {
-    Correlation job{to,         from, g.N,         2 - g.pad_h,   2 - g.pad_w,  w, nullptr, taps,
-                    g.C * taps, true, Panels(g.C), tiles_of(g.H), tiles_of(g.W)};
+    const Conv2d a = adjoint(g);
+    Correlation job{to,
+                    from,
+                    g.N,
+                    a.pad_h,
+                    a.pad_w,
+                    w,
+                    nullptr,
+                    taps,
+                    g.C * taps,
+                    true,
+                    KernelBlocks(g.KH, g.KW, g.O),
+                    Panels(g.C),
+                    tiles_of(g.H),
+                    tiles_of(g.W)};
     done = correlate(job);
   }
   count(done ? matmul_paths().winograd : matmul_paths().out_of_range);

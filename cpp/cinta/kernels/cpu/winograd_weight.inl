@@ -13,6 +13,7 @@ struct WeightSum {
   Sized x, dy;
   int64_t N, pad_h, pad_w;
   float *dw;
+  KernelBlocks kernel;
   Panels panels;                      // of dy's channels
   int64_t tile_rows, tile_columns;    // of an image
   int64_t run_begin = 0, run_end = 0; // rows of tiles under way
@@ -22,7 +23,7 @@ struct WeightSum {
 
   int64_t lanes(int64_t panel) const { return (panels.begin(panel + 1) - panels.begin(panel)) * Vec<float>::width; }
   int64_t sums_before(int64_t panel) const { // [panel][point][input channel][lanes]
-    return kPoints * kPoints * x.C * panels.begin(panel) * Vec<float>::width;
+    return kPoints * kPoints * kernel.depth() * panels.begin(panel) * Vec<float>::width;
   }
 };
 
@@ -36,8 +37,12 @@ inline void run_to_points(void *context, int64_t block) {
       static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(4 * (2 * job.tile_columns + 2) * W)));
   Largest largest;
   if (block % 2 == 0) {
-    const TileRows rows{begin, end, job.tile_rows, job.tile_columns, -job.pad_h, -job.pad_w};
-    rows_to_points<PixelsToPoints>(job.x, rows, ring, job.pixels + tile * job.x_strides.tile, job.x_strides, largest);
+    for (int64_t b = 0; b < job.kernel.count(); ++b) {
+      const int64_t top = job.kernel.top(b) - job.pad_h, left = job.kernel.left(b) - job.pad_w;
+      rows_to_points<PixelsToPoints>(job.x, {begin, end, job.tile_rows, job.tile_columns, top, left}, ring,
+                                     job.pixels + tile * job.x_strides.tile + b * job.kernel.channels, job.x_strides,
+                                     largest);
+    }
     largest.raise(job.largest_x);
   } else {
     const TileRows rows{begin, end, job.tile_rows, job.tile_columns, 0, 0};
@@ -50,12 +55,15 @@ inline void run_to_points(void *context, int64_t block) {
 // Adds the sums over the run at point p for a panel.
 inline void sum_panel(const WeightSum &job, int64_t p, int64_t panel, float *sums) {
   constexpr int64_t W = Vec<float>::width;
-  const int64_t lanes = job.lanes(panel), C = job.x.C, height = strip_rows(lanes / W);
+  const int64_t lanes = job.lanes(panel), depth = job.kernel.depth(), height = strip_rows(lanes / W);
   const int64_t tiles = (job.run_end - job.run_begin) * job.tile_columns;
-  for (int64_t c = 0; c < C; c += height) // all tiles for a strip: its sums stay near
-    multiply(kWeightSums, {job.pixels + p * job.x_strides.point + c, 1, job.x_strides.tile},
-             job.gradients + p * job.dy_strides.point + job.panels.begin(panel) * W, job.dy_strides.tile,
-             sums + (p * C + c) * lanes, lanes, at_most(height, C - c), lanes / W, tiles, job.run_begin > 0);
+  job.kernel.at_point(p, [&](int64_t first, int64_t channels, int) {
+    for (int64_t c = first; c < first + channels; c += height) // all tiles for a strip: its sums stay near
+      multiply(kWeightSums, {job.pixels + p * job.x_strides.point + c, 1, job.x_strides.tile},
+               job.gradients + p * job.dy_strides.point + job.panels.begin(panel) * W, job.dy_strides.tile,
+               sums + (p * depth + c) * lanes, lanes, at_most(height, first + channels - c), lanes / W, tiles,
+               job.run_begin > 0);
+  });
 }
 
 inline void sum_run(void *context, int64_t block) {
@@ -67,21 +75,23 @@ inline void sum_run(void *context, int64_t block) {
 // The sums of a panel back to weights.
 inline void points_to_weights(const WeightSum &job, int64_t panel, const float *sums) {
   using V = Vec<float>;
-  constexpr int W = V::width, kTaps = kTileTaps * kTileTaps;
-  const int64_t lanes = job.lanes(panel), C = job.x.C;
-  alignas(64) float taps[W * kTaps * W];
+  constexpr int W = V::width;
+  const KernelBlocks &k = job.kernel;
+  const int64_t lanes = job.lanes(panel), C = job.x.C, taps = k.taps(), at_once = kTapRows / taps;
+  alignas(64) float transposed[kTapRows * W];
   for (int64_t v = 0; v < lanes; v += W)
-    for (int64_t c = 0; c < C; c += W) {
-      const int64_t channels = at_most(W, C - c), o = job.panels.begin(panel) * W + v;
-      for (int64_t l = 0; l < channels; ++l) {
-        V p[kPoints][kPoints], w[kTileTaps][kTileTaps];
-        for (int i = 0; i < kPoints * kPoints; ++i)
-          p[i / kPoints][i % kPoints] = V::load(sums + (i * C + c + l) * lanes + v);
-        transform<PointsToWeights>(p, w);
-        for (int i = 0; i < kTaps; ++i)
-          w[i / kTileTaps][i % kTileTaps].store(taps + (l * kTaps + i) * W);
-      }
-      transpose_floats(at_most(W, job.dy.C - o), channels * kTaps, taps, W, job.dw + (o * C + c) * kTaps, C * kTaps);
+    for (int64_t c = 0; c < C; c += at_once) {
+      const int64_t channels = at_most(at_once, C - c), o = job.panels.begin(panel) * W + v;
+      for (int64_t l = 0; l < channels; ++l)
+        for (int64_t block = 0; block < k.count(); ++block) {
+          const float *from = sums + (block * k.channels + c + l) * lanes + v;
+          V p[kPoints][kPoints], w[kTileTaps][kTileTaps];
+          for (int i = 0; i < kPoints * kPoints; ++i)
+            p[i / kPoints][i % kPoints] = k.empty_at(block, i) ? V(0.0f) : V::load(from + i * k.depth() * lanes);
+          transform<PointsToWeights>(p, w);
+          store_block(k, block, w, transposed + l * taps * W);
+        }
+      transpose_floats(at_most(W, job.dy.C - o), channels * taps, transposed, W, job.dw + (o * C + c) * taps, C * taps);
     }
 }
 
@@ -94,7 +104,7 @@ inline void weights_of_panel(void *context, int64_t panel) {
 inline void sum_and_weights_of_panel(void *context, int64_t panel) {
   const WeightSum &job = *static_cast<const WeightSum *>(context);
   float *sums = static_cast<float *>(
-      scratch(Scratch::conv, sizeof(float) * size_t(kPoints * kPoints * job.x.C * job.lanes(panel))));
+      scratch(Scratch::conv, sizeof(float) * size_t(kPoints * kPoints * job.kernel.depth() * job.lanes(panel))));
   for (int64_t p = 0; p < kPoints * kPoints; ++p)
     sum_panel(job, p, panel, sums);
   points_to_weights(job, panel, sums);
@@ -102,30 +112,30 @@ inline void sum_and_weights_of_panel(void *context, int64_t panel) {
 
 inline bool sum_weights(WeightSum &job) {
   constexpr int64_t W = Vec<float>::width, points = kPoints * kPoints;
-  const int64_t C = job.x.C, lanes = job.panels.vectors * W, rows = job.N * job.tile_rows;
-  const int64_t tiles = at_least(kShortestRun, kRunFloats / (points * (C + lanes)));
+  const int64_t depth = job.kernel.depth(), lanes = job.panels.vectors * W, rows = job.N * job.tile_rows;
+  const int64_t tiles = at_least(kShortestRun, kRunFloats / (points * (depth + lanes)));
   const int64_t run = at_most(rows, ceil_div(tiles, job.tile_columns)), most = run * job.tile_columns;
-  job.x_strides = {odd_lines(most * odd_lines(C)), odd_lines(C)};
+  job.x_strides = {odd_lines(most * odd_lines(depth)), odd_lines(depth)};
   job.dy_strides = {odd_lines(most * odd_lines(lanes)), odd_lines(lanes)};
   job.pixels = static_cast<float *>(
       scratch(Scratch::pack_a, sizeof(float) * size_t(points * (job.x_strides.point + job.dy_strides.point))));
   job.gradients = job.pixels + points * job.x_strides.point;
-  const bool one_run = run == rows && points * C * lanes > kManyWeights;
+  const bool one_run = run == rows && points * depth * lanes > kManyWeights;
   if (!one_run)
-    job.sums = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(points * C * lanes)));
+    job.sums = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(points * depth * lanes)));
   for (job.run_begin = 0; job.run_begin < rows; job.run_begin = job.run_end) {
     job.run_end = at_most(rows, job.run_begin + run);
     const double count = double((job.run_end - job.run_begin) * job.tile_columns);
-    const double cost = count * double(points * C * lanes) / (3.5 * W);
-    parallel_for(2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce), count * double(C + lanes) / 2, run_to_points,
-                 &job);
+    const double cost = count * double(points * depth * lanes) / (3.5 * W);
+    parallel_for(2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce), count * double(depth + lanes) / 2,
+                 run_to_points, &job);
     if (one_run)
       parallel_for(job.panels.count, cost, sum_and_weights_of_panel, &job);
     else
       parallel_for(points * job.panels.count, cost, sum_run, &job);
   }
   if (!one_run)
-    parallel_for(job.panels.count, double(C * lanes) * 2, weights_of_panel, &job);
+    parallel_for(job.panels.count, double(depth * lanes) * 2, weights_of_panel, &job);
   return in_range(job.largest_x, job.largest_dy);
 }
 

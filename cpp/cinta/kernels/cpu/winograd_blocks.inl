@@ -1,0 +1,67 @@
+// A kernel larger than 3x3 as blocks of two or three taps a side. All have the same outputs, each has tiles of pixels
+// of its own: sums of products run over blocks as they do over channels. A block of two taps leaves the last point
+// empty, so that 49 products do what 100 do for 5x5 taps.
+
+namespace cinta::kernels::CINTA_ISA {
+namespace {
+
+constexpr int64_t kMostTaps = 9 * 9; // of a kernel
+constexpr int64_t kTapRows = 9 * 16; // transposed at a time: those of several channels where these have few
+static_assert(kMostTaps <= kTapRows);
+
+struct KernelBlocks {
+  int64_t KH, KW, rows, columns;
+  int64_t channels; // of a block in a sum: the images', rounded up to whole vectors where blocks follow each other
+
+  KernelBlocks(int64_t height, int64_t width, int64_t C)
+      : KH(height), KW(width), rows(ceil_div(height, kTileTaps)), columns(ceil_div(width, kTileTaps)),
+        channels(rows * columns == 1 ? C : ceil_div(C, Vec<float>::width) * Vec<float>::width) {}
+
+  int64_t count() const { return rows * columns; }
+  int64_t depth() const { return count() * channels; } // of a sum
+  int64_t taps() const { return KH * KW; }
+  int64_t top(int64_t block) const { return part_of(KH, rows, block / columns); }
+  int64_t left(int64_t block) const { return part_of(KW, columns, block % columns); }
+  int64_t height(int64_t block) const { return part_of(KH, rows, block / columns + 1) - top(block); }
+  int64_t width(int64_t block) const { return part_of(KW, columns, block % columns + 1) - left(block); }
+
+  bool empty_at(int64_t block, int64_t point) const {
+    return (point / kPoints == kPoints - 1 && height(block) < kTileTaps) ||
+           (point % kPoints == kPoints - 1 && width(block) < kTileTaps);
+  }
+  // f(first, count, which) of the depth, for runs of blocks with something at a point; how many there were.
+  template <class F> int at_point(int64_t point, F f) const {
+    int runs = 0;
+    for (int64_t block = 0, end; block < count(); block = end + 1) {
+      for (end = block; end < count() && !empty_at(end, point);)
+        ++end;
+      if (end > block)
+        f(block * channels, (end - block) * channels, runs++);
+    }
+    return runs;
+  }
+  // Products for a tile of outputs, of one channel.
+  int64_t products() const {
+    const int64_t down = KH + rows, across = KW + columns; // a point more than taps, of every block
+    return down * across;
+  }
+};
+
+// Taps of a block as the transforms take them, from and to vectors [tap].
+CINTA_FN void load_block(const KernelBlocks &k, int64_t block, const float *taps,
+                         Vec<float> (&w)[kTileTaps][kTileTaps]) {
+  for (int64_t i = 0; i < kTileTaps; ++i)
+    for (int64_t j = 0; j < kTileTaps; ++j)
+      w[i][j] = i < k.height(block) && j < k.width(block)
+                    ? Vec<float>::load(taps + ((k.top(block) + i) * k.KW + k.left(block) + j) * Vec<float>::width)
+                    : Vec<float>(0.0f);
+}
+CINTA_FN void store_block(const KernelBlocks &k, int64_t block, const Vec<float> (&w)[kTileTaps][kTileTaps],
+                          float *taps) {
+  for (int64_t i = 0; i < k.height(block); ++i)
+    for (int64_t j = 0; j < k.width(block); ++j)
+      w[i][j].store(taps + ((k.top(block) + i) * k.KW + k.left(block) + j) * Vec<float>::width);
+}
+
+} // namespace
+} // namespace cinta::kernels::CINTA_ISA
