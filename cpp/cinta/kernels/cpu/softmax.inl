@@ -51,11 +51,9 @@ CINTA_FN Vec<double> exp_or_zero(Vec<double> x) {
   const Vec<double> least(-708.);
   return select(x < least, Vec<double>(0.), exp(max(least, x))); // max gives its second operand where that is NaN
 }
-CINTA_FN Vec<float> exp_or_zero(Vec<float> x) { // exp without what it does about large and tiny results
+CINTA_FN Vec<float> exp_or_zero(Vec<float> x) {
   const Vec<float> least(-87.f);
-  const ReducedExp d = reduce_exp(max(least, x));
-  const Vec<float> high = lookup16(kExpTable, d.sixteenths), low = lookup16(kExpTableLow, d.sixteenths);
-  return select(x < least, Vec<float>(0.f), scale_by_power(high + fma(high, small_exp(d.r), low), d.n));
+  return select(x < least, Vec<float>(0.f), normal_exp(max(least, x)));
 }
 
 template <class T> double sum_exp(int64_t cols, const T *x, T shift) {
