@@ -225,6 +225,20 @@ def test_pooling_gives_positions_in_either_order(rng: np.random.Generator) -> No
             np.testing.assert_array_equal(found.reshape(y.shape), y.numpy())
 
 
+def test_gradients_with_channels_last_add_up_beside_what_was_given(rng: np.random.Generator) -> None:
+    image = ct.tensor(rng.normal(size=(2, 5, 4, 3))).transpose(0, 3, 1, 2)
+    x, seed = image.clone(), ct.tensor(rng.integers(-9, 9, (2, 5, 4, 3)) + 0.0).transpose(0, 3, 1, 2)
+    given = seed.numpy().copy()
+    for layout in (image, x):  # images and planes, each with a gradient in the order of images
+        leaf = layout.detach().requires_grad_()
+        for times in (3, 6):
+            (leaf + leaf + leaf).backward(seed)
+            np.testing.assert_array_equal(leaf.grad.numpy(), times * given)
+            np.testing.assert_array_equal(seed.numpy(), given)
+        leaf.grad.fill_(0)
+        np.testing.assert_array_equal(seed.numpy(), given)
+
+
 def test_norms_of_nothing() -> None:
     for shape in [(0, 4), (0, 4, 5), (0, 4, 5, 6), (2, 4, 0)]:
         x = ct.zeros(shape).requires_grad_()
