@@ -140,6 +140,21 @@ def test_norms_and_their_gradients_do_not_depend_on_threads(
     assert len(set(results)) == 1
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+def test_pooling_and_its_gradient_do_not_depend_on_threads(
+    name: str, channels_last: bool, rng: np.random.Generator
+) -> None:
+    x, results = rng.normal(size=(33, 21, 20, 24)), []
+    for threads in (1, 2, 3):
+        ct.set_num_threads(threads)
+        leaf = ct.tensor(x, dtype="float32", requires_grad=True)
+        y = getattr(ct, name)(leaf.transpose(0, 3, 1, 2) if channels_last else leaf, 3, 2, 1)
+        (y * y).sum().backward()
+        results.append(digest([y.detach().numpy(), leaf.grad.numpy()]))
+    assert len(set(results)) == 1
+
+
 def test_repeating_gives_the_same_bits(rng: np.random.Generator) -> None:
     x = ct.tensor(rng.normal(size=(64, 300)), dtype="float32")
     w = ct.tensor(rng.normal(size=(300, 200)), dtype="float32")

@@ -181,6 +181,64 @@ def test_norms_keep_channels_last(dtype: str, rng: np.random.Generator) -> None:
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * 10)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_pooling_keeps_channels_last(dtype: str, rng: np.random.Generator) -> None:
+    """Forwards, backwards and at the second order the same values as on planes, which other tests know."""
+    memory = rng.normal(size=(2, 9, 7, 21))
+    for pool in (
+        lambda x: ct.max_pool2d(x, 2),
+        lambda x: ct.max_pool2d(x, 3, 2, 1),
+        lambda x: ct.max_pool2d(x, 3, 2, 1, return_indices=True)[0],
+        lambda x: ct.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+        lambda x: ct.nn.functional.adaptive_avg_pool2d(x, 1),
+        lambda x: ct.nn.functional.adaptive_avg_pool2d(x, (4, 3)),
+        lambda x: ct.nn.functional.adaptive_max_pool2d(x, (4, 3)),
+    ):
+        results = []
+        for order in (lambda x: x, lambda x: x.contiguous()):
+            x = order(ct.tensor(memory, dtype=dtype).transpose(0, 3, 1, 2)).requires_grad_()
+            y = pool(x)
+            (y**3).sum().backward()
+            second = ct.hvp(lambda x, pool=pool: (pool(x) ** 3).sum(), x.detach(), x.detach())
+            results.append([y, x.grad, second])
+        (y, grad, _), plain = results
+        assert y.dtype == x.dtype
+        assert y.strides[1] == 1 or y.shape[2:] == (1, 1)
+        assert grad.strides == ct.tensor(memory).transpose(0, 3, 1, 2).strides
+        for ours, other in zip(results[0], plain):
+            a, b = (t.detach().astype("float64").numpy() for t in (ours, other))
+            tolerance = {"float32": 1e-6, "float64": 1e-14, "bfloat16": 1e-2}[dtype]
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * abs(b).max())
+
+
+def test_pooling_gives_positions_in_either_order(rng: np.random.Generator) -> None:
+    images = ct.tensor(rng.normal(size=(2, 11, 9, 5))).transpose(0, 3, 1, 2)
+    planes = images.contiguous()
+    for pool in (
+        lambda x: ct.max_pool2d(x, 3, 2, 1, return_indices=True),
+        lambda x: ct.nn.functional.adaptive_max_pool2d(x, (4, 2), return_indices=True),
+    ):
+        for x in (images, planes):
+            y, index = pool(x)
+            flat = planes.numpy().reshape(2, 5, -1)
+            found = np.take_along_axis(flat, index.numpy().reshape(2, 5, -1), 2)
+            np.testing.assert_array_equal(found.reshape(y.shape), y.numpy())
+
+
+def test_gradients_with_channels_last_add_up_beside_what_was_given(rng: np.random.Generator) -> None:
+    image = ct.tensor(rng.normal(size=(2, 5, 4, 3))).transpose(0, 3, 1, 2)
+    x, seed = image.clone(), ct.tensor(rng.integers(-9, 9, (2, 5, 4, 3)) + 0.0).transpose(0, 3, 1, 2)
+    given = seed.numpy().copy()
+    for layout in (image, x):  # images and planes, each with a gradient in the order of images
+        leaf = layout.detach().requires_grad_()
+        for times in (3, 6):
+            (leaf + leaf + leaf).backward(seed)
+            np.testing.assert_array_equal(leaf.grad.numpy(), times * given)
+            np.testing.assert_array_equal(seed.numpy(), given)
+        leaf.grad.fill_(0)
+        np.testing.assert_array_equal(seed.numpy(), given)
+
+
 def test_norms_of_nothing() -> None:
     for shape in [(0, 4), (0, 4, 5), (0, 4, 5, 6), (2, 4, 0)]:
         x = ct.zeros(shape).requires_grad_()

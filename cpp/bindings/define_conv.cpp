@@ -42,7 +42,7 @@ template <auto conv> Tensor transposed(const Tensor &x, const Tensor &weight, co
 template <auto pool> PyObject *max_pool(const Tensor &x, const Dims &kernel_size, const MaybeSize &stride,
                                         const Dims &padding, const Dims &dilation, bool ceil_mode,
                                         bool return_indices) {
-  ops::Values y = pool(x, kernel_size, stride.value_or(Dims()), padding, dilation, ceil_mode);
+  ops::Values y = pool(x, kernel_size, stride.value_or(Dims()), padding, dilation, ceil_mode, return_indices);
   return return_indices ? to_python(y) : to_python(y.first);
 }
 
@@ -91,7 +91,7 @@ void define_conv() {
   define<ops::adaptive_avg_pool2d>("adaptive_avg_pool2d(x, output_size)",
                                    "Means over output_size windows that cover x [N,C,H,W] evenly.");
   define<[](const Tensor &x, const Dims &output_size, bool return_indices) -> PyObject * {
-    ops::Values y = ops::adaptive_max_pool2d(x, output_size);
+    ops::Values y = ops::adaptive_max_pool2d(x, output_size, return_indices);
     return return_indices ? to_python(y) : to_python(y.first);
   }>("adaptive_max_pool2d(x, output_size, return_indices=False)",
      "The largest values of output_size windows that cover x [N,C,H,W] evenly.");

@@ -109,15 +109,17 @@ using Conv2dStrided = bool (*)(const Conv2d &, Direction, const Images &x, float
 using Im2colPixels = void (*)(const Conv2d &, int64_t pixel, const void *x, int64_t first, int64_t last, void *matrix);
 using Col2imPixels = void (*)(const Conv2d &, int64_t pixel, const void *matrix, int64_t first, int64_t last, void *x);
 
-// ---- pooling over planes x[planes,H,W] -> y[planes,OH,OW]
+// ---- pooling: x[images,H,W,channels] -> y[images,OH,OW,channels]; planes [N,C,H,W] are N C images of one channel
 struct Pool2d {
-  int64_t planes, H, W, OH, OW, KH, KW, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+  int64_t images, channels, H, W, OH, OW, KH, KW, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   bool count_include_pad;
   int64_t divisor_override; // 0: none
+  bool adaptive = false; // window i covers [floor(i H / OH), ceil((i + 1) H / OH)), columns alike; no tap beyond KH, KW
 };
-using MaxPool = void (*)(const Pool2d &, const void *x, void *y, int64_t *index /*into the plane, or null*/);
+// place: which of its window's elements each maximum is, kh KW + kw, in the type of x; -1 in a window of padding alone
+using MaxPool = void (*)(const Pool2d &, const void *x, void *y, void *place /*or null*/);
 using AvgPool = void (*)(const Pool2d &, const void *x, void *y);
-using MaxPoolVjp = void (*)(const Pool2d &, const int64_t *index, const void *dy, void *dx);
+using MaxPoolVjp = void (*)(const Pool2d &, const void *place, const void *dy, void *dx);
 using AvgPoolVjp = void (*)(const Pool2d &, const void *dy, void *dx);
 
 // ---- softmax family over contiguous rows

@@ -40,4 +40,12 @@ Tensor channels_last(const Tensor &x) {
 Tensor channels_moved(const Tensor &x) { return view(x, moved(x.shape()), moved(x.strides())); }
 Tensor channels_back(const Tensor &x) { return view(x, back(x.shape()), back(x.strides())); }
 
+Laid::Laid(const Tensor &x, bool last) : channels_last(last), memory(contiguous_native(last ? channels_moved(x) : x)) {}
+Laid::Laid(const Shape &shape, Dtype dtype, bool last)
+    : channels_last(last), memory(empty(last ? moved(shape) : shape, dtype)) {}
+Tensor Laid::take(Dtype dtype) {
+  Tensor y = from_native(std::exchange(memory, Tensor()), dtype);
+  return channels_last ? channels_back(y) : y;
+}
+
 } // namespace cinta::ops

@@ -12,4 +12,13 @@ Tensor channels_last(const Tensor &x); // itself, or a copy; not recorded
 Tensor channels_moved(const Tensor &x);
 Tensor channels_back(const Tensor &x);
 
+// A tensor as kernels take it: contiguous memory in its compute type, channels second or last.
+struct Laid {
+  bool channels_last;
+  Tensor memory;
+  Laid(const Tensor &x, bool last);                 // x's own memory where it lies so, else a copy
+  Laid(const Shape &shape, Dtype dtype, bool last); // fresh memory
+  Tensor take(Dtype dtype);                         // in the shape that users see; nothing is left here
+};
+
 } // namespace cinta::ops

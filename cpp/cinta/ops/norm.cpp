@@ -19,22 +19,6 @@ Shape per_channel(const Tensor &x) { // [1,C,1,..]
   return shape;
 }
 
-// A tensor as the kernels take it: in its compute type, channels second or last in memory.
-struct Laid {
-  bool channels_last;
-  Tensor memory; // contiguous
-  Laid(const Tensor &x, bool last) : channels_last(last) { memory = contiguous_native(last ? channels_moved(x) : x); }
-  Laid like() const {
-    Laid other = *this;
-    other.memory = empty(memory.shape(), memory.dtype());
-    return other;
-  }
-  Tensor take(Dtype dtype) { // in the shape that users see
-    Tensor y = from_native(std::exchange(memory, Tensor()), dtype);
-    return channels_last ? channels_back(y) : y;
-  }
-};
-
 // What is normalised together: each channel over the batch, each example's groups of channels, or its last axes.
 enum class Over : uint8_t { batch, groups, features };
 
@@ -72,8 +56,8 @@ struct Norm final : OpWith<NormAttributes> {
   }
   void forward(const Tensor *in, int, Tensor *out) const override {
     const Laid x(in[0], over != Over::features && lies_channels_last(in[0]));
-    Laid y = x.like();
     const Dtype dtype = x.memory.dtype();
+    Laid y(in[0].shape(), dtype, x.channels_last);
     const Tensor weight = in[1] ? contiguous_native(in[1]) : in[1], bias = in[2] ? contiguous_native(in[2]) : in[2];
     const kernels::Norm g = problem(in[0], x.channels_last, weight, bias);
     const Shape shape = over == Over::batch ? Shape{g.channels} : Shape{g.outer * g.groups};
@@ -96,7 +80,7 @@ struct Norm final : OpWith<NormAttributes> {
     const kernels::Norm g = problem(given, x.channels_last, weight, none);
     const bool sums = v.needs(1) || v.needs(2);
     const Shape shape = over == Over::features ? normalized_shape : Shape{g.channels};
-    Laid dx = v.needs(0) ? x.like() : x;
+    Laid dx = v.needs(0) ? Laid(given.shape(), dtype, x.channels_last) : x;
     Tensor dw = sums ? empty(shape, dtype) : none, db = sums ? empty(shape, dtype) : none;
     const Tensor &m = mean ? mean : v.out(1), &s = mean ? var : v.out(2);
     kernel().norm_vjp[floating_index(dtype)](g, x.memory.data(), dy.memory.data(), m.data(), s.data(),

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cinta/ops/adaptive.h"
+#include "cinta/ops/channels_last.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/index.h"
 #include "cinta/ops/shape.h"
@@ -14,33 +14,37 @@ using kernels::Pool2d;
 
 struct PoolAttributes {
   Pool2d g;
+  bool channels_last; // x and y lie so, with their gradients
   Shape x_shape, y_shape;
   bool hollow = false; // the maximum of some windows is -inf at position -1, and has no gradient
 };
+
+// to = kernel(from) in the memory order of the op; both in the shapes that users see
+template <class F> Tensor run(const PoolAttributes &a, const Tensor &from, const Shape &to, F kernel) {
+  const Laid x(from, a.channels_last);
+  Laid y(to, x.memory.dtype(), a.channels_last);
+  if (y.memory.size())
+    kernel(floating_index(x.memory.dtype()), x.memory.data(), y.memory.data());
+  return y.take(from.dtype());
+}
 
 Tensor average(const PoolAttributes &a, const Tensor &x);
 Tensor average_adjoint(const PoolAttributes &a, const Tensor &dy);
 
 struct AveragePool final : OpWith<PoolAttributes> {
   using OpWith::OpWith;
-  const char *name() const override { return "avg_pool2d"; }
+  const char *name() const override { return g.adaptive ? "adaptive_avg_pool2d" : "avg_pool2d"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor x = contiguous_native(in[0]), z = empty(y_shape, x.dtype());
-    if (z.size())
-      kernel().avg_pool[floating_index(x.dtype())](g, x.data(), z.data());
-    *out = from_native(z, in[0].dtype());
+    *out = run(*this, in[0], y_shape, [this](int f, const void *x, void *y) { kernel().avg_pool[f](g, x, y); });
   }
   void vjp(Vjp &v) const override { v.dx(0, average_adjoint(*this, v.dy())); }
 };
 
 struct AveragePoolAdjoint final : OpWith<PoolAttributes> {
   using OpWith::OpWith;
-  const char *name() const override { return "avg_pool2d_backward"; }
+  const char *name() const override { return g.adaptive ? "adaptive_avg_pool2d_backward" : "avg_pool2d_backward"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor dy = contiguous_native(in[0]), z = empty(x_shape, dy.dtype());
-    if (z.size())
-      kernel().avg_pool_vjp[floating_index(dy.dtype())](g, dy.data(), z.data());
-    *out = from_native(z, in[0].dtype());
+    *out = run(*this, in[0], x_shape, [this](int f, const void *dy, void *dx) { kernel().avg_pool_vjp[f](g, dy, dx); });
   }
   void vjp(Vjp &v) const override { v.dx(0, average(*this, v.dy())); }
 };
@@ -50,20 +54,39 @@ Tensor average_adjoint(const PoolAttributes &a, const Tensor &dy) {
   return apply(make_op<AveragePoolAdjoint>(a), {dy});
 }
 
+// Where in the plane (h W + w) the maxima stood whose places in their windows are given, as int64; -1: nowhere.
+Tensor positions(const PoolAttributes &a, const Tensor &place) {
+  const Tensor where = contiguous(astype(detach(place), Dtype::float64)), at = empty(a.y_shape, Dtype::int64);
+  const Pool2d &g = a.g;
+  const auto begin = [&](int64_t i, int64_t size, int64_t out, int64_t stride, int64_t pad) {
+    return g.adaptive ? i * size / out : i * stride - pad;
+  };
+  for (int64_t k = 0; k < at.size(); ++k) {
+    const int64_t i = k / g.OW % g.OH, j = k % g.OW, tap = int64_t(where.data<double>()[k]);
+    const int64_t h = begin(i, g.H, g.OH, g.stride_h, g.pad_h) + tap / g.KW * g.dilation_h;
+    const int64_t w = begin(j, g.W, g.OW, g.stride_w, g.pad_w) + tap % g.KW * g.dilation_w;
+    at.data<int64_t>()[k] = tap < 0 ? -1 : h * g.W + w;
+  }
+  return at;
+}
+
 struct ScatterAttributes : PoolAttributes {
-  Tensor index; // into the plane
+  Tensor place;
 };
 struct MaxPoolScatter final : OpWith<ScatterAttributes> { // the gradient goes where the maximum was
   using OpWith::OpWith;
   const char *name() const override { return "max_pool2d_backward"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor dy = contiguous_native(in[0]), z = empty(x_shape, dy.dtype());
-    if (z.size())
-      kernel().max_pool_vjp[floating_index(dy.dtype())](g, index.data<int64_t>(), dy.data(), z.data());
-    *out = from_native(z, in[0].dtype());
+    const GradMode off(false);
+    const Laid places(place, channels_last);
+    const Tensor dx = run(*this, astype(in[0], place.dtype()), x_shape, [&](int f, const void *dy, void *to) {
+      kernel().max_pool_vjp[f](g, places.memory.data(), dy, to);
+    });
+    *out = from_native(dx, in[0].dtype());
   }
   void vjp(Vjp &v) const override { // back from there: a gather
-    Tensor planes = reshape(v.dy(), {g.planes, g.H * g.W}), at = reshape(index, {g.planes, g.OH * g.OW});
+    const Shape inputs{count(y_shape) / (g.OH * g.OW), g.H * g.W}, outputs{inputs[0], g.OH * g.OW};
+    const Tensor planes = reshape(v.dy(), inputs), at = reshape(positions(*this, place), outputs);
     if (!hollow)
       return v.dx(0, reshape(take_along_axis(planes, at, 1), y_shape));
     const Tensor nowhere = less(at, number(0, at)), d = take_along_axis(planes, where(nowhere, number(0, at), at), 1);
@@ -71,23 +94,32 @@ struct MaxPoolScatter final : OpWith<ScatterAttributes> { // the gradient goes w
   }
 };
 
-struct MaxPool final : OpWith<PoolAttributes> { // values, positions
+struct MaxPool final : OpWith<PoolAttributes> { // values, and their places in the windows
   using OpWith::OpWith;
-  const char *name() const override { return "max_pool2d"; }
+  const char *name() const override { return g.adaptive ? "adaptive_max_pool2d" : "max_pool2d"; }
   int outputs() const override { return 2; }
   uint32_t saves() const override { return saves::output(1); }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor x = contiguous_native(in[0]), z = empty(y_shape, x.dtype());
-    out[1] = empty(y_shape, Dtype::int64);
-    if (z.size())
-      kernel().max_pool[floating_index(x.dtype())](g, x.data(), z.data(), out[1].data<int64_t>());
-    out[0] = from_native(z, in[0].dtype());
+    const GradMode off(false);
+    const bool wide = g.KH * g.KW > 1 << 24; // floats count places no further
+    const Laid x(wide ? astype(in[0], Dtype::float64) : in[0], channels_last);
+    const Dtype dtype = x.memory.dtype();
+    Laid y(y_shape, dtype, channels_last), place(y_shape, dtype, channels_last);
+    if (y.memory.size())
+      kernel().max_pool[floating_index(dtype)](g, x.memory.data(), y.memory.data(), place.memory.data());
+    out[0] = y.take(in[0].dtype());
+    out[1] = place.take(dtype);
   }
   void vjp(Vjp &v) const override {
     if (v.dy(0))
       v.dx(0, apply(make_op<MaxPoolScatter>({{*this}, alias(v.out(1))}), {v.dy(0)}));
   }
 };
+Values maximum(const PoolAttributes &a, const Tensor &x, bool with_positions) {
+  Tensor y[2];
+  apply(make_op<MaxPool>(a), &x, 1, y);
+  return {y[0], with_positions ? positions(a, y[1]) : Tensor()};
+}
 
 // ---- arguments
 
@@ -132,6 +164,14 @@ Shape with_size(const Tensor &x, int axes, Spatial size) {
   return shape;
 }
 
+// The problem g, its images and channels as x lies.
+PoolAttributes in_memory_order(const Tensor &x, int axes, Pool2d g) {
+  const bool last = x.ndim() == axes + 2 && lies_channels_last(x);
+  g.channels = last ? x.shape()[1] : 1;
+  g.images = x.size() ? x.size() / (g.channels * g.H * g.W) : 0;
+  return {g, last, x.shape(), with_size(x, axes, {g.OH, g.OW})};
+}
+
 PoolAttributes attributes(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding,
                           const Dims &dilation, bool ceil_mode, int axes, const char *op) {
   check_input(x, axes, op);
@@ -143,8 +183,7 @@ PoolAttributes attributes(const Tensor &x, const Dims &kernel_size, const Dims &
   g.H = h, g.W = w, g.KH = k.h, g.KW = k.w, g.stride_h = s.h, g.stride_w = s.w, g.pad_h = p.h, g.pad_w = p.w;
   g.dilation_h = d.h, g.dilation_w = d.w;
   g.OH = places(h, k.h, s.h, p.h, d.h, ceil_mode, op), g.OW = places(w, k.w, s.w, p.w, d.w, ceil_mode, op);
-  g.planes = h > 0 && w > 0 ? x.size() / (h * w) : 0;
-  return {g, x.shape(), with_size(x, axes, {g.OH, g.OW})};
+  return in_memory_order(x, axes, g);
 }
 
 // Whether some window holds nothing but padding: dilation can step over a short axis.
@@ -160,14 +199,12 @@ bool hollow(int64_t size, int64_t out, int64_t kernel, int64_t stride, int64_t p
 }
 
 Values max_pool(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding, const Dims &dilation,
-                bool ceil_mode, int axes, const char *op) {
+                bool ceil_mode, bool with_positions, int axes, const char *op) {
   PoolAttributes a = attributes(x, kernel_size, stride, padding, dilation, ceil_mode, axes, op);
   const Pool2d &g = a.g;
   a.hollow = (g.dilation_h > 1 && hollow(g.H, g.OH, g.KH, g.stride_h, g.pad_h, g.dilation_h)) ||
              (g.dilation_w > 1 && hollow(g.W, g.OW, g.KW, g.stride_w, g.pad_w, g.dilation_w));
-  Tensor y[2];
-  apply(make_op<MaxPool>(a), &x, 1, y);
-  return {y[0], y[1]};
+  return maximum(a, x, with_positions);
 }
 
 Tensor avg_pool(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding, bool ceil_mode,
@@ -180,36 +217,30 @@ Tensor avg_pool(const Tensor &x, const Dims &kernel_size, const Dims &stride, co
   return average(a, x);
 }
 
-// Adaptive windows: output i covers [floor(i size / out), ceil((i + 1) size / out)).
-AdaptiveAttributes adaptive(const Tensor &x, const Dims &output_size, int axes, const char *op) {
+// Adaptive windows: output i covers [floor(i size / out), ceil((i + 1) size / out)). Where they are all alike they are
+// ordinary ones, side by side.
+PoolAttributes adaptive(const Tensor &x, const Dims &output_size, int axes, const char *op) {
   check_input(x, axes, op);
   const Spatial out = spatial(output_size, axes, 1, 1, "output_size", op);
-  const int64_t h = axes == 1 ? 1 : x.shape(-2), w = x.shape(-1);
-  if (h < 1 || w < 1)
+  Pool2d g{};
+  g.H = axes == 1 ? 1 : x.shape(-2), g.W = x.shape(-1), g.OH = out.h, g.OW = out.w;
+  if (g.H < 1 || g.W < 1)
     fail<ValueError>("[", op, "] input has shape ", x.shape(), ", expected no empty plane");
-  return {x.size() / (h * w), h, w, out.h, out.w, x.shape(), with_size(x, axes, out)};
-}
-bool is_even(const AdaptiveAttributes &a) {
-  return a.H % a.OH == 0 && a.W % a.OW == 0;
-} // all windows alike, side by side
-
-Tensor adaptive_average(const Tensor &x, const Dims &output_size, int axes, const char *op) {
-  AdaptiveAttributes a = adaptive(x, output_size, axes, op);
-  if (!is_even(a))
-    return adaptive_average(a, x);
-  const Dims kernel = axes == 1 ? Dims{a.W / a.OW} : Dims{a.H / a.OH, a.W / a.OW};
-  return avg_pool(x, kernel, kernel, {0}, false, true, {}, axes, op);
+  g.adaptive = g.H % g.OH != 0 || g.W % g.OW != 0;
+  g.KH = g.H / g.OH + (g.adaptive ? 2 : 0), g.KW = g.W / g.OW + (g.adaptive ? 2 : 0);
+  g.stride_h = g.KH, g.stride_w = g.KW, g.dilation_h = g.dilation_w = 1;
+  return in_memory_order(x, axes, g);
 }
 
 } // namespace
 
 Values max_pool1d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding,
-                  const Dims &dilation, bool ceil_mode) {
-  return max_pool(x, kernel_size, stride, padding, dilation, ceil_mode, 1, "max_pool1d");
+                  const Dims &dilation, bool ceil_mode, bool with_positions) {
+  return max_pool(x, kernel_size, stride, padding, dilation, ceil_mode, with_positions, 1, "max_pool1d");
 }
 Values max_pool2d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding,
-                  const Dims &dilation, bool ceil_mode) {
-  return max_pool(x, kernel_size, stride, padding, dilation, ceil_mode, 2, "max_pool2d");
+                  const Dims &dilation, bool ceil_mode, bool with_positions) {
+  return max_pool(x, kernel_size, stride, padding, dilation, ceil_mode, with_positions, 2, "max_pool2d");
 }
 Tensor avg_pool1d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding, bool ceil_mode,
                   bool count_include_pad, std::optional<int64_t> divisor_override) {
@@ -220,15 +251,13 @@ Tensor avg_pool2d(const Tensor &x, const Dims &kernel_size, const Dims &stride, 
   return avg_pool(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, 2, "avg_pool2d");
 }
 Tensor adaptive_avg_pool1d(const Tensor &x, const Dims &output_size) {
-  return adaptive_average(x, output_size, 1, "adaptive_avg_pool1d");
+  return average(adaptive(x, output_size, 1, "adaptive_avg_pool1d"), x);
 }
 Tensor adaptive_avg_pool2d(const Tensor &x, const Dims &output_size) {
-  return adaptive_average(x, output_size, 2, "adaptive_avg_pool2d");
+  return average(adaptive(x, output_size, 2, "adaptive_avg_pool2d"), x);
 }
-Values adaptive_max_pool2d(const Tensor &x, const Dims &output_size) {
-  AdaptiveAttributes a = adaptive(x, output_size, 2, "adaptive_max_pool2d");
-  Tensor planes = reshape(x, {a.planes, a.H * a.W}), at = adaptive_max_positions(a, x);
-  return {reshape(take_along_axis(planes, reshape(at, {a.planes, a.OH * a.OW}), 1), a.y_shape), at};
+Values adaptive_max_pool2d(const Tensor &x, const Dims &output_size, bool with_positions) {
+  return maximum(adaptive(x, output_size, 2, "adaptive_max_pool2d"), x, with_positions);
 }
 
 } // namespace cinta::ops

@@ -7,20 +7,21 @@
 
 namespace cinta::ops {
 
-using Values = std::pair<Tensor, Tensor>; // values, and where in the plane (h W + w) each was found, as int64
+// Values, and, where asked for, where in the plane (h W + w) each was found, as int64.
+using Values = std::pair<Tensor, Tensor>;
 
 // x [N,C,L] or [C,L]
 Values max_pool1d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding,
-                  const Dims &dilation, bool ceil_mode);
+                  const Dims &dilation, bool ceil_mode, bool with_positions);
 Tensor avg_pool1d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding, bool ceil_mode,
                   bool count_include_pad, std::optional<int64_t> divisor_override);
 Tensor adaptive_avg_pool1d(const Tensor &x, const Dims &output_size);
 // x [N,C,H,W] or [C,H,W]
 Values max_pool2d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding,
-                  const Dims &dilation, bool ceil_mode);
+                  const Dims &dilation, bool ceil_mode, bool with_positions);
 Tensor avg_pool2d(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding, bool ceil_mode,
                   bool count_include_pad, std::optional<int64_t> divisor_override);
 Tensor adaptive_avg_pool2d(const Tensor &x, const Dims &output_size);
-Values adaptive_max_pool2d(const Tensor &x, const Dims &output_size);
+Values adaptive_max_pool2d(const Tensor &x, const Dims &output_size, bool with_positions);
 
 } // namespace cinta::ops

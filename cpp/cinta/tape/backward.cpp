@@ -10,17 +10,22 @@ namespace cinta {
 namespace {
 
 bool exclusive(const Tensor &t) {
-  return t->refs == 1 && t->storage->refs == 1 && t.contiguous() && !t->creator && is_native(t.dtype()) &&
-         !t->storage->readonly && !t->storage->parameter; // a parameter's writes are counted
+  return t->refs == 1 && t->storage->refs == 1 && !t->creator && is_native(t.dtype()) && !t->storage->readonly &&
+         !t->storage->parameter && // a parameter's writes are counted
+         (t.contiguous() || is_dense(t.shape(), t.strides()));
+}
+// Whether an exclusive tensor and another have their elements in the same order in memory.
+bool in_same_order(const Tensor &own, const Tensor &other) {
+  return own.contiguous() ? other.contiguous() : own.strides() == other.strides();
 }
 
 // slot += gradient, in place where nobody else can see it.
 void accumulate(Tensor &slot, Tensor gradient) {
   if (!slot) {
     slot = std::move(gradient);
-  } else if (!grad_enabled() && exclusive(slot) && gradient.contiguous()) {
+  } else if (!grad_enabled() && exclusive(slot) && in_same_order(slot, gradient)) {
     kernels::table().accumulate[int(compute_type(slot.dtype()))](slot.size(), gradient.data(), slot.data());
-  } else if (!grad_enabled() && exclusive(gradient) && slot.contiguous()) {
+  } else if (!grad_enabled() && exclusive(gradient) && in_same_order(gradient, slot)) {
     kernels::table().accumulate[int(compute_type(slot.dtype()))](slot.size(), slot.data(), gradient.data());
     slot = std::move(gradient);
   } else {

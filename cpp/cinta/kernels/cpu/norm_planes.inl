@@ -100,9 +100,10 @@ void mix_places(const T *x, const T *dy, T *dx, const Places &places, T mean, T 
   });
 }
 
-// A channel whose elements fit into L2 is done in one go, channels shared among threads. Else the batch is cut into
-// blocks, and its parts of the channels' sums meet between the two passes: gather(channel, places) -> Part,
-// settle(channel, Part), then spread(channel, places).
+// A channel of short runs whose elements fit into L2 is done in one go, channels shared among threads. Else the batch
+// is cut into blocks, each read from end to end, and its parts of the channels' sums meet between the two passes:
+// gather(channel, places) -> Part, settle(channel, Part), then spread(channel, places). (Runs of 4 KB that lie a power
+// of two apart share few sets of the caches: a channel would be read from memory twice, and without prefetching.)
 template <class Part, class Gather, class Settle, class Spread>
 void by_channels(const Norm &g, const Gather &gather, const Settle &settle, const Spread &spread) {
   const int64_t plane = g.inner, image = g.channels * plane, per_channel = g.outer * plane;
@@ -110,7 +111,7 @@ void by_channels(const Norm &g, const Gather &gather, const Settle &settle, cons
   const auto places = [=](int64_t c, int64_t begin, int64_t end) {
     return Places{begin * image + c * plane, end - begin, plane, image};
   };
-  if (g.channels >= 8 && per_channel <= 1 << 16)
+  if (plane < kSpan && g.channels >= 8 && per_channel <= 1 << 16)
     return for_blocks(g.channels, larger(1, kNormBlock / larger(per_channel, 1)), cost,
                       [&](int64_t begin, int64_t end) {
                         for (int64_t c = begin; c < end; ++c) {

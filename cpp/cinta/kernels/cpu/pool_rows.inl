@@ -1,211 +1,259 @@
-// Pooling with any window, vectors along the row. A row is laid out with its padding and, for a stride of s, as s rows
-// of every s-th element: what a window's place reads for neighbouring outputs then lies side by side.
+// Pooling of planes with any window, vectors along the row. A row is laid out with its padding and, for a stride of s,
+// as s rows of every s-th element: what a window's tap reads for neighbouring outputs then lies side by side.
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
-struct Rows {
-  int64_t stride, pad, width, phase; // phase: elements of each of the `stride` parts of a row
-  const int64_t *tap;                // where place kw of the window of output 0 stands
-  int64_t reach;                     // of the last of them, in a part
+// Wide steps leave little to share: then each window is walked on its own.
+inline bool in_phases(const Pool2d &g) { return !g.adaptive && g.stride_w <= 4; }
 
-  Rows(const Pool2d &g, int64_t lanes, int64_t *taps)
-      : stride(g.stride_w), pad(g.pad_w), width(g.W), tap(taps), reach((g.KW - 1) * g.dilation_w / stride) {
+template <class T> struct Rows {
+  int64_t stride, pad, width, kernel;
+  int64_t phase;        // elements of each of the `stride` parts of a row
+  int64_t margin, line; // of a row of outputs between zeros, where every tap can look back: where it begins, its size
+  int64_t *part, *step; // of each tap of output 0: in which part it lies, and how far
+  T *memory;            // for `rows` rows, `lines` lines and `more` elements of the caller, filled
+
+  Rows(const Pool2d &g, int64_t rows, int64_t lines, int64_t more, T fill)
+      : stride(g.stride_w), pad(g.pad_w), width(g.W), kernel(in_phases(g) ? g.KW : 0) {
+    constexpr int64_t W = Vec<T>::width;
+    const auto whole = [](int64_t n) { return (n + W - 1) / W * W; }; // a vector across two lines is loaded twice
+    const int64_t reach = (g.KW - 1) * g.dilation_w / stride;
     const int64_t read = g.OW + reach, written = (width + pad + stride - 1) / stride;
-    phase = (read > written ? read : written) + lanes;
-    for (int64_t kw = 0; kw < g.KW; ++kw)
-      taps[kw] = at(kw * g.dilation_w);
+    phase = whole(read > written ? read : written) + W;
+    margin = whole(reach);
+    line = margin + phase + W;
+    const int64_t elements = in_phases(g) ? rows * size() + lines * line + more : more, taps = (kernel + 7) / 8 * 8;
+    part = static_cast<int64_t *>(
+        scratch(Scratch::tile, size_t(2 * taps) * sizeof(int64_t) + size_t(elements) * sizeof(T)));
+    step = part + taps;
+    memory = reinterpret_cast<T *>(step + taps);
+    for (int64_t kw = 0; kw < kernel; ++kw)
+      part[kw] = kw * g.dilation_w % stride, step[kw] = kw * g.dilation_w / stride;
+    for (int64_t i = 0; i < elements; ++i)
+      memory[i] = fill;
   }
   int64_t size() const { return stride * phase; }
   CINTA_FN int64_t at(int64_t place) const { return place % stride * phase + place / stride; }
+
+  // f(kw, where in a laid out row it stands for output 0) for every tap; three of stride two, the usual ones, unrolled
+  template <class F> CINTA_FN void taps(const F &f) const {
+    if (kernel == 3 && stride == 2 && step[2] == 1) {
+      f(0, int64_t(0));
+      f(1, phase);
+      return f(2, int64_t(1));
+    }
+    for (int64_t kw = 0; kw < kernel; ++kw)
+      f(kw, part[kw] * phase + step[kw]);
+  }
+  // f(kw, from which output it leads there) for every tap that leads to element q of a part, outputs in order
+  template <class F> CINTA_FN void taps_to(int64_t to_part, int64_t q, const F &f) const {
+    if (kernel == 3 && stride == 2 && step[2] == 1) {
+      if (to_part)
+        return f(1, q);
+      f(2, q - 1);
+      return f(0, q);
+    }
+    for (int64_t kw = kernel - 1; kw >= 0; --kw)
+      if (part[kw] == to_part)
+        f(kw, q - step[kw]);
+  }
+
+  // visit(column, where it stands) from one column to the next but `stride`, part by part
+  template <class F> CINTA_FN void each(const F &visit) const {
+    for (int64_t part = 0; part < stride; ++part) {
+      const int64_t w = (part - pad % stride + stride) % stride;
+      for (int64_t c = w, to = at(w + pad); c < width; c += stride, ++to)
+        visit(c, to);
+    }
+  }
+  // visit(column, places of it and the next in the row, number of pairs <= lanes), for a stride of 2
+  template <class F> CINTA_FN void pairs(int64_t lanes, const F &visit) const {
+    int64_t w = 0;
+    for (; w + 2 * lanes <= width; w += 2 * lanes)
+      visit(w, at(w + pad), at(w + 1 + pad), lanes);
+    if (w + 1 < width)
+      visit(w, at(w + pad), at(w + 1 + pad), (width - w) / 2);
+  }
 };
 
-// f(column, places of it and the next in the row, pairs) with a stride of 2.
-template <class T, class F> CINTA_FN void for_pairs(const Rows &r, const F &f) {
-  constexpr int64_t W = Vec<T>::width;
-  int64_t w = 0;
-  for (; w + 2 * W <= r.width; w += 2 * W)
-    f(w, r.at(w + r.pad), r.at(w + 1 + r.pad), W);
-  if (w < r.width) {
-    const int64_t pairs = (r.width - w) / 2;
-    if (pairs)
-      f(w, r.at(w + r.pad), r.at(w + 1 + r.pad), pairs);
-  }
+// The margins of `row` hold what padding is.
+template <class T> CINTA_FN void lay_out(const Rows<T> &r, const T *x, T *row) {
+  if (r.stride == 1)
+    return for_vectors<T>(0, r.width,
+                          [=](int64_t w, int64_t n) { store_some(load_some(x + w, n), row + w + r.pad, n); });
+  if (r.stride > 2)
+    return r.each([=](int64_t w, int64_t at) { row[at] = x[w]; });
+  r.pairs(Vec<T>::width, [=](int64_t w, int64_t first, int64_t second, int64_t n) {
+    Vec<T> even, odd;
+    load_pairs(x + w, n, even, odd);
+    store_some(even, row + first, n);
+    store_some(odd, row + second, n);
+  });
+  if (r.width % 2)
+    row[r.at(r.width - 1 + r.pad)] = x[r.width - 1];
 }
-
-template <class T> void lay_out(const Rows &r, T fill, const T *x, T *row) {
-  for (int64_t i = 0; i < r.size(); ++i)
-    row[i] = fill;
-  if (r.stride == 1) {
-    for (int64_t w = 0; w < r.width; ++w)
-      row[w + r.pad] = x[w];
-    return;
-  }
+// dx[0, width) of a plane's row: collect(row, kw, j, sum) adds what tap kw leads there from outputs j, j + 1, ... of
+// each of the rows.
+template <class T, class Collect>
+CINTA_FN void collect_row(const Rows<T> &r, const Tap *rows, const Tap *rows_end, T *dx, const Collect &collect) {
+  const auto sum_at = [&](int64_t part, int64_t q) {
+    Vec<T> sum(T(0));
+    for (const Tap *row = rows; row < rows_end; ++row)
+      r.taps_to(part, q, [&](int64_t kw, int64_t j) { collect(*row, kw, j, sum); });
+    return sum;
+  };
   if (r.stride == 2) {
-    for_pairs<T>(r, [=](int64_t w, int64_t first, int64_t second, int64_t n) {
-      Vec<T> even, odd;
-      load_pairs(x + w, n, even, odd);
-      even.store_partial(row + first, n);
-      odd.store_partial(row + second, n);
-    });
+    const int64_t first = r.pad % 2, second = 1 - first; // the parts of even and odd columns
+    for (int64_t w = 0; w + 1 < r.width; w += 2 * Vec<T>::width) {
+      const int64_t n = smaller((r.width - w) / 2, Vec<T>::width), q = w / 2;
+      store_pairs(dx + w, n, sum_at(first, q + r.pad / 2), sum_at(second, q + (r.pad + 1) / 2));
+    }
     if (r.width % 2)
-      row[r.at(r.width - 1 + r.pad)] = x[r.width - 1];
+      sum_at(first, (r.width - 1 + r.pad) / 2).store_partial(dx + r.width - 1, 1);
     return;
   }
-  for (int64_t w = 0; w < r.width; ++w)
-    row[r.at(w + r.pad)] = x[w];
-}
-template <class T> void bring_back(const Rows &r, const T *row, T *x) {
-  if (r.stride == 1) {
-    for (int64_t w = 0; w < r.width; ++w)
-      x[w] = row[w + r.pad];
-    return;
-  }
-  if (r.stride == 2) {
-    for_pairs<T>(r, [=](int64_t w, int64_t first, int64_t second, int64_t n) {
-      store_pairs(x + w, n, Vec<T>::load_partial(row + first, n), Vec<T>::load_partial(row + second, n));
-    });
-    if (r.width % 2)
-      x[r.width - 1] = row[r.at(r.width - 1 + r.pad)];
-    return;
-  }
-  for (int64_t w = 0; w < r.width; ++w)
-    x[w] = row[r.at(w + r.pad)];
-}
-
-// The rows of the plane that window row i covers: visit(h) from the top, each inside the plane.
-template <class F> CINTA_FN void for_window_rows(const Pool2d &g, int64_t i, const F &visit) {
-  for (int64_t kh = 0; kh < g.KH; ++kh) {
-    const int64_t h = i * g.stride_h - g.pad_h + kh * g.dilation_h;
-    if (h >= 0 && h < g.H)
-      visit(h);
-  }
-}
-
-// What all planes share: how rows are laid out, and a number per output (a divisor) or per output column.
-template <class T> struct Shared {
-  T *number;
-  Rows rows;
-  Shared(const Pool2d &g, int64_t numbers)
-      : number(
-            static_cast<T *>(scratch(Scratch::reduce, size_t(g.KW) * 8 + size_t(numbers + Vec<T>::width) * sizeof(T)))),
-        rows(g, Vec<T>::width, reinterpret_cast<int64_t *>(number + (numbers + 1) / 2 * 2)) {}
-};
-template <class T> T *plane_memory(int64_t rows, int64_t size) {
-  return static_cast<T *>(scratch(Scratch::tile, size_t(rows * size) * sizeof(T)));
-}
-
-template <class T> Shared<T> with_divisors(const Pool2d &g) {
-  Shared<T> shared(g, g.OH * g.OW);
-  for (int64_t i = 0; i < g.OH; ++i)
-    for (int64_t j = 0; j < g.OW; ++j) {
-      const Window h = window(i, g.H, g.KH, g.stride_h, g.pad_h), w = window(j, g.W, g.KW, g.stride_w, g.pad_w);
-      const bool empty = h.begin >= h.end || w.begin >= w.end; // its average is 0
-      shared.number[i * g.OW + j] = empty ? T(__builtin_inf()) : T(divisor(g, h, w));
+  for (int64_t part = 0; part < r.stride; ++part) {
+    const int64_t w = (part - r.pad % r.stride + r.stride) % r.stride;
+    for (int64_t c = w, q = (w + r.pad) / r.stride; c < r.width; c += Vec<T>::width * r.stride, q += Vec<T>::width) {
+      const int64_t n = smaller((r.width - c + r.stride - 1) / r.stride, Vec<T>::width);
+      const Vec<T> sum = sum_at(part, q);
+      if (r.stride == 1) {
+        store_some(sum, dx + c, n);
+        continue;
+      }
+      T lanes[Vec<T>::width];
+      sum.store(lanes);
+      for (int64_t l = 0; l < n; ++l)
+        dx[c + l * r.stride] = lanes[l];
     }
-  return shared;
+  }
 }
 
-template <class T> void average_of_rows(const Pool2d &g, const Shared<T> &shared, const T *in, T *out) {
+// ---- average
+
+template <class T> CINTA_FN T sum_of(const T *x, int64_t n) {
   constexpr int64_t W = Vec<T>::width;
-  const Rows &r = shared.rows;
-  T *plane = plane_memory<T>(g.H, r.size());
-  for (int64_t h = 0; h < g.H; ++h)
-    lay_out(r, T(0), in + h * g.W, plane + h * r.size());
-  for (int64_t i = 0; i < g.OH; ++i)
-    for (int64_t j = 0; j < g.OW; j += W) {
-      const int64_t n = g.OW - j < W ? g.OW - j : W;
-      Vec<T> sum(T(0));
-      for_window_rows(g, i, [&](int64_t h) {
-        for (int64_t kw = 0; kw < g.KW; ++kw)
-          sum += Vec<T>::load(plane + h * r.size() + r.tap[kw] + j);
-      });
-      (sum / Vec<T>::load_partial(shared.number + i * g.OW + j, n)).store_partial(out + i * g.OW + j, n);
-    }
+  Vec<T> sum(T(0)), other = sum;
+  int64_t i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    sum += Vec<T>::load(x + i);
+    other += Vec<T>::load(x + i + W);
+  }
+  for_vectors<T>(i, n, [&](int64_t c, int64_t some) { sum += load_some(x + c, some); });
+  return reduce_add(sum + other);
 }
 
-// Each part of a row of dx collects from the quotients dy / divisor, which stand between zeros.
-template <class T> void average_of_rows_vjp(const Pool2d &g, const Shared<T> &shared, const T *dy, T *dx) {
-  constexpr int64_t W = Vec<T>::width;
-  const Rows &r = shared.rows;
-  const int64_t wide = r.reach + r.phase + W;
-  T *quotient = plane_memory<T>(g.OH + 1, wide + r.size()), *row = quotient + g.OH * wide;
-  __builtin_memset(quotient, 0, size_t(g.OH * wide) * sizeof(T));
-  for (int64_t i = 0; i < g.OH; ++i)
-    for (int64_t j = 0; j < g.OW; j += W) {
-      const int64_t n = g.OW - j < W ? g.OW - j : W;
-      const T *by = shared.number + i * g.OW + j;
-      (Vec<T>::load_partial(dy + i * g.OW + j, n) / Vec<T>::load_partial(by, n))
-          .store_partial(quotient + i * wide + r.reach + j, n);
-    }
-  for (int64_t h = 0; h < g.H; ++h) {
-    const int64_t last = (h + g.pad_h) / g.stride_h, first_kh = (h + g.pad_h) % g.stride_h;
-    for (int64_t part = 0; part < r.stride; ++part) {
-      const int64_t begin = (r.pad - part + r.stride - 1) / r.stride,
-                    end = (r.pad + r.width - part + r.stride - 1) / r.stride;
-      for (int64_t q = begin > 0 ? begin : 0; q < end; q += W) {
+template <class T> void average_of_rows(const Pool2d &g, const Grid<T> &grid, int64_t planes, const T *in, T *out) {
+  const Rows<T> r(g, 1, 0, g.W, T(0));
+  const Axis columns = horizontal(g);
+  T *sums = r.memory, *row = sums + g.W;
+  for (int64_t p = 0; p < planes; ++p, in += g.H * g.W)
+    for (int64_t i = 0; i < g.OH; ++i, out += g.OW) {
+      const Tap *first = grid.rows.begin(i), *last = grid.rows.end(i);
+      const T *line = last - first == 1 ? in + first->at * g.W : sums;
+      if (line == sums)
+        add_rows(first, last, in, g.W, sums);
+      if (!in_phases(g)) {
+        for (int64_t j = 0; j < g.OW; ++j) {
+          const Range range = range_of(columns, j);
+          out[j] = sum_of(line + range.begin, range.end - range.begin) / grid.divisor(i, j);
+        }
+        continue;
+      }
+      lay_out(r, line, row);
+      for_vectors<T>(0, g.OW, [&](int64_t j, int64_t n) {
         Vec<T> sum(T(0));
-        for (int64_t kh = first_kh, i = last; kh < g.KH && i >= 0; kh += g.stride_h, --i) {
-          if (i >= g.OH)
-            continue;
-          const T *from = quotient + i * wide + r.reach + q;
-          for (int64_t kw = part; kw < g.KW; kw += r.stride, --from)
-            sum += Vec<T>::load(from);
-        }
-        sum.store(row + part * r.phase + q);
-      }
-    }
-    bring_back(r, row, dx + h * g.W);
-  }
-}
-
-// first[j]: the first column inside the plane of output j's window, -1 where there is none.
-template <class T> void first_columns(const Pool2d &g, T *first) {
-  for (int64_t j = 0; j < g.OW; ++j) {
-    first[j] = T(-1);
-    for (int64_t kw = g.KW - 1; kw >= 0; --kw)
-      if (const int64_t w = j * g.stride_w - g.pad_w + kw * g.dilation_w; w >= 0 && w < g.W)
-        first[j] = T(w);
-  }
-}
-
-template <class T> Shared<T> with_first_columns(const Pool2d &g) {
-  Shared<T> shared(g, g.OW);
-  first_columns(g, shared.number);
-  return shared;
-}
-
-template <class T> void maximum_of_rows(const Pool2d &g, const Shared<T> &shared, const T *in, T *out, int64_t *index) {
-  constexpr int64_t W = Vec<T>::width;
-  const Rows &r = shared.rows;
-  T *plane = plane_memory<T>(g.H, r.size());
-  for (int64_t h = 0; h < g.H; ++h)
-    lay_out(r, T(-__builtin_inf()), in + h * g.W, plane + h * r.size());
-  T lanes[W];
-  for (int64_t l = 0; l < W; ++l)
-    lanes[l] = T(l * g.stride_w);
-  const Vec<T> steps = Vec<T>::load(lanes);
-  for (int64_t i = 0; i < g.OH; ++i) {
-    int64_t top = -1;
-    for_window_rows(g, i, [&](int64_t h) { top = top < 0 ? h : top; });
-    for (int64_t j = 0; j < g.OW; j += W) {
-      const int64_t n = g.OW - j < W ? g.OW - j : W;
-      const Vec<T> start = Vec<T>::load_partial(shared.number + j, n), nowhere(T(-1));
-      // Where everything is -inf the first place wins.
-      Vec<T> largest(T(-__builtin_inf()));
-      Vec<T> where = top < 0 ? nowhere : select(start < Vec<T>(T(0)), nowhere, start + Vec<T>(T(top * g.W)));
-      for_window_rows(g, i, [&](int64_t h) {
-        for (int64_t kw = 0; kw < g.KW; ++kw) {
-          const int64_t corner = h * g.W + j * g.stride_w - g.pad_w + kw * g.dilation_w;
-          keep_larger(Vec<T>::load(plane + h * r.size() + r.tap[kw] + j), steps + Vec<T>(T(corner)), largest, where);
-        }
+        r.taps([&](int64_t, int64_t at) { sum += Vec<T>::load(row + at + j); });
+        store_some(sum / grid.divisors(i, j, n), out + j, n);
       });
-      largest.store_partial(out + i * g.OW + j, n);
-      if (index) {
-        where.store(lanes);
-        for (int64_t l = 0; l < n; ++l)
-          index[i * g.OW + j + l] = int64_t(lanes[l]);
+    }
+}
+
+// The quotients dy / divisor of the rows that meet in a row of dx are added up, then spread over its columns.
+template <class T> void average_of_rows_vjp(const Pool2d &g, const Grid<T> &grid, int64_t planes, const T *dy, T *dx) {
+  const bool phases = in_phases(g);
+  const Rows<T> r(g, 0, g.H, phases ? 0 : g.H * g.OW, T(0));
+  const Axis columns = horizontal(g);
+  T *sums = r.memory + (phases ? r.margin : 0);
+  const int64_t line = phases ? r.line : g.OW;
+  for (int64_t p = 0; p < planes; ++p, dy += g.OH * g.OW) {
+    for (int64_t h = 0; h < g.H; ++h) // all rows first: a load that reaches beyond a fresh store would wait for it
+      for_vectors<T>(0, g.OW, [&](int64_t j, int64_t n) {
+        Vec<T> sum(T(0));
+        for (const Tap *tap = grid.rows.begin(h); tap < grid.rows.end(h); ++tap)
+          sum += load_some(dy + tap->at * g.OW + j, n) / grid.divisors(tap->at, j, n);
+        store_some(sum, sums + h * line + j, n);
+      });
+    for (int64_t h = 0; h < g.H; ++h, dx += g.W) {
+      const T *row = sums + h * line;
+      if (phases) {
+        const Tap only{};
+        collect_row(r, &only, &only + 1, dx,
+                    [=](Tap, int64_t, int64_t j, Vec<T> &sum) { sum += Vec<T>::load(row + j); });
+        continue;
+      }
+      __builtin_memset(dx, 0, size_t(g.W) * sizeof(T));
+      for (int64_t j = 0; j < g.OW; ++j) {
+        const Range range = range_of(columns, j);
+        for_vectors<T>(range.begin, range.end,
+                       [=](int64_t w, int64_t n) { store_some(load_some(dx + w, n) + Vec<T>(row[j]), dx + w, n); });
       }
     }
+  }
+}
+
+// ---- maximum
+
+template <class T>
+void maximum_of_rows(const Pool2d &g, const Grid<T> &grid, int64_t planes, const T *in, T *out, T *place) {
+  const Rows<T> r(g, g.H, 0, g.OW, T(-__builtin_inf()));
+  T *plane = r.memory, *first = plane + g.H * r.size();
+  for (int64_t j = 0; j < g.OW; ++j) // the first tap inside the plane: where everything is -inf it wins
+    first[j] = grid.columns.begin(j) < grid.columns.end(j) ? T(grid.columns.begin(j)->tap) : T(-1);
+  for (int64_t p = 0; p < planes; ++p, in += g.H * g.W) {
+    for (int64_t h = 0; h < g.H; ++h)
+      lay_out(r, in + h * g.W, plane + h * r.size());
+    for (int64_t i = 0; i < g.OH; ++i, out += g.OW) {
+      const Tap *top = grid.rows.begin(i), *bottom = grid.rows.end(i);
+      const Vec<T> nowhere(T(-1));
+      for_vectors<T>(0, g.OW, [&](int64_t j, int64_t n) {
+        const Vec<T> left = load_some(first + j, n);
+        Vec<T> largest(T(-__builtin_inf())), where = nowhere;
+        for (const Tap *tap = top; tap < bottom; ++tap) { // each row on its own: comparisons wait for one another
+          const T *row = plane + tap->at * r.size() + j;
+          const Vec<T> begin(T(tap->tap * g.KW));
+          Vec<T> most(T(-__builtin_inf())), at = select(left < Vec<T>(T(0)), nowhere, left + begin);
+          r.taps([&](int64_t kw, int64_t to) { keep_larger(Vec<T>::load(row + to), begin + Vec<T>(T(kw)), most, at); });
+          if (tap == top)
+            largest = most, where = at;
+          else
+            keep_larger(most, at, largest, where);
+        }
+        store_some(largest, out + j, n);
+        if (place)
+          store_some(where, place + j, n);
+      });
+      place = place ? place + g.OW : place;
+    }
+  }
+}
+
+template <class T>
+void maximum_of_rows_vjp(const Pool2d &g, const Grid<T> &grid, int64_t planes, const T *place, const T *dy, T *dx) {
+  const Rows<T> r(g, 0, 2 * g.OH, 0, T(0));
+  T *gradient = r.memory + r.margin, *where = gradient + g.OH * r.line;
+  for (int64_t p = 0; p < planes; ++p) {
+    for (int64_t i = 0; i < g.OH; ++i, dy += g.OW, place += g.OW)
+      for_vectors<T>(0, g.OW, [&](int64_t j, int64_t n) {
+        store_some(load_some(dy + j, n), gradient + i * r.line + j, n);
+        store_some(load_some(place + j, n), where + i * r.line + j, n);
+      });
+    for (int64_t h = 0; h < g.H; ++h, dx += g.W)
+      collect_row(r, grid.rows.begin(h), grid.rows.end(h), dx, [&](Tap row, int64_t kw, int64_t j, Vec<T> &sum) {
+        const int64_t from = row.at * r.line + j;
+        const Mask<T> here = Vec<T>::load(where + from) == Vec<T>(T(row.tap * g.KW + kw));
+        sum += select(here, Vec<T>::load(gradient + from), Vec<T>(T(0)));
+      });
   }
 }
 

@@ -51,11 +51,9 @@ CINTA_FN Vec<double> exp_or_zero(Vec<double> x) {
   const Vec<double> least(-708.);
   return select(x < least, Vec<double>(0.), exp(max(least, x))); // max gives its second operand where that is NaN
 }
-CINTA_FN Vec<float> exp_or_zero(Vec<float> x) { // exp without what it does about large and tiny results
+CINTA_FN Vec<float> exp_or_zero(Vec<float> x) {
   const Vec<float> least(-87.f);
-  const ReducedExp d = reduce_exp(max(least, x));
-  const Vec<float> high = lookup16(kExpTable, d.sixteenths), low = lookup16(kExpTableLow, d.sixteenths);
-  return select(x < least, Vec<float>(0.f), scale_by_power(high + fma(high, small_exp(d.r), low), d.n));
+  return select(x < least, Vec<float>(0.f), normal_exp(max(least, x)));
 }
 
 template <class T> double sum_exp(int64_t cols, const T *x, T shift) {
@@ -63,16 +61,35 @@ template <class T> double sum_exp(int64_t cols, const T *x, T shift) {
                     [=](int64_t c, int64_t n) { return exp_or_zero(load_or_minus_inf(x + c, n) - Vec<T>(shift)); });
 }
 
-// Rows in blocks of about 16K elements; ns_per_element at one lane.
-template <class T, class F> void for_rows(int64_t rows, int64_t cols, double ns_per_element, const F &row) {
+constexpr int64_t kRowGroup = 16; // rows whose logarithms are taken together
+
+// group(first row, rows <= kRowGroup), in blocks of about 16K elements; ns_per_element at one lane.
+template <class T, class F> void for_row_groups(int64_t rows, int64_t cols, double ns_per_element, const F &group) {
   if (cols <= 0)
     return;
   const int64_t block = cols >= 16384 ? 1 : 16384 / cols;
   const double cost = double(rows) * (double(cols) * ns_per_element / Vec<T>::width + 10);
   for_blocks(rows, block, cost, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r)
+    for (int64_t r = begin; r < end; r += kRowGroup)
+      group(r, end - r < kRowGroup ? end - r : kRowGroup);
+  });
+}
+template <class T, class F> void for_rows(int64_t rows, int64_t cols, double ns_per_element, const F &row) {
+  for_row_groups<T>(rows, cols, ns_per_element, [&](int64_t first, int64_t n) {
+    for (int64_t r = first; r < first + n; ++r)
       row(r);
   });
+}
+
+// The largest element of a row, and the sum of exp(x - it).
+template <class T> CINTA_FN double exp_sum(int64_t cols, const T *x, T &most) {
+  if (cols > Vec<T>::width) {
+    most = row_max(cols, x);
+    return sum_exp(cols, x, most);
+  }
+  const Vec<T> some = load_or_minus_inf(x, cols);
+  most = reduce_max(some);
+  return double(reduce_add(exp_or_zero(some - Vec<T>(most))));
 }
 
 template <class T> void softmax_rows(int64_t rows, int64_t cols, const void *x_, void *y_) {
@@ -137,29 +154,35 @@ template <class T> double total_weight(const CrossEntropy &ce) {
 // With smoothing s over C classes: (1 - s) w_t (-log p_t) + s / C sum_c w_c (-log p_c), as PyTorch has it.
 template <class T> void cross_entropy_rows(const CrossEntropy &ce, const void *x_, void *loss_, void *logsumexp_) {
   const double smooth = ce.label_smoothing / double(ce.cols), weights = smooth != 0 ? total_weight<T>(ce) : 0;
-  for_rows<T>(ce.rows, ce.cols, 8, [&](int64_t r) {
-    const T *x = static_cast<const T *>(x_) + r * ce.cols, *weight = static_cast<const T *>(ce.weight);
-    const int64_t target = ce.target[r];
-    T &loss = static_cast<T *>(loss_)[r];
-    const T most = row_max(ce.cols, x);
-    const double log_sum = __builtin_log(sum_exp(ce.cols, x, most));
-    static_cast<T *>(logsumexp_)[r] = T(double(most) + log_sum);
-    if (target < 0 || target == ce.ignore_index) {
-      loss = T(0);
-      return;
-    }
+  const T *weight = static_cast<const T *>(ce.weight);
+  const auto loss_of = [&](const T *x, int64_t target, double most, double log_sum) {
     const double target_weight = weight ? double(weight[target]) : 1;
-    double sum = (1 - ce.label_smoothing) * target_weight * (log_sum - (double(x[target]) - double(most)));
-    if (smooth != 0) {
-      T ones[Vec<T>::width];
-      for (T &one : ones)
-        one = T(1);
-      const double below = row_sum<T>(ce.cols, [&](int64_t c, int64_t n) { // sum of w_c (x_c - max)
-        return (load_some(x + c, n) - Vec<T>(most)) * load_some(weight ? weight + c : ones, n);
-      });
-      sum += smooth * (weights * log_sum - below);
+    const double loss = (1 - ce.label_smoothing) * target_weight * (log_sum - (double(x[target]) - most));
+    if (smooth == 0)
+      return loss;
+    T ones[Vec<T>::width];
+    for (T &one : ones)
+      one = T(1);
+    const double below = row_sum<T>(ce.cols, [&](int64_t c, int64_t n) { // sum of w_c (x_c - max)
+      return (load_some(x + c, n) - Vec<T>(T(most))) * load_some(weight ? weight + c : ones, n);
+    });
+    return loss + smooth * (weights * log_sum - below);
+  };
+  for_row_groups<T>(ce.rows, ce.cols, 8, [&](int64_t first, int64_t n) {
+    const T *x = static_cast<const T *>(x_) + first * ce.cols;
+    T *loss = static_cast<T *>(loss_) + first, *logsumexp = static_cast<T *>(logsumexp_) + first;
+    T most[kRowGroup];
+    double sum[kRowGroup];
+    for (int64_t r = 0; r < n; ++r)
+      sum[r] = exp_sum(ce.cols, x + r * ce.cols, most[r]);
+    for_vectors<double>(0, n,
+                        [&](int64_t r, int64_t some) { store_some(log(load_some(sum + r, some)), sum + r, some); });
+    for (int64_t r = 0; r < n; ++r) {
+      const int64_t target = ce.target[first + r];
+      const bool counts = target >= 0 && target != ce.ignore_index;
+      logsumexp[r] = T(double(most[r]) + sum[r]);
+      loss[r] = counts ? T(loss_of(x + r * ce.cols, target, double(most[r]), sum[r])) : T(0);
     }
-    loss = T(sum);
   });
 }
 

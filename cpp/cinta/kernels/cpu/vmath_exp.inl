@@ -55,6 +55,12 @@ CINTA_FN Vec<float> scale_to_denormals(Vec<float> x, Vec<float> n) {
   const Vec<float> multiple = scale_by_power(x, min(n, least) + Vec<float>(149.f)) + one_bit;
   return select(denormal, as_float(as_int(multiple) - as_int(one_bit)), normal);
 }
+// exp where the result is a normal number.
+CINTA_FN Vec<float> normal_exp(Vec<float> x) {
+  const ReducedExp d = reduce_exp(x);
+  const Vec<float> high = lookup16(kExpTable, d.sixteenths), low = lookup16(kExpTableLow, d.sixteenths);
+  return scale_by_power(high + fma(high, small_exp(d.r), low), d.n);
+}
 CINTA_FN Vec<float> finish_exp(ReducedExp x, Vec<float> p) {
   Vec<float> high = lookup16(kExpTable, x.sixteenths), low = lookup16(kExpTableLow, x.sixteenths);
   return scale_to_denormals(high + fma(high, p, low), x.n);
@@ -113,10 +119,18 @@ CINTA_FN Vec<double> expm1(Vec<double> x) {
 }
 
 // e^-|x| or 1 over 1 + e^-|x|, which never overflows. The last line gives back what rounding the sum lost.
-template <class T> CINTA_FN Vec<T> sigmoid(Vec<T> x) {
-  const Vec<T> one(T(1)), e = exp(-abs(x)), sum = one + e, lost = e - (sum - one);
+template <class T> CINTA_FN Vec<T> sigmoid_of(Vec<T> x, Vec<T> e) { // e = exp(-|x|)
+  const Vec<T> one(T(1)), sum = one + e, lost = e - (sum - one);
   const Vec<T> y = select(x < Vec<T>(T(0)), e, one) / sum;
   return fma(-lost, y, y);
+}
+CINTA_FN Vec<double> sigmoid(Vec<double> x) { return sigmoid_of(x, exp(-abs(x))); }
+CINTA_FN Vec<float> sigmoid(Vec<float> x) {
+  const Vec<float> least(-87.f); // from here on e may be denormal; for positive x it no longer matters
+  if ((x < least).any()) [[unlikely]]
+    return sigmoid_of(x, exp(-abs(x)));
+  const IntVec<int32_t> sign(int32_t(0x80000000));
+  return sigmoid_of(x, normal_exp(max(least, as_float(as_int(x) | sign))));
 }
 template <class T> CINTA_FN WithRest<Vec<T>> sigmoid_and_rest(Vec<T> x) {
   const Vec<T> one(T(1)), e = exp(-abs(x)), large = one / (one + e), small = e * large;
