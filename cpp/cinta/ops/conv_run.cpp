@@ -51,10 +51,9 @@ template <class T> bool implicit(const Group<T> &group) {
   return std::is_same_v<T, float> && kernel().conv2d_fits(group.problem);
 }
 
-// A filter of its own for every channel, all of which one kernel takes at once.
+// A filter of its own for every channel, all of which one kernel takes at once, in either order.
 bool depthwise(const ConvGeometry &g, const Tensor &x) {
-  return g.groups > 1 && g.C == g.groups && g.O == g.groups && x.dtype() == Dtype::float32 &&
-         kernel().depthwise_fits(all_channels(g));
+  return g.groups > 1 && g.C == g.groups && g.O == g.groups && compute_type(x.dtype()) == kernels::Compute::f32;
 }
 
 // A 1x1 kernel over every pixel: the im2col matrix is the image itself.
@@ -217,6 +216,15 @@ Images images(const Tensor &x) {
   return {x.data<float>(), {s[0], x.contiguous() && x.shape()[1] == 1 ? 1 : s[1], s[2], s[3]}};
 }
 
+Conv2d in_order(const Tensor &x, const ConvGeometry &g) { // depthwise
+  Conv2d p = all_channels(g);
+  p.channels_last = lies_channels_last(x);
+  return p;
+}
+Tensor empty_in_order(const Tensor &x, const Shape &shape) {
+  return lies_channels_last(x) ? empty_channels_last(shape, Dtype::float32) : empty(shape, Dtype::float32);
+}
+
 // With what its numbers were before they became float32.
 ConvGeometry with_dtype(ConvGeometry g, const Tensor &x) {
   g.bfloat16 = x.dtype() == Dtype::bfloat16;
@@ -256,14 +264,18 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
                                 images(y)))
       return from_native(y, x.dtype());
   }
+  if (depthwise(g, x)) {
+    const Tensor from = image_order(x), y = empty_in_order(from, {g.N, g.O, g.OH, g.OW});
+    if (y.size())
+      kernel().depthwise_forward(in_order(from, g), from.data<float>(), w.data<float>(), b ? b.data<float>() : nullptr,
+                                 y.data<float>());
+    return from_native(y, x.dtype());
+  }
   const Tensor a = contiguous_native(x);
   Tensor y = empty({g.N, g.O, g.OH, g.OW}, a.dtype());
   if (y.size() == 0)
     return from_native(y, x.dtype());
-  if (depthwise(g, a))
-    kernel().depthwise_forward(all_channels(g), a.data<float>(), w.data<float>(), b ? b.data<float>() : nullptr,
-                               y.data<float>());
-  else if (a.dtype() == Dtype::float64)
+  if (a.dtype() == Dtype::float64)
     for_groups<double>(g, a, w, b, y, forward_group<double>);
   else
     for_groups<float>(g, a, w, b, y, forward_group<float>);
@@ -286,11 +298,14 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
+  if (depthwise(g, dy)) {
+    const Tensor from = image_order(dy), dx = empty_in_order(from, shape);
+    kernel().depthwise_backward_data(in_order(from, g), from.data<float>(), w.data<float>(), dx.data<float>());
+    return from_native(dx, dy.dtype());
+  }
   const Tensor b = contiguous_native(dy);
   Tensor dx = empty(shape, b.dtype());
-  if (depthwise(g, b))
-    kernel().depthwise_backward_data(all_channels(g), b.data<float>(), w.data<float>(), dx.data<float>());
-  else if (b.dtype() == Dtype::float64)
+  if (b.dtype() == Dtype::float64)
     for_groups<double>(g, dx, w, {}, b, data_group<double>);
   else
     for_groups<float>(g, dx, w, {}, b, data_group<float>);
@@ -313,11 +328,16 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());
   }
+  if (depthwise(g, x)) {
+    const Tensor from = image_order(x),
+                 to = lies_channels_last(from) ? channels_last(image_order(dy)) : contiguous_native(dy);
+    const Tensor dw = empty(shape, Dtype::float32);
+    kernel().depthwise_backward_weight(in_order(from, g), from.data<float>(), to.data<float>(), dw.data<float>());
+    return from_native(dw, x.dtype());
+  }
   const Tensor a = contiguous_native(x), b = contiguous_native(dy);
   Tensor dw = empty(shape, a.dtype());
-  if (depthwise(g, a))
-    kernel().depthwise_backward_weight(all_channels(g), a.data<float>(), b.data<float>(), dw.data<float>());
-  else if (a.dtype() == Dtype::float64)
+  if (a.dtype() == Dtype::float64)
     for_groups<double>(g, a, dw, {}, b, weight_group<double>);
   else
     for_groups<float>(g, a, dw, {}, b, weight_group<float>);
