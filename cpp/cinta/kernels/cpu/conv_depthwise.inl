@@ -67,6 +67,14 @@ inline void depthwise_backward_data(const Conv2d &g, const void *dy, const void 
               static_cast<float *>(dx)});
 }
 
+inline void add_floats(int64_t n, const float *x, float *sum) {
+  constexpr int W = Vec<float>::width;
+  for (int64_t i = 0; i < n; i += W) {
+    const int64_t lanes = at_most(W, n - i);
+    (Vec<float>::load_partial(sum + i, lanes) + Vec<float>::load_partial(x + i, lanes)).store_partial(sum + i, lanes);
+  }
+}
+
 inline void depthwise_backward_weight(const Conv2d &g, const void *x, const void *dy, void *dw) {
   const int64_t W = Vec<float>::width, taps = g.KH * g.KW, pitch = whole_vectors(g.C);
   DepthwiseJob job{g, false, static_cast<const float *>(x), nullptr, nullptr, static_cast<const float *>(dy), nullptr};
@@ -83,15 +91,11 @@ inline void depthwise_backward_weight(const Conv2d &g, const void *x, const void
     const DepthwisePlan plan(job);
     parallel_for(blocks, depthwise_ns(g), g.channels_last ? correlate_channels_last : correlate_woven, &job);
   }
-  const int64_t tap = planes ? 1 : pitch, channel = planes ? taps : 1, all = planes ? g.C * taps : taps * pitch;
-  float *out = static_cast<float *>(dw);
-  for (int64_t c = 0; c < g.C; ++c)
-    for (int64_t t = 0; t < taps; ++t) {
-      float sum = 0;
-      for (int64_t i = 0; i < job.images; ++i)
-        sum += job.y[i * all + t * tap + c * channel];
-      out[c * taps + t] = sum;
-    }
+  const int64_t size = planes ? g.C * taps : taps * pitch;
+  for (int64_t i = 1; i < job.images; ++i)
+    add_floats(size, job.y + i * size, job.y);
+  planes ? copy_floats(size, job.y, static_cast<float *>(dw))
+         : transpose_floats(g.C, taps, job.y, pitch, static_cast<float *>(dw), taps);
 }
 
 } // namespace

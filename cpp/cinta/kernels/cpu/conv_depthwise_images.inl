@@ -6,7 +6,7 @@ namespace {
 
 constexpr int64_t kDepthwiseBlock = 32 << 10; // floats of outputs of one parallel block
 constexpr int64_t kDepthwiseRows = 6 << 10;   // floats of x that a row of outputs reads: they and the sums stay in L1
-constexpr int64_t kDepthwiseBlocks = 32; // of weight gradients, at the least; fixed, so threads never change results
+constexpr int64_t kDepthwiseBlocks = 16; // of weight gradients, at the least; fixed, so threads never change results
 
 struct DepthwiseJob {
   Conv2d g;                        // C = O: all channels
@@ -41,9 +41,8 @@ inline void filter_channels_last(void *context, int64_t block) {
   const int64_t bands = ceil_div(s.rows.outputs, job.rows), n = block / bands, first = block % bands * job.rows;
   const int64_t last = at_most(first + job.rows, s.rows.outputs);
   for (int64_t c = 0; c < g.C; c += job.channels)
-    for (int64_t o = first; o < last; ++o)
-      filter_row(s, o, c, at_most(g.C, c + job.channels), job.x + n * job.x_image(), job.w, job.bias,
-                 job.y + n * job.y_image());
+    filter_rows(s, first, last, c, at_most(g.C, c + job.channels), job.x + n * job.x_image(), job.w, job.bias,
+                job.y + n * job.y_image());
 }
 
 inline void correlate_channels_last(void *context, int64_t block) {
@@ -55,8 +54,7 @@ inline void correlate_channels_last(void *context, int64_t block) {
   for (int64_t t = 0; t < job.taps(); ++t)
     zero_floats(lanes, sums + t * job.pitch + c);
   for_images_of(job, images, [&](int64_t n) {
-    for (int64_t o = 0; o < g.OH; ++o)
-      correlate_row(*job.strips, o, c, end, job.x + n * g.x_batch, job.dy + n * g.y_batch, sums);
+    correlate_rows(*job.strips, 0, g.OH, c, end, job.x + n * g.x_batch, job.dy + n * g.y_batch, sums);
   });
 }
 
@@ -88,9 +86,8 @@ inline void filter_woven(void *context, int64_t block) {
   float *x = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t((read + written) * W)));
   float *y = x + read * W;
   weave_planes(read, lanes, job.x + n * job.x_image() + c * job.inputs() + low * s.columns.inputs, job.inputs(), x);
-  for (int64_t o = first; o < last; ++o)
-    filter_row(s, o, 0, W, x - low * s.columns.inputs * W, job.w + c, job.bias ? job.bias + c : nullptr,
-               y - first * s.columns.outputs * W);
+  filter_rows(s, first, last, 0, W, x - low * s.columns.inputs * W, job.w + c, job.bias ? job.bias + c : nullptr,
+              y - first * s.columns.outputs * W);
   transpose_floats(lanes, written, y, W, job.y + n * job.y_image() + c * job.outputs() + first * s.columns.outputs,
                    job.outputs());
 }
@@ -109,8 +106,7 @@ inline void correlate_woven(void *context, int64_t block) {
   for_images_of(job, images, [&](int64_t n) {
     weave_planes(job.inputs(), lanes, job.x + n * g.x_batch + c * job.inputs(), job.inputs(), x);
     weave_planes(job.outputs(), lanes, job.dy + n * g.y_batch + c * job.outputs(), job.outputs(), dy);
-    for (int64_t o = 0; o < g.OH; ++o)
-      correlate_row(*job.strips, o, 0, W, x, dy, sums);
+    correlate_rows(*job.strips, 0, g.OH, 0, W, x, dy, sums);
   });
 }
 

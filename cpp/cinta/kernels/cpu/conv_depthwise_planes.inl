@@ -55,12 +55,6 @@ struct PlaneGrid {
   }
 };
 
-// Compilers would else compute all multiples of a step ahead, and spill them.
-template <class T> CINTA_FN T stepped(T x) {
-  asm("" : "+r"(x));
-  return x;
-}
-
 // f(r, j, vector of x) for the rows that a block reads at K columns j of the kernel: outputs i at row r - i of the
 // kernel.
 template <int R, int KH, int K, class F>
@@ -124,8 +118,8 @@ template <int KH>
 }
 
 // sums[kw * KH + kh] += dy * x over R rows of a block, vectors.
-template <int R, int KH> CINTA_FN void correlate_rows(const PlaneGrid &p, const PlaneBlock &b, uint32_t read,
-                                                      const float *x, const float *dy, float *sums) {
+template <int R, int KH> CINTA_FN void correlate_block(const PlaneGrid &p, const PlaneBlock &b, uint32_t read,
+                                                       const float *x, const float *dy, float *sums) {
   using V = Vec<float>;
   V d[R];
   const int64_t lanes = b.lanes, y_row = p.y_row;
@@ -157,10 +151,10 @@ template <int KH>
   for (const PlaneBlock *b = p.blocks, *end = b + p.count; b < end; ++b) {
     const float *x_row = x + b->x_at, *dy_row = dy + b->y_at;
     if (b->rows == kPlaneRows)
-      correlate_rows<kPlaneRows, KH>(p, *b, b->read, x_row, dy_row, sums);
+      correlate_block<kPlaneRows, KH>(p, *b, b->read, x_row, dy_row, sums);
     else
       for (int i = 0; i < b->rows; ++i, x_row += p.x_row, dy_row += p.y_row)
-        correlate_rows<1, KH>(p, *b, b->read >> i, x_row, dy_row, sums);
+        correlate_block<1, KH>(p, *b, b->read >> i, x_row, dy_row, sums);
   }
 }
 

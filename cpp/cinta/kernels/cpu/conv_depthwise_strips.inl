@@ -1,10 +1,12 @@
-// Depthwise convolution with lanes along channels: up to eight outputs of a row at a time, each tap an aligned load.
-// Taps outside the image are left out; any stride, dilation and kernel size will do, in every direction.
+// Depthwise convolution with lanes along channels: along a strip of outputs that have the same taps. Up to three by
+// three weights stay in registers, larger kernels take eight outputs at a time. Taps outside the image are left out;
+// any stride, dilation and kernel size will do, in every direction.
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
-constexpr int kStripPixels = 8; // sums in registers
+constexpr int kStripPixels = 8;  // sums in registers, of large kernels
+constexpr int kStripPlaces = 64; // outputs for which weights stay in registers, of small ones: what they read is in L1
 
 // What outputs o, o + divisor, .. of one axis read: tap `first` + i `every` brings input `source` + i `apart`.
 struct Taps {
@@ -70,11 +72,7 @@ struct Strips {
           if (next.first != taps.first || next.count != taps.count)
             break;
         }
-        for (int64_t parts = ceil_div(same, kStripPixels), part = 0; part < parts; ++part) {
-          const int64_t begin = part * same / parts, end = (part + 1) * same / parts;
-          list[count++] = {
-              o + begin * step, end - begin, {taps.first, taps.count, taps.source + begin * columns.scale}};
-        }
+        list[count++] = {o, same, taps};
         o += same * step;
       }
   }
@@ -86,10 +84,98 @@ struct StripTaps {
   int64_t x_row, x_column, x_pixel; // floats of x from one tap, and one output, to the next
   int64_t w_row, w_column;          // floats of w from one tap to the next
   int64_t y_pixel;
+  int64_t pixels, height, x_down, y_down; // outputs of the strip; rows of outputs, and the way from one to the next
 };
 
-template <int P, bool whole>
-void filter_strip(const StripTaps &t, int64_t lanes, const float *x, const float *w, const float *bias, float *y) {
+// Compilers would else keep a pointer or a multiple of the step for every tap, and spill them.
+template <class T> CINTA_FN T stepped(T x) {
+  asm("" : "+r"(x));
+  return x;
+}
+
+template <bool whole> CINTA_FN Vec<float> load_lanes(const float *x, int64_t lanes) {
+  return whole ? Vec<float>::load(x) : Vec<float>::load_partial(x, lanes);
+}
+
+// The next channels of a pixel: a strip runs across pixels, where hardware does not foresee it.
+CINTA_FN void prefetch_next(const float *x) { __builtin_prefetch(x + Vec<float>::width); }
+
+// R by K taps in registers.
+template <int R, int K, bool whole> CINTA_FN void filter_small(const StripTaps &t, int64_t lanes, const float *x,
+                                                               const float *w, const float *bias, float *y) {
+  using V = Vec<float>;
+  const V start = bias ? V::load(bias) : V(0.0f);
+  V weight[R][K];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k)
+      weight[r][k] = V::load(w + r * t.w_row + k * t.w_column);
+  const int64_t x_pixel = t.x_pixel, x_column = t.x_column, y_pixel = t.y_pixel;
+  for (int64_t row = 0; row < t.height; ++row) {
+    const float *from[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+      from[r] = x + row * t.x_down + r * t.x_row;
+    float *to = y + row * t.y_down;
+    for (int64_t pixels = t.pixels; pixels > 0; --pixels, to += y_pixel) {
+      prefetch_next(from[R - 1] + (K - 1) * x_column);
+      prefetch_next(to);
+      V sum = start;
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+        for (int k = 0; k < K; ++k)
+          sum = multiply_add(load_lanes<whole>(from[r] + k * x_column, lanes), weight[r][k], sum);
+        from[r] = stepped(from[r] + x_pixel);
+      }
+      whole ? sum.store(to) : sum.store_partial(to, lanes);
+    }
+  }
+}
+
+// w[tap] += the sum over the strip of dy * x
+template <int R, int K, bool whole>
+CINTA_FN void correlate_small(const StripTaps &t, int64_t lanes, const float *x, const float *dy, float *w) {
+  using V = Vec<float>;
+  V sum[R][K];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k)
+      sum[r][k] = V(0.0f);
+  const int64_t x_pixel = t.x_pixel, x_column = t.x_column, y_pixel = t.y_pixel;
+  for (int64_t row = 0; row < t.height; ++row) {
+    const float *from[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+      from[r] = x + row * t.x_down + r * t.x_row;
+    const float *at = dy + row * t.y_down;
+    for (int64_t pixels = t.pixels; pixels > 0; --pixels, at += y_pixel) {
+      prefetch_next(from[R - 1] + (K - 1) * x_column);
+      prefetch_next(at);
+      const V d = load_lanes<whole>(at, lanes);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+        for (int k = 0; k < K; ++k)
+          sum[r][k] = multiply_add(load_lanes<whole>(from[r] + k * x_column, lanes), d, sum[r][k]);
+        from[r] = stepped(from[r] + x_pixel);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) {
+      float *to = w + r * t.w_row + k * t.w_column;
+      (V::load(to) + sum[r][k]).store(to);
+    }
+}
+
+// Any taps, P outputs.
+template <int P, bool whole> CINTA_FN void filter_large(const StripTaps &t, int64_t lanes, const float *x,
+                                                        const float *w, const float *bias, float *y) {
   using V = Vec<float>;
   V sum[P];
   const V start = bias ? V::load(bias) : V(0.0f);
@@ -102,8 +188,7 @@ void filter_strip(const StripTaps &t, int64_t lanes, const float *x, const float
       const V weight = V::load(weights);
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p)
-        sum[p] = multiply_add(whole ? V::load(from + p * t.x_pixel) : V::load_partial(from + p * t.x_pixel, lanes),
-                              weight, sum[p]);
+        sum[p] = multiply_add(load_lanes<whole>(from + p * t.x_pixel, lanes), weight, sum[p]);
     }
   }
 #pragma GCC unroll 8
@@ -111,14 +196,13 @@ void filter_strip(const StripTaps &t, int64_t lanes, const float *x, const float
     whole ? sum[p].store(y + p * t.y_pixel) : sum[p].store_partial(y + p * t.y_pixel, lanes);
 }
 
-// w[tap] += the sum over the strip of dy * x
 template <int P, bool whole>
-void correlate_strip(const StripTaps &t, int64_t lanes, const float *x, const float *dy, float *w) {
+CINTA_FN void correlate_large(const StripTaps &t, int64_t lanes, const float *x, const float *dy, float *w) {
   using V = Vec<float>;
   V d[P];
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p)
-    d[p] = whole ? V::load(dy + p * t.y_pixel) : V::load_partial(dy + p * t.y_pixel, lanes);
+    d[p] = load_lanes<whole>(dy + p * t.y_pixel, lanes);
   for (int64_t r = 0; r < t.rows; ++r) {
     const float *from = x + r * t.x_row;
     float *weights = w + r * t.w_row;
@@ -126,8 +210,7 @@ void correlate_strip(const StripTaps &t, int64_t lanes, const float *x, const fl
       V sum(0.0f);
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p)
-        sum = multiply_add(d[p], whole ? V::load(from + p * t.x_pixel) : V::load_partial(from + p * t.x_pixel, lanes),
-                           sum);
+        sum = multiply_add(d[p], load_lanes<whole>(from + p * t.x_pixel, lanes), sum);
       (V::load(weights) + sum).store(weights);
     }
   }
@@ -140,51 +223,113 @@ template <int P = kStripPixels, class F> CINTA_FN void with_pixels(int64_t pixel
   f.template operator()<P>();
 }
 
-// f(taps, offset into x, into w, into y; pixels) for the strips of row o; x and y start at their row 0.
-template <class F> CINTA_FN void for_strips(const Strips &s, int64_t o, F f) {
-  const Taps rows = s.rows.taps_of(o);
-  const int64_t x_row = s.columns.inputs * s.pixel;
-  for (const Strip *strip = s.list; strip < s.list + s.count; ++strip) {
-    const StripTaps t{rows.count,
-                      strip->taps.count,
-                      s.rows.apart * x_row,
-                      s.columns.apart * s.pixel,
-                      s.columns.scale * s.pixel,
-                      s.rows.every * s.KW * s.pitch,
-                      s.columns.every * s.pitch,
-                      s.columns.divisor * s.pixel};
-    f(t, rows.source * x_row + strip->taps.source * s.pixel, (rows.first * s.KW + strip->taps.first) * s.pitch,
-      (o * s.columns.outputs + strip->first) * s.pixel, strip->count);
+// f<P>(offset into x, into y) for runs of P outputs of a strip.
+template <class F> CINTA_FN void for_pixels(const StripTaps &t, F f) {
+  for (int64_t row = 0; row < t.height; ++row)
+    for (int64_t p = 0; p < t.pixels; p += kStripPixels)
+      with_pixels(t.pixels - p, [&]<int P>() {
+        f.template operator()<P>(row * t.x_down + p * t.x_pixel, row * t.y_down + p * t.y_pixel);
+      });
+}
+
+// small<R, K>() where there are R by K taps, else large().
+template <class F, class G> CINTA_FN void with_taps(const StripTaps &t, F small, G large) {
+  const int64_t rows = t.rows, columns = t.columns;
+  if (rows < 1 || rows > 3 || columns < 1 || columns > 3)
+    return large();
+  if (rows == 1)
+    columns == 1   ? small.template operator()<1, 1>()
+    : columns == 2 ? small.template operator()<1, 2>()
+                   : small.template operator()<1, 3>();
+  else if (rows == 2)
+    columns == 1   ? small.template operator()<2, 1>()
+    : columns == 2 ? small.template operator()<2, 2>()
+                   : small.template operator()<2, 3>();
+  else
+    columns == 1   ? small.template operator()<3, 1>()
+    : columns == 2 ? small.template operator()<3, 2>()
+                   : small.template operator()<3, 3>();
+}
+
+// f<whole>(first channel, lanes) for the vectors of channels [begin, end).
+template <class F> CINTA_FN void for_channels(int64_t begin, int64_t end, F f) {
+  constexpr int W = Vec<float>::width;
+  int64_t c = begin;
+  for (; c + W <= end; c += W)
+    f.template operator()<true>(c, W);
+  if (c < end)
+    f.template operator()<false>(c, end - c);
+}
+
+// f(taps, offset into x, into w, into y) for the strips of rows [first, last): as many rows at a time as have the same
+// taps, and fit in L1. x and y start at their row 0.
+template <class F> CINTA_FN void for_strips(const Strips &s, int64_t first, int64_t last, F f) {
+  const int64_t x_row = s.columns.inputs * s.pixel, y_row = s.columns.outputs * s.pixel;
+  const int64_t most = s.rows.divisor > 1 ? 1 : at_least(1, kStripPlaces / s.columns.outputs);
+  for (int64_t o = first, height; o < last; o += height) {
+    const Taps rows = s.rows.taps_of(o);
+    for (height = 1; height < most && o + height < last; ++height)
+      if (const Taps next = s.rows.taps_of(o + height); next.first != rows.first || next.count != rows.count)
+        break;
+    for (const Strip *strip = s.list; strip < s.list + s.count; ++strip) {
+      const StripTaps t{rows.count,
+                        strip->taps.count,
+                        s.rows.apart * x_row,
+                        s.columns.apart * s.pixel,
+                        s.columns.scale * s.pixel,
+                        s.rows.every * s.KW * s.pitch,
+                        s.columns.every * s.pitch,
+                        s.columns.divisor * s.pixel,
+                        strip->count,
+                        height,
+                        s.rows.scale * x_row,
+                        y_row};
+      f(t, rows.source * x_row + strip->taps.source * s.pixel, (rows.first * s.KW + strip->taps.first) * s.pitch,
+        o * y_row + strip->first * s.pixel);
+    }
   }
 }
 
-// Row o of the outputs, channels [begin, end).
-inline void filter_row(const Strips &s, int64_t o, int64_t begin, int64_t end, const float *x, const float *w,
-                       const float *bias, float *y) {
-  constexpr int W = Vec<float>::width;
-  for_strips(s, o, [&](const StripTaps &t, int64_t x_at, int64_t w_at, int64_t y_at, int64_t pixels) {
-    with_pixels(pixels, [&]<int P>() {
-      int64_t c = begin;
-      for (; c + W <= end; c += W)
-        filter_strip<P, true>(t, W, x + x_at + c, w + w_at + c, bias ? bias + c : nullptr, y + y_at + c);
-      if (c < end)
-        filter_strip<P, false>(t, end - c, x + x_at + c, w + w_at + c, bias ? bias + c : nullptr, y + y_at + c);
-    });
+// Rows [first, last) of the outputs, channels [begin, end).
+inline void filter_rows(const Strips &s, int64_t first, int64_t last, int64_t begin, int64_t end, const float *x,
+                        const float *w, const float *bias, float *y) {
+  for_strips(s, first, last, [&](const StripTaps &t, int64_t x_at, int64_t w_at, int64_t y_at) {
+    with_taps(
+        t,
+        [&]<int R, int K>() {
+          for_channels(begin, end, [&]<bool whole>(int64_t c, int64_t lanes) {
+            filter_small<R, K, whole>(t, lanes, x + x_at + c, w + w_at + c, bias ? bias + c : nullptr, y + y_at + c);
+          });
+        },
+        [&] {
+          for_pixels(t, [&]<int P>(int64_t x_step, int64_t y_step) {
+            for_channels(begin, end, [&]<bool whole>(int64_t c, int64_t lanes) {
+              filter_large<P, whole>(t, lanes, x + x_at + x_step + c, w + w_at + c, bias ? bias + c : nullptr,
+                                     y + y_at + y_step + c);
+            });
+          });
+        });
   });
 }
 
-// What row o of dy adds to w, channels [begin, end).
-inline void correlate_row(const Strips &s, int64_t o, int64_t begin, int64_t end, const float *x, const float *dy,
-                          float *w) {
-  constexpr int W = Vec<float>::width;
-  for_strips(s, o, [&](const StripTaps &t, int64_t x_at, int64_t w_at, int64_t y_at, int64_t pixels) {
-    with_pixels(pixels, [&]<int P>() {
-      int64_t c = begin;
-      for (; c + W <= end; c += W)
-        correlate_strip<P, true>(t, W, x + x_at + c, dy + y_at + c, w + w_at + c);
-      if (c < end)
-        correlate_strip<P, false>(t, end - c, x + x_at + c, dy + y_at + c, w + w_at + c);
-    });
+// What rows [first, last) of dy add to w, channels [begin, end).
+inline void correlate_rows(const Strips &s, int64_t first, int64_t last, int64_t begin, int64_t end, const float *x,
+                           const float *dy, float *w) {
+  for_strips(s, first, last, [&](const StripTaps &t, int64_t x_at, int64_t w_at, int64_t y_at) {
+    with_taps(
+        t,
+        [&]<int R, int K>() {
+          for_channels(begin, end, [&]<bool whole>(int64_t c, int64_t lanes) {
+            correlate_small<R, K, whole>(t, lanes, x + x_at + c, dy + y_at + c, w + w_at + c);
+          });
+        },
+        [&] {
+          for_pixels(t, [&]<int P>(int64_t x_step, int64_t y_step) {
+            for_channels(begin, end, [&]<bool whole>(int64_t c, int64_t lanes) {
+              correlate_large<P, whole>(t, lanes, x + x_at + x_step + c, dy + y_at + y_step + c, w + w_at + c);
+            });
+          });
+        });
   });
 }
 
