@@ -3,8 +3,10 @@
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
-// Rows wide enough to keep lanes busy.
+// Rows wide enough to keep lanes busy; blocks hold 32-bit offsets.
 inline bool lanes_along_planes(const Conv2d &g) {
+  if (at_least(g.H * g.W, g.OH * g.OW) >= 1 << 30)
+    return false;
   return g.stride_h == 1 && g.stride_w == 1 && g.KH <= kPlaneKernel && 3 * at_most(g.W, g.OW) > Vec<float>::width;
 }
 

@@ -201,22 +201,23 @@ inline void correlate_planes(void *context, int64_t block) {
   constexpr int W = Vec<float>::width;
   const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
   const Conv2d &g = job.g;
-  const int64_t images = block / job.channel_blocks(), begin = block % job.channel_blocks() * job.channels;
-  const int64_t taps = job.taps();
-  float *sums = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(taps * W) + PlaneGrid::bytes(g)));
-  const PlaneGrid grid(g, sums + taps * W);
-  for (int64_t c = begin; c < at_most(g.C, begin + job.channels); ++c) {
-    zero_floats(taps * W, sums);
-    with_kernel_rows(g.KH, [&]<int KH>() {
-      for_images_of(job, images, [&](int64_t n) {
-        correlate_plane<KH>(grid, job.x + n * g.x_batch + c * g.H * g.W, job.dy + n * g.y_batch + c * g.OH * g.OW,
-                            sums);
-      });
+  const int64_t images = block / job.channel_blocks(), first = block % job.channel_blocks() * job.channels;
+  const int64_t taps = job.taps(), channels = at_most(job.channels, g.C - first), floats = channels * taps * W;
+  float *sums = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(floats) + PlaneGrid::bytes(g)));
+  const PlaneGrid grid(g, sums + floats);
+  zero_floats(floats, sums);
+  with_kernel_rows(g.KH, [&]<int KH>() {
+    for_images_of(job, images, [&](int64_t n) { // neighbouring planes one after another
+      const float *x = job.x + n * g.x_batch + first * g.H * g.W, *dy = job.dy + n * g.y_batch + first * g.OH * g.OW;
+      for (int64_t c = 0; c < channels; ++c, x += g.H * g.W, dy += g.OH * g.OW)
+        correlate_plane<KH>(grid, x, dy, sums + c * taps * W);
     });
-    float *out = job.y + (images * g.C + c) * taps;
-    for (int64_t t = 0; t < taps; ++t)
-      out[t % g.KH * g.KW + t / g.KH] = reduce_add(Vec<float>::load(sums + t * W));
-  }
+  });
+  float *out = job.y + (images * g.C + first) * taps;
+  for (const float *from = sums; from < sums + floats; out += taps)
+    for (int64_t kw = 0; kw < g.KW; ++kw)
+      for (int64_t kh = 0; kh < g.KH; ++kh, from += W)
+        out[kh * g.KW + kw] = reduce_add(Vec<float>::load(from));
 }
 
 } // namespace
