@@ -24,9 +24,10 @@ struct DepthwisePlan {
       : strips(job.g, job.adjoint, job.g.channels_last ? job.g.C : Vec<float>::width, whole_vectors(job.g.C)),
         job(job) {
     const int64_t taps = job.w ? job.taps() : 0, pitch = job.pitch = strips.pitch, C = job.g.C;
-    float *w = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t((taps + 1) * pitch) +
-                                                                 sizeof(Strip) * size_t(strips.columns.outputs)));
-    strips.cut(reinterpret_cast<Strip *>(w + (taps + 1) * pitch));
+    const size_t list = sizeof(Strip) * size_t(strips.columns.outputs);
+    void *room = scratch(Scratch::pack_b, list + sizeof(float) * size_t((taps + 1) * pitch));
+    strips.cut(static_cast<Strip *>(room));
+    float *w = reinterpret_cast<float *>(static_cast<char *>(room) + list);
     job.strips = &strips;
     zero_floats((taps + 1) * pitch, w);
     if (job.w)

@@ -22,17 +22,19 @@ struct PlaneGrid {
   PlaneBlock *blocks;
 
   static int64_t rows(const Conv2d &g) {
-    return g.OH / g.dilation_h / kPlaneRows * g.dilation_h + at_most(g.OH, g.OH % (g.dilation_h * kPlaneRows));
+    return g.OH / g.dilation_h / kPlaneRows * g.dilation_h + at_most(g.dilation_h, g.OH % (g.dilation_h * kPlaneRows));
   }
   static int64_t columns(const Conv2d &g) { return ceil_div(g.OW, Vec<float>::width); }
+  static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; } // masks of AVX2 want 32 bytes
+  static size_t mask_bytes(const Conv2d &g) { return whole_lines(sizeof(Mask<float>) * size_t(columns(g) * g.KW)); }
   static size_t bytes(const Conv2d &g) {
-    return size_t(columns(g)) * (sizeof(Mask<float>) * size_t(g.KW) + sizeof(PlaneBlock) * size_t(rows(g)));
+    return mask_bytes(g) + whole_lines(sizeof(PlaneBlock) * size_t(columns(g) * rows(g)));
   }
   PlaneGrid(const Conv2d &g, void *room)
       : KW(g.KW), count(0), x_row(g.dilation_h * g.W), x_column(g.dilation_w), y_row(g.dilation_h * g.OW) {
     constexpr int W = Vec<float>::width;
     Mask<float> *masks = static_cast<Mask<float> *>(room);
-    blocks = reinterpret_cast<PlaneBlock *>(masks + columns(g) * KW);
+    blocks = reinterpret_cast<PlaneBlock *>(static_cast<char *>(room) + mask_bytes(g));
     for (int64_t column = 0; column < g.OW; column += W)
       for (int64_t kw = 0; kw < KW; ++kw) {
         const int64_t shift = kw * g.dilation_w - g.pad_w, begin = at_most(W, at_least(0, -column - shift));
@@ -203,8 +205,9 @@ inline void correlate_planes(void *context, int64_t block) {
   const Conv2d &g = job.g;
   const int64_t images = block / job.channel_blocks(), first = block % job.channel_blocks() * job.channels;
   const int64_t taps = job.taps(), channels = at_most(job.channels, g.C - first), floats = channels * taps * W;
-  float *sums = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(floats) + PlaneGrid::bytes(g)));
-  const PlaneGrid grid(g, sums + floats);
+  char *room = static_cast<char *>(scratch(Scratch::conv, PlaneGrid::bytes(g) + sizeof(float) * size_t(floats)));
+  float *sums = reinterpret_cast<float *>(room + PlaneGrid::bytes(g));
+  const PlaneGrid grid(g, room);
   zero_floats(floats, sums);
   with_kernel_rows(g.KH, [&]<int KH>() {
     for_images_of(job, images, [&](int64_t n) { // neighbouring planes one after another
