@@ -66,13 +66,16 @@ CINTA_FN void for_rows_of_x(const PlaneGrid &p, uint32_t rows, const Mask<float>
   for (int j = 0; j < K; ++j)
     lanes[j] = inside[j];
   const uint32_t read = stepped(rows);
-  const int64_t x_row = p.x_row, x_column = p.x_column;
+  const int64_t x_row = p.x_row, x_column = p.x_column, ahead = (kPlaneRows + KH - 1) * x_row;
 #pragma GCC unroll 16
-  for (int r = 0; r < R + KH - 1; ++r, x = stepped(x + x_row))
+  for (int r = 0; r < R + KH - 1; ++r, x = stepped(x + x_row)) {
+    if (r < R)
+      __builtin_prefetch(x + ahead); // the next block's: a block's rows are too short for hardware to foresee
     if (read & 1u << r)
 #pragma GCC unroll 4
       for (int j = 0; j < K; ++j)
         f(r, j, Vec<float>::load_masked(x + j * x_column, lanes[j]));
+  }
 }
 
 // Columns of the kernel at once, for as many weights or sums as there are registers.
@@ -114,8 +117,10 @@ template <int KH>
     const int64_t rows = b->rows, lanes = b->lanes, y_row = p.y_row;
 #pragma GCC unroll 8
     for (int i = 0; i < kPlaneRows; ++i, to = stepped(to + y_row))
-      if (i < rows)
+      if (i < rows) {
         sum[i].store_partial(to, lanes);
+        __builtin_prefetch(to + kPlaneRows * y_row, 1);
+      }
   }
 }
 
@@ -127,7 +132,7 @@ template <int R, int KH> CINTA_FN void correlate_block(const PlaneGrid &p, const
   const int64_t lanes = b.lanes, y_row = p.y_row;
 #pragma GCC unroll 8
   for (int i = 0; i < R; ++i, dy = stepped(dy + y_row))
-    d[i] = V::load_partial(dy, lanes);
+    d[i] = V::load_partial(dy, lanes), __builtin_prefetch(dy + kPlaneRows * y_row);
   for_columns_of<plane_columns<KH>()>(p.KW, [&]<int K>(int64_t kw) {
     V sum[K][KH];
 #pragma GCC unroll 32
