@@ -106,3 +106,60 @@ def test_same_bits_on_any_number_of_threads() -> None:
     for values in zip(*results, strict=True):
         np.testing.assert_array_equal(values[0], values[1])
         np.testing.assert_array_equal(values[0], values[2])
+
+
+# N, C, H, W, kernel, stride, padding, dilation
+DEPTHWISE = [
+    (3, 64, 14, 14, 3, 1, 1, 1),
+    (2, 17, 7, 7, 3, 1, 1, 1),
+    (2, 3, 30, 41, 5, 1, 2, 1),
+    (2, 40, 28, 28, 3, 2, 1, 1),
+    (1, 24, 15, 9, 7, 1, 3, 1),
+    (2, 8, 20, 20, 3, 1, 2, 2),
+    (2, 33, 1, 1, 3, 1, 1, 1),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("case", DEPTHWISE, ids=str)
+def test_depthwise_in_every_direction(case: tuple[int, ...], order: str) -> None:
+    n, c, h, w, kernel, stride, padding, dilation = case
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": c}
+    x, weight, bias = normal(n, c, h, w, seed=0), normal(c, 1, kernel, kernel, seed=1), normal(c, seed=2)
+
+    def dy(shape: tuple[int, ...]) -> Any:
+        return normal(*shape, seed=3)
+
+    got = conv_and_gradients(in_order(x, order), weight, bias, dy, "float32", **options)
+    expected = conv_and_gradients(ct.tensor(x), weight, bias, dy, "float64", **options)
+    for name, value, exact in zip(("y", "dx", "dw", "db"), got, expected, strict=True):
+        assert np.linalg.norm(value - exact) < 4e-7 * np.linalg.norm(exact), name
+
+
+def lies_channels_last(x: ct.Tensor) -> bool:
+    return bool(x.transpose((0, 2, 3, 1)).numpy().flags.c_contiguous)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("order", ORDERS)
+def test_depthwise_keeps_the_order_of_images(order: str, stride: int) -> None:
+    x = in_order(normal(2, 24, 12, 12, seed=0), order)
+    x.requires_grad = True
+    y = ct.conv2d(x, ct.tensor(normal(24, 1, 3, 3, seed=1)), stride=stride, padding=1, groups=24)
+    y.backward(in_order(normal(*y.shape, seed=2), order))
+    assert x.grad is not None
+    assert lies_channels_last(y.detach()) == lies_channels_last(x.grad) == (order == "channels last")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_depthwise_gradients_of_mixed_orders(order: str) -> None:
+    x, weight, dy = normal(2, 24, 9, 9, seed=0), normal(24, 1, 3, 3, seed=1), normal(2, 24, 9, 9, seed=2)
+    other = ORDERS[1 - ORDERS.index(order)]
+    grads = []
+    for order_of_dy in (order, other):
+        w = ct.tensor(weight, requires_grad=True)
+        y = ct.conv2d(in_order(x, order), w, padding=1, groups=24)
+        y.backward(in_order(dy, order_of_dy))
+        assert w.grad is not None
+        grads.append(w.grad.numpy())
+    np.testing.assert_array_equal(*grads)

@@ -81,13 +81,13 @@ struct Conv2d {
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h,
       dilation_w; // pad: top and left; bottom and right follow from OH, OW
   int64_t x_batch, y_batch;
-  bool bfloat16 = false; // as in Gemm
+  bool bfloat16 = false;      // as in Gemm
+  bool channels_last = false; // x[N,H,W,C] and y[N,OH,OW,O] instead; for depthwise kernels only
 };
 using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, const void *bias /*[O] or null*/, void *y);
 using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);
 using Conv2dBackwardWeight = void (*)(const Conv2d &, const void *x, const void *dy, void *dw);
 using Conv2dFits = bool (*)(const Conv2d &, Direction); // whether the implicit kernels take this shape
-using DepthwiseFits = bool (*)(const Conv2d &);         // whether its kernels take this shape
 // The same on images in either memory order: [N,C,H,W] by strides, in elements, with channels or pixels contiguous.
 struct ImageStrides {
   int64_t n, c, h, w;
@@ -215,8 +215,7 @@ struct Table {
   Conv2dForward conv2d_forward = nullptr;
   Conv2dBackwardData conv2d_backward_data = nullptr;
   Conv2dBackwardWeight conv2d_backward_weight = nullptr;
-  DepthwiseFits depthwise_fits = nullptr; // a filter for every channel: C = O = groups, all in one call
-  Conv2dForward depthwise_forward = nullptr;
+  Conv2dForward depthwise_forward = nullptr; // a filter for every channel: C = O = groups, all in one call, any shape
   Conv2dBackwardData depthwise_backward_data = nullptr;
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
   Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none

@@ -41,12 +41,6 @@ template <class F> void for_groups(const ConvGeometry &g, const Tensor &x, const
       y.data<float>() + i * p.O * p.OH * p.OW, i * p.O);
 }
 
-// A filter of its own for every channel, all of which one kernel takes at once.
-bool depthwise(const ConvGeometry &g, const Tensor &x) {
-  return g.groups > 1 && g.C == g.groups && g.O == g.groups && x.dtype() == Dtype::float32 &&
-         kernel().depthwise_fits(all_channels(g));
-}
-
 // ---- by products with the im2col matrix
 
 // Whether its rows are pixels: where channels are many enough that these are made of longer runs than rows of an image,
@@ -82,6 +76,16 @@ Images images(const Tensor &x) {
 Tensor result(const Shape &shape, ResultOrder order, const Tensor &from) {
   return order == ResultOrder::either && from.contiguous() ? empty(shape, Dtype::float32)
                                                            : empty_channels_last(shape, Dtype::float32);
+}
+
+// A filter of its own for every channel, all of which one kernel takes at once.
+bool depthwise(const ConvGeometry &g, const Tensor &x) {
+  return g.groups > 1 && g.C == g.groups && g.O == g.groups && compute_type(x.dtype()) == kernels::Compute::f32;
+}
+Conv2d in_order(const ConvGeometry &g, const Tensor &x) {
+  Conv2d p = all_channels(g);
+  p.channels_last = lies_channels_last(x);
+  return p;
 }
 
 // With what its numbers were before they became float32.
@@ -126,20 +130,20 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
   }
   if (g.N * g.O * g.OH * g.OW == 0)
     return empty({g.N, g.O, g.OH, g.OW}, x.dtype());
-  const bool one_filter = depthwise(g, x), planes = implicit(g, Direction::forward, x);
-  if (!one_filter && !planes && by_pixels(g, x))
-    return from_native(pixels_forward(g, image_order(x), w, b), x.dtype());
-  const Tensor a = contiguous_native(x);
-  if (!one_filter && !planes)
-    return from_native(planes_forward(g, a, w, b), x.dtype());
-  Tensor y = empty({g.N, g.O, g.OH, g.OW}, Dtype::float32);
-  const float *bias_at = b ? b.data<float>() : nullptr;
-  if (one_filter)
-    kernel().depthwise_forward(all_channels(g), a.data<float>(), w.data<float>(), bias_at, y.data<float>());
-  else
-    for_groups(g, a, w, y, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t o) {
-      kernel().conv2d_forward(p, x_at, w_at, bias_at ? bias_at + o : nullptr, y_at);
-    });
+  const float *bias_at = b && b.dtype() == Dtype::float32 ? b.data<float>() : nullptr;
+  if (depthwise(g, x)) {
+    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, ResultOrder::either, from);
+    kernel().depthwise_forward(in_order(g, from), from.data<float>(), w.data<float>(), bias_at, y.data<float>());
+    return from_native(y, x.dtype());
+  }
+  if (!implicit(g, Direction::forward, x))
+    return from_native(by_pixels(g, x) ? pixels_forward(g, image_order(x), w, b)
+                                       : planes_forward(g, contiguous_native(x), w, b),
+                       x.dtype());
+  const Tensor a = contiguous_native(x), y = empty({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+  for_groups(g, a, w, y, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t o) {
+    kernel().conv2d_forward(p, x_at, w_at, bias_at ? bias_at + o : nullptr, y_at);
+  });
   return from_native(y, x.dtype());
 }
 
@@ -159,19 +163,19 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
-  const bool one_filter = depthwise(g, dy), planes = implicit(g, Direction::backward_data, dy);
-  if (!one_filter && !planes && by_pixels(g, dy))
-    return from_native(pixels_backward_data(g, image_order(dy), w), dy.dtype());
-  const Tensor b = contiguous_native(dy);
-  if (!one_filter && !planes)
-    return from_native(planes_backward_data(g, b, w), dy.dtype());
-  Tensor dx = empty(shape, Dtype::float32);
-  if (one_filter)
-    kernel().depthwise_backward_data(all_channels(g), b.data<float>(), w.data<float>(), dx.data<float>());
-  else
-    for_groups(g, dx, w, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
-      kernel().conv2d_backward_data(p, y_at, w_at, x_at);
-    });
+  if (depthwise(g, dy)) {
+    const Tensor from = image_order(dy), dx = result(shape, ResultOrder::either, from);
+    kernel().depthwise_backward_data(in_order(g, from), from.data<float>(), w.data<float>(), dx.data<float>());
+    return from_native(dx, dy.dtype());
+  }
+  if (!implicit(g, Direction::backward_data, dy))
+    return from_native(by_pixels(g, dy) ? pixels_backward_data(g, image_order(dy), w)
+                                        : planes_backward_data(g, contiguous_native(dy), w),
+                       dy.dtype());
+  const Tensor b = contiguous_native(dy), dx = empty(shape, Dtype::float32);
+  for_groups(g, dx, w, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
+    kernel().conv2d_backward_data(p, y_at, w_at, x_at);
+  });
   return from_native(dx, dy.dtype());
 }
 
@@ -193,19 +197,20 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());
   }
-  const bool one_filter = depthwise(g, x), planes = implicit(g, Direction::backward_weight, x);
-  if (!one_filter && !planes && by_pixels(g, x))
-    return from_native(pixels_backward_weight(g, image_order(x), image_order(dy)), x.dtype());
-  const Tensor a = contiguous_native(x), b = contiguous_native(dy);
-  if (!one_filter && !planes)
-    return from_native(planes_backward_weight(g, a, b), x.dtype());
-  Tensor dw = empty(shape, Dtype::float32);
-  if (one_filter)
-    kernel().depthwise_backward_weight(all_channels(g), a.data<float>(), b.data<float>(), dw.data<float>());
-  else
-    for_groups(g, a, dw, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
-      kernel().conv2d_backward_weight(p, x_at, y_at, w_at);
-    });
+  if (depthwise(g, x)) {
+    const Tensor from = image_order(x), dw = empty(shape, Dtype::float32);
+    const Tensor to = lies_channels_last(from) ? channels_last(image_order(dy)) : contiguous_native(dy);
+    kernel().depthwise_backward_weight(in_order(g, from), from.data<float>(), to.data<float>(), dw.data<float>());
+    return from_native(dw, x.dtype());
+  }
+  if (!implicit(g, Direction::backward_weight, x))
+    return from_native(by_pixels(g, x) ? pixels_backward_weight(g, image_order(x), image_order(dy))
+                                       : planes_backward_weight(g, contiguous_native(x), contiguous_native(dy)),
+                       x.dtype());
+  const Tensor a = contiguous_native(x), b = contiguous_native(dy), dw = empty(shape, Dtype::float32);
+  for_groups(g, a, dw, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
+    kernel().conv2d_backward_weight(p, x_at, y_at, w_at);
+  });
   return from_native(dw, x.dtype());
 }
 

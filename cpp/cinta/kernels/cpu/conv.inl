@@ -11,6 +11,9 @@
 #include "cinta/kernels/cpu/conv_woven.inl"
 #include "cinta/kernels/cpu/conv_run.inl"
 #include "cinta/kernels/cpu/conv_weight.inl"
+#include "cinta/kernels/cpu/conv_depthwise_strips.inl"
+#include "cinta/kernels/cpu/conv_depthwise_images.inl"
+#include "cinta/kernels/cpu/conv_depthwise_planes.inl"
 #include "cinta/kernels/cpu/conv_depthwise.inl"
 // clang-format on
 
@@ -38,7 +41,6 @@ void fill_conv(Table &table) {
   table.conv2d_forward = conv2d_forward;
   table.conv2d_backward_data = conv2d_backward_data;
   table.conv2d_backward_weight = conv2d_backward_weight;
-  table.depthwise_fits = depthwise_fits;
   table.depthwise_forward = depthwise_forward;
   table.depthwise_backward_data = depthwise_backward_data;
   table.depthwise_backward_weight = depthwise_backward_weight;

@@ -1,206 +1,104 @@
-// Depthwise convolution at stride 1: every channel its own filter. A plane is laid out with its padding, then each
-// vector of a row of outputs is a sum of shifted loads.
+// Depthwise convolution, every channel its own filter: which kernel takes it, weights laid out, work handed out.
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
-constexpr int kRowsAtOnce = 4;                // vectors of outputs in registers
-constexpr int kDepthwiseTaps = 9;             // sums of dw in registers
-constexpr int64_t kPlaneFloats = 6 << 10;     // of padded planes at once: in L1
-constexpr int64_t kDepthwiseBlock = 32 << 10; // floats of one parallel block
+// Rows wide enough to keep lanes busy; blocks hold 32-bit offsets.
+inline bool lanes_along_planes(const Conv2d &g) {
+  if (at_least(g.H * g.W, g.OH * g.OW) >= 1 << 30)
+    return false;
+  return g.stride_h == 1 && g.stride_w == 1 && g.KH <= kPlaneKernel && 3 * at_most(g.W, g.OW) > Vec<float>::width;
+}
 
-struct DepthwiseJob {
-  Conv2d g;      // C = O: all channels
-  Planes planes; // of one channel
-  const float *x, *w, *bias, *dy;
-  float *y;
-  bool flip;
-  int64_t shift(int64_t tap) const { return tap / g.KW * g.dilation_h * planes.pitch + tap % g.KW * g.dilation_w; }
-  int64_t at_once() const { return at_least(1, kPlaneFloats / planes.plane); }
-  int64_t per_block() const { return at_least(1, kDepthwiseBlock / planes.plane / at_once()) * at_once(); }
+inline double depthwise_ns(const Conv2d &g) {
+  return double(g.N * g.C) * double(g.OH * g.OW) * double(g.KH * g.KW) / (4.0 * Vec<float>::width);
+}
+
+inline int64_t whole_vectors(int64_t n) { return ceil_div(n, Vec<float>::width) * Vec<float>::width; }
+
+// Strips, weights [tap][pitch] and bias [pitch] for one call, in its scratch.
+struct DepthwisePlan {
+  Strips strips;
+  DepthwiseJob &job;
+  explicit DepthwisePlan(DepthwiseJob &job)
+      : strips(job.g, job.adjoint, job.g.channels_last ? job.g.C : Vec<float>::width, whole_vectors(job.g.C)),
+        job(job) {
+    const int64_t taps = job.w ? job.taps() : 0, pitch = job.pitch = strips.pitch, C = job.g.C;
+    const size_t list = sizeof(Strip) * size_t(strips.columns.outputs);
+    void *room = scratch(Scratch::pack_b, list + sizeof(float) * size_t((taps + 1) * pitch));
+    strips.cut(static_cast<Strip *>(room));
+    float *w = reinterpret_cast<float *>(static_cast<char *>(room) + list);
+    job.strips = &strips;
+    zero_floats((taps + 1) * pitch, w);
+    if (job.w)
+      transpose_floats(taps, C, job.w, taps, w, pitch);
+    if (job.bias) {
+      copy_floats(C, job.bias, w + taps * pitch);
+      job.bias = w + taps * pitch;
+    }
+    job.w = w;
+  }
 };
 
-inline Conv2d one_channel(Conv2d g) {
-  g.C = g.O = 1;
-  return g;
-}
-
-// Rows [from, to) of the padded plane; its border is zero already.
-inline void fill_rows(const Conv2d &g, const Planes &p, const float *x, int64_t from, int64_t to, float *image) {
-  const int64_t left = at_least(0, -g.pad_w), right = at_most(g.W, p.pitch - g.pad_w);
-  const int64_t last = at_most(to - g.pad_h, g.H);
-  for (int64_t h = at_least(0, from - g.pad_h); h < last; ++h)
-    copy_floats(right - left, x + h * g.W + left, image + (h + g.pad_h) * p.pitch + left + g.pad_w);
-}
-
-// One plane of outputs from its padded image, of which the rows from `filled` on are still to be laid out: that goes on
-// between the sums, so that loads from far away and products overlap.
-inline void filter_plane(const DepthwiseJob &job, const int64_t *shifts, const float *w, float bias, const float *x,
-                         int64_t filled, float *image, float *y) {
-  using V = Vec<float>;
-  constexpr int W = V::width;
+inline void run_filter(DepthwiseJob job) {
   const Conv2d &g = job.g;
-  const int64_t taps = g.KH * g.KW, vectors = ceil_div(g.OW, W), pitch = job.planes.pitch;
-  for (int64_t row = 0, column = 0; row < g.OH;) {
-    const float *from[kRowsAtOnce] = {image, image, image, image};
-    float *to[kRowsAtOnce] = {y, y, y, y};
-    int64_t lanes[kRowsAtOnce] = {};
-    for (int i = 0; i < kRowsAtOnce && row < g.OH; ++i) {
-      from[i] = image + row * pitch + column * W;
-      to[i] = y + row * g.OW + column * W;
-      lanes[i] = at_most(W, g.OW - column * W);
-      if (++column == vectors)
-        column = 0, ++row;
-    }
-    if (filled < job.planes.rows) {
-      const int64_t needed = at_most(job.planes.rows, row + (g.KH - 1) * g.dilation_h + 2);
-      fill_rows(g, job.planes, x, filled, needed, image);
-      filled = needed;
-    }
-    V sum[kRowsAtOnce];
-    for (V &s : sum)
-      s = V(bias);
-    for (int64_t t = 0; t < taps; ++t) {
-      const V weight(w[job.flip ? taps - 1 - t : t]);
-#pragma GCC unroll 4
-      for (int i = 0; i < kRowsAtOnce; ++i)
-        sum[i] = multiply_add(V::load(from[i] + shifts[t]), weight, sum[i]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < kRowsAtOnce; ++i)
-      sum[i].store_partial(to[i], lanes[i]);
+  const int64_t W = Vec<float>::width, wide = job.adjoint ? g.W : g.OW, rows = job.adjoint ? g.H : g.OH;
+  if (!g.channels_last && lanes_along_planes(g)) {
+    job.channels = at_least(1, kDepthwiseBlock / job.outputs());
+    job.w = pack_plane_weights(job);
+    return parallel_for(ceil_div(g.N * g.C, job.channels), depthwise_ns(g), filter_planes, &job);
   }
-}
-
-// Planes [block * per_block, ...): several small ones are laid out before they are filtered, so that no load waits for
-// a store.
-inline void depthwise_planes(void *context, int64_t block) {
-  const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
-  const Conv2d &g = job.g, one = one_channel(g);
-  const int64_t plane = job.planes.plane, taps = g.KH * g.KW, at_once = job.at_once();
-  const int64_t begin = block * job.per_block(), end = at_most(g.N * g.C, begin + job.per_block());
-  float *images = static_cast<float *>(
-      scratch(Scratch::conv, sizeof(float) * size_t(at_once * plane + kSlack) + sizeof(int64_t) * size_t(taps)));
-  int64_t *shifts = reinterpret_cast<int64_t *>(images + at_once * plane + kSlack);
-  for (int64_t t = 0; t < taps; ++t)
-    shifts[t] = job.shift(t);
-  zero_floats(at_once * plane + kSlack, images);
-  for (int64_t first = begin; first < end; first += at_once) {
-    const int64_t count = at_most(at_once, end - first);
-    int64_t n = first / g.C, c = first % g.C;
-    for (int64_t i = 0, m = n, d = c; at_once > 1 && i < count; ++i) {
-      fill_planes(one, job.planes, job.x + m * g.x_batch + d * g.H * g.W, images + i * plane);
-      if (++d == g.C)
-        d = 0, ++m;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      filter_plane(job, shifts, job.w + c * taps, job.bias ? job.bias[c] : 0.0f, job.x + n * g.x_batch + c * g.H * g.W,
-                   at_once > 1 ? job.planes.rows : 0, images + i * plane, job.y + n * g.y_batch + c * g.OH * g.OW);
-      if (++c == g.C)
-        c = 0, ++n;
-    }
+  const DepthwisePlan plan(job);
+  if (g.channels_last) {
+    job.channels = at_least(4 * W, kDepthwiseRows / (g.KH * plan.strips.columns.inputs) / W * W);
+    job.rows = at_most(rows, at_least(1, kDepthwiseBlock / (wide * g.C)));
+    parallel_for(g.N * ceil_div(rows, job.rows), depthwise_ns(g), filter_channels_last, &job);
+  } else {
+    job.channels = W;
+    job.rows = at_most(rows, at_least(1, kDepthwiseBlock / (wide * W)));
+    parallel_for(g.N * job.channel_blocks() * ceil_div(rows, job.rows), depthwise_ns(g), filter_woven, &job);
   }
-}
-
-// sums[t] += over the plane of dy * shifted image, for T taps. Both are masked: what lies beyond the row may be inf.
-template <int T> void correlate_plane(const Conv2d &g, int64_t pitch, const float *dy, const float *image,
-                                      const int64_t *shifts, float *sums) {
-  using V = Vec<float>;
-  constexpr int W = V::width;
-  V sum[T];
-#pragma GCC unroll 9
-  for (int t = 0; t < T; ++t)
-    sum[t] = V(0.0f);
-  for (int64_t row = 0; row < g.OH; ++row, dy += g.OW, image += pitch) {
-    int64_t j = 0;
-    for (; j + W <= g.OW; j += W) {
-      const V d = V::load(dy + j);
-#pragma GCC unroll 9
-      for (int t = 0; t < T; ++t)
-        sum[t] = multiply_add(d, V::load(image + j + shifts[t]), sum[t]);
-    }
-    if (const int64_t n = g.OW - j; n > 0) {
-      const V d = V::load_partial(dy + j, n);
-#pragma GCC unroll 9
-      for (int t = 0; t < T; ++t)
-        sum[t] = multiply_add(d, V::load_partial(image + j + shifts[t], n), sum[t]);
-    }
-  }
-#pragma GCC unroll 9
-  for (int t = 0; t < T; ++t)
-    (V::load(sums + t * W) + sum[t]).store(sums + t * W);
-}
-
-template <int T = kDepthwiseTaps> void correlate_plane(int64_t taps, const Conv2d &g, int64_t pitch, const float *dy,
-                                                       const float *image, const int64_t *shifts, float *sums) {
-  if constexpr (T > 1)
-    if (taps < T)
-      return correlate_plane<T - 1>(taps, g, pitch, dy, image, shifts, sums);
-  correlate_plane<T>(g, pitch, dy, image, shifts, sums);
-}
-
-// dw of one channel (the job's y), images in their order.
-inline void depthwise_weight(void *context, int64_t channel) {
-  constexpr int W = Vec<float>::width;
-  const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
-  const Conv2d &g = job.g, one = one_channel(g);
-  const int64_t plane = job.planes.plane, taps = g.KH * g.KW, at_once = at_most(g.N, job.at_once());
-  float *images = static_cast<float *>(scratch(
-      Scratch::conv, sizeof(float) * size_t(at_once * plane + kSlack + taps * W) + sizeof(int64_t) * size_t(taps)));
-  float *sums = images + at_once * plane + kSlack;
-  int64_t *shifts = reinterpret_cast<int64_t *>(sums + taps * W);
-  for (int64_t t = 0; t < taps; ++t)
-    shifts[t] = job.shift(t);
-  zero_floats(at_once * plane + kSlack + taps * W, images);
-  for (int64_t first = 0; first < g.N; first += at_once) {
-    const int64_t count = at_most(at_once, g.N - first);
-    for (int64_t i = 0; i < count; ++i)
-      fill_planes(one, job.planes, job.x + (first + i) * g.x_batch + channel * g.H * g.W, images + i * plane);
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t t = 0; t < taps; t += kDepthwiseTaps)
-        correlate_plane(at_most(kDepthwiseTaps, taps - t), g, job.planes.pitch,
-                        job.dy + (first + i) * g.y_batch + channel * g.OH * g.OW, images + i * plane, shifts + t,
-                        sums + t * W);
-  }
-  for (int64_t t = 0; t < taps; ++t)
-    job.y[channel * taps + t] = reduce_add(Vec<float>::load(sums + t * W));
-}
-
-inline bool depthwise_fits(const Conv2d &g) {
-  return g.stride_h == 1 && g.stride_w == 1 && (g.KH - 1) * g.dilation_h >= g.pad_h &&
-         (g.KW - 1) * g.dilation_w >= g.pad_w && Planes(one_channel(g)).plane < 1 << 20;
-}
-
-inline void run_depthwise(const DepthwiseJob &job, int64_t blocks, void (*body)(void *, int64_t)) {
-  const Conv2d &g = job.g;
-  const double products = double(g.N * g.C * g.OH * g.KH * g.KW * ceil_div(g.OW, Vec<float>::width));
-  parallel_for(blocks, products / 3, body, const_cast<DepthwiseJob *>(&job));
-}
-
-inline void filter_planes(const Conv2d &g, const void *x, const void *w, const void *bias, void *y, bool flip) {
-  const DepthwiseJob job{g,
-                         Planes(one_channel(g)),
-                         static_cast<const float *>(x),
-                         static_cast<const float *>(w),
-                         static_cast<const float *>(bias),
-                         nullptr,
-                         static_cast<float *>(y),
-                         flip};
-  run_depthwise(job, ceil_div(g.N * g.C, job.per_block()), depthwise_planes);
 }
 
 inline void depthwise_forward(const Conv2d &g, const void *x, const void *w, const void *bias, void *y) {
-  filter_planes(g, x, w, bias, y, false);
+  run_filter({g, false, static_cast<const float *>(x), static_cast<const float *>(w), static_cast<const float *>(bias),
+              nullptr, static_cast<float *>(y)});
 }
 
 inline void depthwise_backward_data(const Conv2d &g, const void *dy, const void *w, void *dx) {
-  filter_planes(adjoint(g), dy, w, nullptr, dx, true);
+  run_filter({g, true, static_cast<const float *>(dy), static_cast<const float *>(w), nullptr, nullptr,
+              static_cast<float *>(dx)});
+}
+
+inline void add_floats(int64_t n, const float *x, float *sum) {
+  constexpr int W = Vec<float>::width;
+  for (int64_t i = 0; i < n; i += W) {
+    const int64_t lanes = at_most(W, n - i);
+    (Vec<float>::load_partial(sum + i, lanes) + Vec<float>::load_partial(x + i, lanes)).store_partial(sum + i, lanes);
+  }
 }
 
 inline void depthwise_backward_weight(const Conv2d &g, const void *x, const void *dy, void *dw) {
-  run_depthwise({g, Planes(one_channel(g)), static_cast<const float *>(x), nullptr, nullptr,
-                 static_cast<const float *>(dy), static_cast<float *>(dw), false},
-                g.C, depthwise_weight);
+  const int64_t W = Vec<float>::width, taps = g.KH * g.KW, pitch = whole_vectors(g.C);
+  DepthwiseJob job{g, false, static_cast<const float *>(x), nullptr, nullptr, static_cast<const float *>(dy), nullptr};
+  const bool planes = !g.channels_last && lanes_along_planes(g);
+  job.channels = planes            ? at_least(1, at_most(g.C / kDepthwiseBlocks, kDepthwiseBlock / job.outputs()))
+                 : g.channels_last ? at_least(4 * W, kDepthwiseRows / (g.KH * g.W) / W * W)
+                                   : W;
+  job.images = at_most(g.N, ceil_div(kDepthwiseBlocks, job.channel_blocks()));
+  job.y = static_cast<float *>(scratch(Scratch::pack_a, sizeof(float) * size_t(job.images * taps * pitch)));
+  const int64_t blocks = job.images * job.channel_blocks();
+  if (planes) {
+    parallel_for(blocks, depthwise_ns(g), correlate_planes, &job);
+  } else {
+    const DepthwisePlan plan(job);
+    parallel_for(blocks, depthwise_ns(g), g.channels_last ? correlate_channels_last : correlate_woven, &job);
+  }
+  const int64_t size = planes ? g.C * taps : taps * pitch;
+  for (int64_t i = 1; i < job.images; ++i)
+    add_floats(size, job.y + i * size, job.y);
+  planes ? copy_floats(size, job.y, static_cast<float *>(dw))
+         : transpose_floats(g.C, taps, job.y, pitch, static_cast<float *>(dw), taps);
 }
 
 } // namespace

@@ -67,6 +67,7 @@ template <> struct Vec<float> {
   CINTA_FN static Vec load_partial(const float *p, int64_t n) {
     return _mm512_maskz_loadu_ps(Mask<float>::first_lanes(n).m, p);
   }
+  CINTA_FN static Vec load_masked(const float *p, Mask<float> m) { return _mm512_maskz_loadu_ps(m.m, p); }
   CINTA_FN void store(float *p) const { _mm512_storeu_ps(p, v); }
   CINTA_FN void store_partial(float *p, int64_t n) const { _mm512_mask_storeu_ps(p, Mask<float>::first_lanes(n).m, v); }
 

@@ -29,6 +29,7 @@ template <class T> struct Vec {
   CINTA_FN Vec(T x) : v(x) {}
   CINTA_FN static Vec load(const T *p) { return *p; }
   CINTA_FN static Vec load_partial(const T *p, int64_t n) { return n > 0 ? *p : T(0); }
+  CINTA_FN static Vec load_masked(const T *p, Mask<T> m) { return m.m ? *p : T(0); }
   CINTA_FN void store(T *p) const { *p = v; }
   CINTA_FN void store_partial(T *p, int64_t n) const {
     if (n > 0)
