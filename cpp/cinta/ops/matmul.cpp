@@ -12,9 +12,12 @@ namespace {
 
 using kernels::Gemm;
 
-// A matrix in a dtype that gemm multiplies: its own, or its compute type.
-Tensor native(const Tensor &x) { // in the order in which it lies
-  return is_native(x.dtype()) ? x : astype(x, is_floating(x.dtype()) ? Dtype::float32 : Dtype::int64);
+// Matrices in a dtype that gemm multiplies: their own, or their compute type, in the order in which they lie.
+Tensor native(const Tensor &x) {
+  if (is_native(x.dtype()))
+    return x;
+  const bool transposed = x.strides()[x.ndim() - 2] < x.strides()[x.ndim() - 1];
+  return transposed ? matrix_transpose(contiguous_native(matrix_transpose(x))) : contiguous_native(x);
 }
 
 Dtype product_dtype(const Tensor &a, const Tensor &b, const char *op) {
