@@ -7,7 +7,7 @@
 
 namespace cinta::kernels::CINTA_ISA {
 
-// K = 0: the empty sum, and the bias.
+// C before any product: what it holds or zero, and the bias.
 template <class T> void store_bias(const Gemm &g) {
   for (int64_t i = 0; i < g.M; ++i) {
     T *c = static_cast<T *>(g.C) + i * g.ldc;
@@ -22,20 +22,42 @@ template <class T> void store_bias(const Gemm &g) {
   }
 }
 
-// Whether both operands are contiguous along k and one side is short; fills `d` then, with the short side as x.
+// Whether x is short, y lies along k and sums are long enough to pay for adding up their lanes. Few rows are held
+// against packing B, few columns against lanes left empty.
+template <class T> CINTA_FN bool worth_it(const Dots<T> &d, bool few_rows) {
+  constexpr int64_t W = Vec<T>::width;
+  const bool along_k = d.y_col == 1 || (d.y_col == 2 && d.y_row != 1);
+  const bool long_sums = few_rows ? d.k >= 16 * d.m : d.y_col * d.m * (d.k + 5 * W) <= d.k * W;
+  return along_k && d.k >= 2 * W && d.m <= W && long_sums;
+}
+
 template <class T> bool as_dots(const Gemm &g, Dots<T> &d) {
-  constexpr int W = Vec<T>::width;
-  const int64_t shorter = least(g.M, g.N);
-  if (W < 4 || g.a_col != 1 || g.b_row != 1 || shorter > W || g.K < 2 * W)
-    return false;
   const T *A = static_cast<const T *>(g.A), *B = static_cast<const T *>(g.B);
   const T *bias_m = static_cast<const T *>(g.bias_m), *bias_n = static_cast<const T *>(g.bias_n);
   T *C = static_cast<T *>(g.C);
-  if (g.M <= g.N)
-    d = {g.M, g.N, g.K, A, g.a_row, B, g.b_col, C, g.ldc, 1, g.accumulate, bias_m, bias_n};
-  else
-    d = {g.N, g.M, g.K, B, g.b_col, A, g.a_row, C, 1, g.ldc, g.accumulate, bias_n, bias_m};
-  return true;
+  const Dots<T> rows{g.M,     g.N, g.K,   A, g.a_row,      g.a_col, B,     g.b_col,
+                     g.b_row, C,   g.ldc, 1, g.accumulate, bias_m,  bias_n};
+  const Dots<T> columns{g.N,     g.M, g.K, B,     g.b_col,      g.b_row, A,     g.a_row,
+                        g.a_col, C,   1,   g.ldc, g.accumulate, bias_n,  bias_m};
+  const bool rows_fit = worth_it(rows, true);
+  d = rows_fit && (g.M <= g.N || !worth_it(columns, false)) ? rows : columns;
+  return Vec<T>::width >= 4 && (rows_fit || worth_it(columns, false));
+}
+
+// Few columns, A by columns: in C' = B'A' the lanes are full.
+template <class T> bool better_transposed(const Gemm &g) {
+  constexpr int64_t W = Vec<T>::width;
+  return g.a_row == 1 && g.a_col != 1 && 2 * g.N <= W && g.M >= 2 * W && g.K >= 4 * g.N;
+}
+
+template <class T> void run_transposed(const Gemm &g) {
+  T *const sums = static_cast<T *>(scratch(Scratch::tile, size_t(g.N * g.M) * sizeof(T)));
+  run_product<T>({g.N, g.M, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, 1, sums, g.M, false, nullptr, nullptr});
+  if (!g.accumulate || g.bias_m || g.bias_n)
+    store_bias<T>(g);
+  for (int64_t i = 0; i < g.M; ++i)
+    for (int64_t j = 0; j < g.N; ++j)
+      static_cast<T *>(g.C)[i * g.ldc + j] += sums[j * g.M + i];
 }
 
 template <class T> void gemm(const Gemm &g) {
@@ -50,6 +72,8 @@ template <class T> void gemm(const Gemm &g) {
     return run_product<T>(
         {1, g.M, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.a_row, g.C, g.M, g.accumulate, g.bias_m, g.bias_n});
   }
+  if (better_transposed<T>(g))
+    return run_transposed<T>(g);
   run_product<T>(g);
 }
 

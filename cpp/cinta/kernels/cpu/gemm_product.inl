@@ -59,7 +59,7 @@ template <class T> struct Product {
 template <class Border, class T> void pack_neighbours(int64_t begin, int64_t end, Border border, int64_t present,
                                                       int64_t k, const T *from, int64_t lane_step, int64_t k_step,
                                                       T *to) {
-  const int64_t unit = lane_step == 1 ? 16 : k, origin = border(begin);
+  const int64_t unit = lane_step == 1 || lane_step == 2 ? 16 : k, origin = border(begin);
   for (int64_t p = 0; p < k; p += unit)
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = border(i), width = border(i + 1) - at;
@@ -144,7 +144,7 @@ template <class T> void product_block(void *context, int64_t block) {
   for (int64_t part = 0; part < p.k_parts; ++part) {
     // A few strips meet one panel after another; many would not stay near, so there each meets all panels.
     const bool few = strip_end - strip_begin <= Blocking<T>::near_strips && p.pack_a != PackA::strip;
-    const int64_t at_once = p.pack_b && !few ? panel_end - panel_begin : 1;
+    const int64_t at_once = p.pack_b && (!few || p.g->b_col == 2) ? panel_end - panel_begin : 1;
     for (int64_t panel = panel_begin; panel < panel_end; panel += at_once)
       multiply_panels(p, part, strip_begin, strip_end, panel, panel + at_once, a, b);
   }
