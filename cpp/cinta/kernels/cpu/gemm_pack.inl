@@ -8,25 +8,30 @@
 
 namespace cinta::kernels::CINTA_ISA {
 
-constexpr int kRowsAhead = 8; // asked for in advance
+constexpr int kRowsAhead = 8; // asked for in advance where they are long: rows of a panel lie on different pages
 
 // The source read along the lanes, which lie in its rows; the lanes from `lanes` to `width` are zero.
 template <Step kStep, class T>
 void pack_copied(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
   constexpr int W = Vec<T>::width;
-  for (int64_t p = 0; p < k; ++p, from += k_step, to += width)
-    for (int64_t l = 0; l < width; l += W) {
-      const int64_t present = lanes - l < W ? lanes - l : W, room = width - l;
-      if (kStep != Step::any) // a panel's rows lie on different pages
-        __builtin_prefetch(from + kRowsAhead * k_step + l * lane_step);
-      if (kStep == Step::two)
-        __builtin_prefetch(from + kRowsAhead * k_step + (l + W / 2) * lane_step);
-      const Vec<T> x = present > 0 ? load_spaced<kStep>(from + l * lane_step, lane_step, present) : Vec<T>(T(0));
-      if (room >= W)
+  for (int64_t p = 0; p < k; ++p, from += k_step, to += width) {
+    int64_t l = 0;
+    for (; l + W <= lanes; l += W) {
+      const T *const x = from + l * lane_step;
+      if (kStep == Step::two) {
+        __builtin_prefetch(x + kRowsAhead * k_step);
+        __builtin_prefetch(x + kRowsAhead * k_step + W);
+      }
+      load_spaced<kStep>(x, lane_step).store(to + l);
+    }
+    for (; l < width; l += W) {
+      const Vec<T> x = l < lanes ? load_spaced<kStep>(from + l * lane_step, lane_step, lanes - l) : Vec<T>(T(0));
+      if (width - l >= W)
         x.store(to + l);
       else
-        x.store_partial(to + l, room);
+        x.store_partial(to + l, width - l);
     }
+  }
 }
 
 // The source read along k: W x W blocks are transposed in registers.
