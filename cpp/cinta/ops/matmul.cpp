@@ -12,13 +12,13 @@ namespace {
 
 using kernels::Gemm;
 
-// Matrices in a dtype that gemm multiplies: their own, or their compute type, in the order in which they lie.
-Tensor native(const Tensor &x) {
-  if (is_native(x.dtype()))
-    return x;
+Tensor converted(const Tensor &x) { // in the order in which it lies
   const bool transposed = x.strides()[x.ndim() - 2] < x.strides()[x.ndim() - 1];
   return transposed ? matrix_transpose(contiguous_native(matrix_transpose(x))) : contiguous_native(x);
 }
+
+// Matrices in a dtype that gemm multiplies: their own, or their compute type.
+Tensor native(const Tensor &x) { return is_native(x.dtype()) ? x : converted(x); }
 
 Dtype product_dtype(const Tensor &a, const Tensor &b, const char *op) {
   Dtype dtype = promote(a.dtype(), b.dtype());

@@ -91,18 +91,18 @@ template <class T, int I, int J, Step kStep> void dot_tile(const Dots<T> &d, int
 // Columns [first, last) of the result in tiles of enough sums to keep the multipliers busy; y's rows are read once and
 // meet all rows of x while they are near.
 template <class T, Step kStep> void dot_columns(const Dots<T> &d, int64_t first, int64_t last) {
-  constexpr int sums = TileShape<T>::registers / 2, I = sums == 16 ? 4 : 2, few = 4;
+  constexpr int sums = TileShape<T>::registers / 2, I = sums == 16 ? 4 : 2, J = sums / I, W = Vec<T>::width, few = 4;
   Dots<T> part = d;
   part.n = last;
   if (d.m == 1 && d.n <= few)
     return dot_tile<T, 1, few, kStep>(part, 0, first);
-  for (int64_t j = first; j < last; j += d.m == 1 ? sums : sums / I) {
-    if (d.m == 1)
-      dot_tile<T, 1, sums, kStep>(part, 0, j);
-    else
+  if (d.m == 1)
+    for (int64_t j = first; j < last; j += W)
+      dot_tile<T, 1, W, kStep>(part, 0, j);
+  else
+    for (int64_t j = first; j < last; j += J)
       for (int64_t i = 0; i < d.m; i += I)
-        dot_tile<T, I, sums / I, kStep>(part, i, j);
-  }
+        dot_tile<T, I, J, kStep>(part, i, j);
 }
 
 template <class T> void run_dots(Dots<T> d) {

@@ -38,15 +38,23 @@ void pack_copied(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t
 template <Step kStep, class T>
 void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
   constexpr int W = Vec<T>::width;
+  if constexpr (kStep == Step::one)
+    k_step = 1; // known to the compiler
   for (int64_t l = 0; l < width; l += W) {
     const int64_t present = lanes - l, room = width - l;
     for (int64_t p = 0; p < k; p += W) {
       const int64_t depth = k - p < W ? k - p : W;
       Vec<T> block[W];
 #pragma GCC unroll 16
-      for (int i = 0; i < W; ++i)
-        block[i] =
-            i >= present ? Vec<T>(T(0)) : load_spaced<kStep>(from + (l + i) * lane_step + p * k_step, k_step, depth);
+      for (int i = 0; i < W; ++i) {
+        const T *const x = from + (l + i) * lane_step + p * k_step;
+        if (i >= present)
+          block[i] = Vec<T>(T(0));
+        else if (depth == W)
+          block[i] = load_spaced<kStep>(x, k_step);
+        else
+          block[i] = load_spaced<kStep>(x, k_step, depth);
+      }
       transpose(block);
       T *out = to + p * width + l;
 #pragma GCC unroll 16

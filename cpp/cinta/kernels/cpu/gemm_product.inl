@@ -161,9 +161,9 @@ template <class T> CINTA_FN int64_t panel_vectors(int64_t columns) {
 // packs its panels, half a strip's time each vector, and fetches its strips or packs them, one or three vectors' time.
 template <class T> void share_out(Product<T> &p, int64_t groups, double cost) {
   p.column_groups = groups, p.row_groups = 1;
-  const int64_t most = 1 + int64_t(cost / 1e4), threads = least(num_threads(), most);
-  if (threads == 1)
+  if (cost < 1e4 || num_threads() == 1)
     return;
+  const int64_t most = 1 + int64_t(cost / 1e4), threads = least(num_threads(), most);
   const double of_vector = p.pack_b ? 0.5 : 0, of_strip = p.pack_a == PackA::strip ? 3 : 1;
   const auto time_of = [&](double strips, double vectors) {
     return strips * vectors + of_vector * vectors + of_strip * strips;
