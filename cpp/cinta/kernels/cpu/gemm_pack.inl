@@ -46,15 +46,9 @@ void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int
       const int64_t depth = k - p < W ? k - p : W;
       Vec<T> block[W];
 #pragma GCC unroll 16
-      for (int i = 0; i < W; ++i) {
-        const T *const x = from + (l + i) * lane_step + p * k_step;
-        if (i >= present)
-          block[i] = Vec<T>(T(0));
-        else if (depth == W)
-          block[i] = load_spaced<kStep>(x, k_step);
-        else
-          block[i] = load_spaced<kStep>(x, k_step, depth);
-      }
+      for (int i = 0; i < W; ++i)
+        block[i] =
+            i >= present ? Vec<T>(T(0)) : load_spaced<kStep>(from + (l + i) * lane_step + p * k_step, k_step, depth);
       transpose(block);
       T *out = to + p * width + l;
 #pragma GCC unroll 16

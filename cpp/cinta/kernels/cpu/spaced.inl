@@ -29,7 +29,7 @@ template <Step kStep, class T> CINTA_FN Vec<T> load_spaced(const T *p, int64_t s
   return Vec<T>::load(lanes);
 }
 
-// The first n lanes, 0 < n < W, zero after them.
+// The first n lanes, 0 < n <= W, zero after them.
 template <Step kStep, class T> CINTA_FN Vec<T> load_spaced(const T *p, int64_t step, int64_t n) {
   constexpr int W = Vec<T>::width;
   if constexpr (kStep == Step::one)
