@@ -31,7 +31,8 @@ template <class T> bool rows_as_dots(const Gemm &g) {
 template <class T> bool columns_as_dots(const Gemm &g) {
   constexpr int64_t W = Vec<T>::width;
   const bool a_along_k = g.a_col == 1 || (g.a_col == 2 && g.a_row != 1);
-  return a_along_k && g.a_col * g.N * (g.K + 5 * W) <= g.K * W && (g.b_row == 1 || g.N == 1 || g.M >= 8 * g.N);
+  return a_along_k && g.a_col * g.N * (g.K + 5 * W) <= g.K * W &&
+         (g.b_row == 1 || g.b_col != 1 || g.N == 1 || g.M >= 8 * g.N);
 }
 
 // Few columns of an A that lies by columns: in C' = B'A' the lanes are full.
