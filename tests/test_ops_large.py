@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy import special
 
+import cinta as ct
 from op_cases import BY_NAME, OPS
 from op_row import Op, Sample, sample
-from op_run import check_forward, every_second, has_inputs, is_input, plain
+from op_run import Layout, Make, backwards, check_forward, every_second, has_inputs, is_input, plain, transposed
 from test_ops_gradients import check_order
 
 LARGE = 100_003
@@ -142,3 +143,20 @@ def test_structured(name: str, rng: Rng) -> None:
                 raise AssertionError(f"{name} {dtype} {s}: {failure}") from None
         if op.gradient and any(is_input(x) for x in (*s.args, *s.kwargs.values()) if isinstance(x, np.ndarray)):
             check_order(op, s, 1, rng)
+
+
+def cut_out(x: np.ndarray, make: Make) -> ct.Tensor:
+    return make(np.pad(x, 1))[(slice(1, -1),) * x.ndim]
+
+
+def columns_of_every_second(x: np.ndarray, make: Make) -> ct.Tensor:
+    return every_second(x.swapaxes(-1, -2), make).swapaxes(-1, -2)
+
+
+@pytest.mark.parametrize("layout", [every_second, columns_of_every_second, cut_out, transposed, backwards])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_products_of_views(layout: Layout, dtype: str, rng: Rng) -> None:
+    for m, k, n in [(2, 1360, 1), (621, 480, 1), (1, 445, 4), (7, 300, 585), (29, 65, 35), (301, 257, 403)]:
+        check_forward(BY_NAME["matmul"], sample(normal(rng, m, k), normal(rng, k, n)), dtype, layout)
+    a, b = normal(rng, 30, 13, 28), normal(rng, 30, 28, 31)
+    check_forward(BY_NAME["matmul"], sample(a, b), dtype, layout)

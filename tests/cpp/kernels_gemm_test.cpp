@@ -14,7 +14,7 @@ using namespace cinta::kernels;
 
 namespace {
 
-enum class Layout { row_major, column_major, strided };
+enum class Layout { row_major, column_major, strided, strided_columns, spaced };
 
 template <class T> constexpr Compute kCompute = Compute::u64;
 template <> constexpr Compute kCompute<float> = Compute::f32;
@@ -26,9 +26,11 @@ template <class T> struct Matrix {
   int64_t row, col;
 
   Matrix(int64_t rows, int64_t cols, Layout layout, std::mt19937 &random) {
-    row = layout == Layout::row_major ? cols : layout == Layout::column_major ? 1 : 2 * cols + 3;
-    col = layout == Layout::row_major ? 1 : layout == Layout::column_major ? rows : 2;
-    data.resize(size_t(rows * cols * 2 + rows * 3 + 1));
+    const int64_t step = layout == Layout::spaced ? 3 : layout >= Layout::strided ? 2 : 1, gap = step > 1 ? 3 : 0;
+    const bool by_columns = layout == Layout::column_major || layout == Layout::strided_columns;
+    row = by_columns ? step : step * cols + gap;
+    col = by_columns ? step * rows + gap : step;
+    data.resize(rows * cols == 0 ? 1 : size_t((rows - 1) * row + (cols - 1) * col + 1)); // not an element more
     std::normal_distribution<double> normal(0, 4);
     for (T &x : data)
       x = T(int64_t(normal(random) * 8)) / T(std::is_integral_v<T> ? 1 : 8);
@@ -90,15 +92,16 @@ template <class T> void check(const Table &table, Shape s, Layout la, Layout lb,
 
 const Shape kShapes[] = {{0, 3, 4},    {3, 0, 4},     {3, 4, 0},    {1, 1, 1},     {16, 2, 8},    {5, 7, 3},
                          {1, 33, 40},  {1, 120, 400}, {37, 1, 65},  {4, 100, 70},  {13, 70, 129}, {15, 31, 17},
-                         {29, 65, 33}, {97, 10, 50},  {50, 43, 20}, {71, 90, 401}, {130, 70, 90}};
+                         {29, 65, 33}, {97, 10, 50},  {50, 43, 20}, {71, 90, 401}, {130, 70, 90}, {1, 4, 445},
+                         {2, 1, 300},  {3, 97, 71},   {7, 30, 130}, {90, 3, 129},  {70, 5, 200}};
 
 } // namespace
 
 TEST_CASE("gemm agrees with plain loops for every layout, edge and epilogue") {
   for (const std::string &isa : available_isas())
     for (const Shape &s : kShapes)
-      for (int variant = 0; variant < 9; ++variant) {
-        const Layout a = Layout(variant % 3), b = Layout(variant / 3);
+      for (int variant = 0; variant < 25; ++variant) {
+        const Layout a = Layout(variant % 5), b = Layout(variant / 5);
         const bool accumulate = variant % 2, bias = variant % 4 >= 2;
         check<float>(table_of(isa.c_str()), s, a, b, accumulate, bias);
         check<double>(table_of(isa.c_str()), s, a, b, !accumulate, bias);
@@ -107,13 +110,13 @@ TEST_CASE("gemm agrees with plain loops for every layout, edge and epilogue") {
 }
 
 TEST_CASE("gemm gives the same bits on any number of threads") {
-  const Shape shapes[] = {{301, 203, 500}, {9, 700, 900}, {64, 2100, 64}};
+  const Shape shapes[] = {{301, 203, 500}, {9, 700, 900}, {64, 2100, 64}, {128, 256, 784}, {30, 500, 200}};
   for (const std::string &isa : available_isas())
     for (const Shape &s : shapes) {
       std::mt19937 random(3);
       const Matrix<float> A(s.M, s.K, Layout::row_major, random), B(s.K, s.N, Layout::column_major, random);
       std::vector<float> first;
-      for (int threads : {1, 2, 3}) {
+      for (int threads : {1, 2, 3, 8}) {
         cinta::set_num_threads(threads);
         std::vector<float> C(size_t(s.M * s.N));
         table_of(isa.c_str())

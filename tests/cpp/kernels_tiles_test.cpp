@@ -16,6 +16,7 @@ namespace {
 
 // In the order of cinta::Dtype.
 enum { float32, float64, bfloat16, float16, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_ };
+constexpr int64_t kBytes[kDtypes] = {4, 8, 2, 2, 1, 2, 4, 8, 1, 2, 4, 8, 1};
 
 double half_value(uint16_t bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
@@ -207,5 +208,28 @@ TEST_CASE("reductions over rows and columns") {
     CHECK((y[0] == 7 && y[1] == -18 && y[2] == 4));
     table.argmin_rows[int(Compute::i64)](1, 6, x, 6, &at);
     CHECK(at == 1);
+  }
+}
+
+TEST_CASE("rows are loaded as tile after tile") {
+  const int64_t rows = 3;
+  std::vector<char> memory(8 * 400);
+  for (size_t i = 0; i < memory.size(); ++i)
+    memory[i] = char(i * 37 + i / 256);
+  for (const std::string &isa : available_isas()) {
+    const Table &table = table_of(isa.c_str());
+    for (int dtype = 0; dtype < kDtypes; ++dtype)
+      for (int64_t stride : {1, 2, 3, -2})
+        for (int64_t n : {1, 5, 16, 33}) {
+          const int64_t row_stride = stride < 0 ? 70 : n * stride + 1, bytes = kBytes[dtype];
+          const char *x = memory.data() + (stride < 0 ? (n - 1) * 2 * bytes : 0);
+          std::vector<char> all(size_t(rows * n * 8)), each = all;
+          table.load_rows[dtype](rows, n, x, row_stride, stride, all.data());
+          const int64_t wide = dtype == float32 || dtype == bfloat16 || dtype == float16 ? 4 : 8;
+          for (int64_t r = 0; r < rows; ++r)
+            for (int64_t i = 0; i < n; ++i) // one by one: no vectors
+              table.load_tile[dtype](1, x + (r * row_stride + i * stride) * bytes, 1, each.data() + (r * n + i) * wide);
+          CHECK_MESSAGE(all == each, isa, " dtype ", dtype, ", stride ", stride, ", n ", n);
+        }
   }
 }

@@ -27,6 +27,8 @@ using Accumulate = void (*)(int64_t n, const void *x, void *y);
 
 // ---- tiles of any dtype and stride (in elements) from and to contiguous compute tiles
 using LoadTile = void (*)(int64_t n, const void *x, int64_t stride, void *tile);
+// Row after row of n elements, contiguous in `tiles`.
+using LoadRows = void (*)(int64_t rows, int64_t n, const void *x, int64_t row_stride, int64_t stride, void *tiles);
 using StoreTile = void (*)(int64_t n, const void *tile, void *y, int64_t stride);
 using ConvertTile = void (*)(int64_t n, const void *x, void *y); // between compute types
 
@@ -197,7 +199,8 @@ struct Table {
   Compare compare[int(CompareOp::count)][kComputes] = {};
   Select select[kComputes] = {};
   Accumulate accumulate[kComputes] = {};
-  LoadTile load_tile[kDtypes] = {};   // dtype -> its compute type
+  LoadTile load_tile[kDtypes] = {}; // dtype -> its compute type
+  LoadRows load_rows[kDtypes] = {};
   StoreTile store_tile[kDtypes] = {}; // its compute type -> dtype
   ConvertTile convert_tile[kComputes][kComputes] = {};
   TransposeCopy transpose_copy[4] = {}; // log2 of an element's bytes

@@ -1,4 +1,4 @@
-// The same values into other memory: by bytes, by transposed planes, or tile by tile with conversion.
+// The same values into other memory: by bytes, by transposed planes, by rows, or tile by tile with conversion.
 #include <algorithm>
 #include <cstring>
 
@@ -97,6 +97,54 @@ bool copy_transposed(const Tensor &x, const Tensor &y) {
   return true;
 }
 
+// A contiguous copy in x's compute type, by strips of rows or, where these are long, of columns.
+struct Rows {
+  kernels::LoadRows f;
+  const char *x;
+  char *y;
+  Shape shape; // of the axes around
+  Strides x_strides;
+  int64_t rows, cols, x_row, x_col, strip_rows, strip_cols, row_strips, col_strips;
+  int64_t x_bytes, y_bytes;
+};
+
+void copy_strip_of_rows(void *context, int64_t block) {
+  const Rows &p = *static_cast<const Rows *>(context);
+  const int64_t col = block % p.col_strips * p.strip_cols, row = block / p.col_strips % p.row_strips * p.strip_rows;
+  int64_t plane = block / p.col_strips / p.row_strips, from = row * p.x_row + col * p.x_col;
+  const int64_t to = (plane * p.rows + row) * p.cols + col;
+  for (int axis = p.shape.size() - 1; axis >= 0; --axis) {
+    from += plane % p.shape[axis] * p.x_strides[axis];
+    plane /= p.shape[axis];
+  }
+  p.f(std::min(p.strip_rows, p.rows - row), std::min(p.strip_cols, p.cols - col), p.x + from * p.x_bytes, p.x_row,
+      p.x_col, p.y + to * p.y_bytes);
+}
+
+bool copy_rows(const Tensor &x, const Tensor &y) {
+  if (!y.contiguous() || !is_native(y.dtype()) || compute_type(x.dtype()) != compute_type(y.dtype()))
+    return false;
+  constexpr int64_t strip = 1 << 14; // elements
+  Strides a = x.strides(), b = y.strides(), *both[2] = {&a, &b};
+  const Shape shape = collapse(y.shape(), both, 2);
+  const int last = shape.size() - 1;
+  Rows r{};
+  r.f = kernels::table().load_rows[int(x.dtype())];
+  r.x = x.data<char>(), r.y = y.data<char>();
+  r.x_bytes = int64_t(itemsize(x.dtype())), r.y_bytes = int64_t(itemsize(y.dtype()));
+  r.cols = shape[last], r.x_col = a[last];
+  r.rows = last ? shape[last - 1] : 1, r.x_row = last ? a[last - 1] : 0;
+  r.strip_cols = std::min(r.cols, strip), r.strip_rows = std::max<int64_t>(1, strip / r.cols);
+  r.col_strips = (r.cols + r.strip_cols - 1) / r.strip_cols;
+  r.row_strips = (r.rows + r.strip_rows - 1) / r.strip_rows;
+  for (int axis = 0; axis < last - 1; ++axis) {
+    r.shape.push_back(shape[axis]);
+    r.x_strides.push_back(a[axis]);
+  }
+  parallel_for(count(r.shape) * r.row_strips * r.col_strips, double(x.size()) * 0.3, copy_strip_of_rows, &r);
+  return true;
+}
+
 struct CopyContext {
   kernels::ConvertTile convert; // null: the compute types agree
   size_t bytes;
@@ -120,6 +168,8 @@ void copy(const Tensor &x, const Tensor &y) {
   if (x.dtype() == y.dtype() && x.contiguous() && y.contiguous())
     return copy_bytes(x.data<char>(), y.data<char>(), int64_t(x.nbytes()));
   if (x.dtype() == y.dtype() && copy_transposed(x, y))
+    return;
+  if (copy_rows(x, y))
     return;
   using kernels::Compute;
   Compute from = compute_type(x.dtype()), to = compute_type(y.dtype());

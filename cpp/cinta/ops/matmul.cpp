@@ -12,10 +12,13 @@ namespace {
 
 using kernels::Gemm;
 
-// A matrix in a dtype that gemm multiplies: its own, or its compute type.
-Tensor native(const Tensor &x) { // in the order in which it lies
-  return is_native(x.dtype()) ? x : astype(x, is_floating(x.dtype()) ? Dtype::float32 : Dtype::int64);
+Tensor converted(const Tensor &x) { // in the order in which it lies
+  const bool transposed = x.strides()[x.ndim() - 2] < x.strides()[x.ndim() - 1];
+  return transposed ? matrix_transpose(contiguous_native(matrix_transpose(x))) : contiguous_native(x);
 }
+
+// Matrices in a dtype that gemm multiplies: their own, or their compute type.
+Tensor native(const Tensor &x) { return is_native(x.dtype()) ? x : converted(x); }
 
 Dtype product_dtype(const Tensor &a, const Tensor &b, const char *op) {
   Dtype dtype = promote(a.dtype(), b.dtype());

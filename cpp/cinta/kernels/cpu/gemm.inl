@@ -7,7 +7,7 @@
 
 namespace cinta::kernels::CINTA_ISA {
 
-// K = 0: the empty sum, and the bias.
+// C before any product: what it holds or zero, and the bias.
 template <class T> void store_bias(const Gemm &g) {
   for (int64_t i = 0; i < g.M; ++i) {
     T *c = static_cast<T *>(g.C) + i * g.ldc;
@@ -22,20 +22,32 @@ template <class T> void store_bias(const Gemm &g) {
   }
 }
 
-// Whether both operands are contiguous along k and one side is short; fills `d` then, with the short side as x.
-template <class T> bool as_dots(const Gemm &g, Dots<T> &d) {
-  constexpr int W = Vec<T>::width;
-  const int64_t shorter = least(g.M, g.N);
-  if (W < 4 || g.a_col != 1 || g.b_row != 1 || shorter > W || g.K < 2 * W)
-    return false;
-  const T *A = static_cast<const T *>(g.A), *B = static_cast<const T *>(g.B);
-  const T *bias_m = static_cast<const T *>(g.bias_m), *bias_n = static_cast<const T *>(g.bias_n);
-  T *C = static_cast<T *>(g.C);
-  if (g.M <= g.N)
-    d = {g.M, g.N, g.K, A, g.a_row, B, g.b_col, C, g.ldc, 1, g.accumulate, bias_m, bias_n};
-  else
-    d = {g.N, g.M, g.K, B, g.b_col, A, g.a_row, C, 1, g.ldc, g.accumulate, bias_n, bias_m};
-  return true;
+// Dot products pay where sums are long enough for the adding up of their lanes, and for packing the short side if that
+// does not lie along k. Few rows are held against packing B, few columns against lanes left empty.
+template <class T> bool rows_as_dots(const Gemm &g) {
+  const bool b_along_k = g.b_row == 1 || (g.b_row == 2 && g.b_col != 1);
+  return b_along_k && g.M <= Vec<T>::width && (g.K >= 16 * g.M || g.M * g.N <= 32) && (g.a_col == 1 || g.M <= g.N);
+}
+template <class T> bool columns_as_dots(const Gemm &g) {
+  constexpr int64_t W = Vec<T>::width;
+  const bool a_along_k = g.a_col == 1 || (g.a_col == 2 && g.a_row != 1);
+  return a_along_k && g.a_col * g.N * (g.K + 5 * W) <= g.K * W &&
+         (g.b_row == 1 || g.b_col != 1 || g.N == 1 || g.M >= 8 * g.N);
+}
+
+// Few columns of an A that lies by columns: in C' = B'A' the lanes are full.
+template <class T> bool better_transposed(const Gemm &g) {
+  constexpr int64_t W = Vec<T>::width;
+  return g.a_row == 1 && g.a_col != 1 && 2 * g.N <= W && g.M >= 2 * W && g.K >= 12 * g.N;
+}
+template <class T> void run_transposed(const Gemm &g) {
+  T *const sums = static_cast<T *>(scratch(Scratch::tile, size_t(g.N * g.M) * sizeof(T)));
+  run_product<T>({g.N, g.M, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, 1, sums, g.M, false, nullptr, nullptr});
+  if (!g.accumulate || g.bias_m || g.bias_n)
+    store_bias<T>(g);
+  for (int64_t i = 0; i < g.M; ++i)
+    for (int64_t j = 0; j < g.N; ++j)
+      static_cast<T *>(g.C)[i * g.ldc + j] += sums[j * g.M + i];
 }
 
 template <class T> void gemm(const Gemm &g) {
@@ -43,13 +55,24 @@ template <class T> void gemm(const Gemm &g) {
     return;
   if (g.K <= 0)
     return store_bias<T>(g);
-  Dots<T> dots;
-  if (as_dots(g, dots))
-    return run_dots(dots);
+  if (Vec<T>::width >= 4 && g.K >= 2 * Vec<T>::width) {
+    const T *A = static_cast<const T *>(g.A), *B = static_cast<const T *>(g.B);
+    const T *bias_m = static_cast<const T *>(g.bias_m), *bias_n = static_cast<const T *>(g.bias_n);
+    T *C = static_cast<T *>(g.C);
+    const bool columns = columns_as_dots<T>(g);
+    if (rows_as_dots<T>(g) && (g.M <= g.N || !columns))
+      return run_dots<T>(
+          {g.M, g.N, g.K, A, g.a_row, g.a_col, B, g.b_col, g.b_row, C, g.ldc, 1, g.accumulate, bias_m, bias_n});
+    if (columns)
+      return run_dots<T>(
+          {g.N, g.M, g.K, B, g.b_col, g.b_row, A, g.a_row, g.a_col, C, 1, g.ldc, g.accumulate, bias_n, bias_m});
+  }
   if (g.N == 1 && g.ldc == 1 && g.M > 1) { // one row of C' = B'A' is better to store than one column
     return run_product<T>(
         {1, g.M, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.a_row, g.C, g.M, g.accumulate, g.bias_m, g.bias_n});
   }
+  if (better_transposed<T>(g))
+    return run_transposed<T>(g);
   run_product<T>(g);
 }
 

@@ -3,43 +3,52 @@
 #pragma once
 #include <cstdint>
 
+#include "cinta/kernels/cpu/spaced.inl"
 #include "cinta/kernels/cpu/transpose.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 
-// Rows of the source contiguous along the lanes: copies, the lanes from `lanes` to `width` zero.
-template <class T> void pack_copied(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t k_step, T *to) {
+constexpr int kRowsAhead = 8; // asked for in advance where they are long: rows of a panel lie on different pages
+
+// The source read along the lanes, which lie in its rows; the lanes from `lanes` to `width` are zero.
+template <Step kStep, class T>
+void pack_copied(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
   constexpr int W = Vec<T>::width;
-  for (int64_t p = 0; p < k; ++p, from += k_step, to += width)
-    for (int64_t l = 0; l < width; l += W) {
-      const int64_t present = lanes - l, room = width - l;
-      const Vec<T> x = present >= W ? Vec<T>::load(from + l)
-                                    : Vec<T>::load_partial(from + (present > 0 ? l : 0), present > 0 ? present : 0);
-      if (room >= W)
+  for (int64_t p = 0; p < k; ++p, from += k_step, to += width) {
+    int64_t l = 0;
+    for (; l + W <= lanes; l += W) {
+      const T *const x = from + l * lane_step;
+      if (kStep == Step::two) {
+        __builtin_prefetch(x + kRowsAhead * k_step);
+        __builtin_prefetch(x + kRowsAhead * k_step + W);
+      }
+      load_spaced<kStep>(x, lane_step).store(to + l);
+    }
+    for (; l < width; l += W) {
+      const Vec<T> x = l < lanes ? load_spaced<kStep>(from + l * lane_step, lane_step, lanes - l) : Vec<T>(T(0));
+      if (width - l >= W)
         x.store(to + l);
       else
-        x.store_partial(to + l, room);
+        x.store_partial(to + l, width - l);
     }
+  }
 }
 
-// Source contiguous along k: W x W blocks are transposed in registers.
-template <class T>
-void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, T *to) {
+// The source read along k: W x W blocks are transposed in registers.
+template <Step kStep, class T>
+void pack_transposed(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
   constexpr int W = Vec<T>::width;
+  if constexpr (kStep == Step::one)
+    k_step = 1; // known to the compiler
   for (int64_t l = 0; l < width; l += W) {
     const int64_t present = lanes - l, room = width - l;
     for (int64_t p = 0; p < k; p += W) {
       const int64_t depth = k - p < W ? k - p : W;
       Vec<T> block[W];
 #pragma GCC unroll 16
-      for (int i = 0; i < W; ++i) {
-        if (i >= present)
-          block[i] = Vec<T>(T(0));
-        else if (depth == W)
-          block[i] = Vec<T>::load(from + (l + i) * lane_step + p);
-        else
-          block[i] = Vec<T>::load_partial(from + (l + i) * lane_step + p, depth);
-      }
+      for (int i = 0; i < W; ++i)
+        block[i] =
+            i >= present ? Vec<T>(T(0)) : load_spaced<kStep>(from + (l + i) * lane_step + p * k_step, k_step, depth);
       transpose(block);
       T *out = to + p * width + l;
 #pragma GCC unroll 16
@@ -84,16 +93,20 @@ template <class T> void pack_transposed_half(int64_t k, const T *from, int64_t l
 // to[p * width + l] = from[l * lane_step + p * k_step] for l < lanes, 0 for the lanes after
 template <class T>
 void pack_strip(int64_t k, int64_t lanes, int64_t width, const T *from, int64_t lane_step, int64_t k_step, T *to) {
-  if (lane_step == 1 || lanes == 1)
-    return pack_copied(k, lanes, width, from, k_step, to);
+  if (lanes == 1)
+    lane_step = 1;
   if constexpr (Vec<T>::width == 16)
-    if (k_step == 1 && k > 1 && lanes == 8 && width == 8)
+    if (k_step == 1 && lane_step != 1 && k > 1 && lanes == 8 && width == 8)
       return pack_transposed_half(k, from, lane_step, to);
-  if (k_step == 1 && k > 1)
-    return pack_transposed(k, lanes, width, from, lane_step, to);
-  for (int64_t p = 0; p < k; ++p, from += k_step, to += width)
-    for (int64_t l = 0; l < width; ++l)
-      to[l] = l < lanes ? from[l * lane_step] : T(0);
+  const bool by_rows = k == 1 || (lane_step < k_step && k_step != 1); // whether lanes are nearer to each other
+  const Step step = kind_of(by_rows ? lane_step : k_step);
+  const auto pack = by_rows ? (step == Step::one   ? pack_copied<Step::one, T>
+                               : step == Step::two ? pack_copied<Step::two, T>
+                                                   : pack_copied<Step::any, T>)
+                            : (step == Step::one   ? pack_transposed<Step::one, T>
+                               : step == Step::two ? pack_transposed<Step::two, T>
+                                                   : pack_transposed<Step::any, T>);
+  pack(k, lanes, width, from, lane_step, k_step, to);
 }
 
 } // namespace cinta::kernels::CINTA_ISA

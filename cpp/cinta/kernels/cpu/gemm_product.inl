@@ -23,7 +23,6 @@ template <class T> struct Blocking {
   static constexpr int64_t direct_cols = 96;      // likewise A, which is read in order where its rows are contiguous
   static constexpr int64_t near_strips = 16;      // up to here A and a panel both stay near
   static constexpr int64_t direct_size = 32 * 32; // operands this small are read in place too
-  static constexpr int64_t rows_per_thread = 256; // fewer are not worth packing B once more
   static constexpr double flops_per_ns = 4 * Vec<T>::width;
 };
 
@@ -60,7 +59,7 @@ template <class T> struct Product {
 template <class Border, class T> void pack_neighbours(int64_t begin, int64_t end, Border border, int64_t present,
                                                       int64_t k, const T *from, int64_t lane_step, int64_t k_step,
                                                       T *to) {
-  const int64_t unit = lane_step == 1 ? 16 : k, origin = border(begin);
+  const int64_t unit = lane_step == 1 || lane_step == 2 ? 16 : k, origin = border(begin);
   for (int64_t p = 0; p < k; p += unit)
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = border(i), width = border(i + 1) - at;
@@ -145,7 +144,7 @@ template <class T> void product_block(void *context, int64_t block) {
   for (int64_t part = 0; part < p.k_parts; ++part) {
     // A few strips meet one panel after another; many would not stay near, so there each meets all panels.
     const bool few = strip_end - strip_begin <= Blocking<T>::near_strips && p.pack_a != PackA::strip;
-    const int64_t at_once = p.pack_b && !few ? panel_end - panel_begin : 1;
+    const int64_t at_once = p.pack_b && (!few || p.g->b_col == 2) ? panel_end - panel_begin : 1;
     for (int64_t panel = panel_begin; panel < panel_end; panel += at_once)
       multiply_panels(p, part, strip_begin, strip_end, panel, panel + at_once, a, b);
   }
@@ -155,6 +154,36 @@ template <class T> void product_block(void *context, int64_t block) {
 template <class T> CINTA_FN int64_t panel_vectors(int64_t columns) {
   const int64_t vectors = ceil_div(columns, Vec<T>::width);
   return ceil_div(vectors, ceil_div(vectors, TileShape<T>::vectors));
+}
+
+// How strips and panels are shared out has no part in what a tile computes: here threads may count. Of the cuts that
+// give every thread one block, two or three, the one that is done first. A strip by one vector takes 1; a block also
+// packs its panels, half a strip's time each vector, and fetches its strips or packs them, one or three vectors' time.
+template <class T> void share_out(Product<T> &p, int64_t groups, double cost) {
+  p.column_groups = groups, p.row_groups = 1;
+  if (cost < 1e4 || num_threads() == 1)
+    return;
+  const int64_t most = 1 + int64_t(cost / 1e4), threads = least(num_threads(), most);
+  const double of_vector = p.pack_b ? 0.5 : 0, of_strip = p.pack_a == PackA::strip ? 3 : 1;
+  const auto time_of = [&](double strips, double vectors) {
+    return strips * vectors + of_vector * vectors + of_strip * strips;
+  };
+  const int64_t vectors = p.column(p.panels) / Vec<T>::width;
+  double shortest = 1e300;
+  for (int64_t rows = least(threads, p.strips); rows > 0; --rows) {
+    const int64_t step = ceil_div(threads, rows), first = ceil_div(groups, step);
+    for (int64_t steps = first; steps < first + 3; ++steps) {
+      const int64_t columns = least(p.panels, steps * step), rounds = ceil_div(rows * columns, threads);
+      if (rows * columns > most)
+        break;
+      const int64_t widest_block = p.column(part_begin(p.panels, columns, 1)) / Vec<T>::width;
+      const double largest = time_of(double(part_begin(p.strips, rows, 1)), double(widest_block));
+      const double average = time_of(double(p.strips) / double(rows), double(vectors) / double(columns));
+      const double time = largest + average * double(rounds - 1); // largest blocks come first
+      if (time < shortest)
+        shortest = time, p.row_groups = rows, p.column_groups = columns;
+    }
+  }
 }
 
 template <class T> void run_product(const Gemm &g) {
@@ -180,7 +209,7 @@ template <class T> void run_product(const Gemm &g) {
   p.column_groups = least(p.column_groups, p.panels);
   const int64_t i_chunks = p.pack_a == PackA::shared ? ceil_div(g.M, Limits::shared_rows) : 1;
   const int64_t k_chunks = p.pack_a == PackA::shared ? ceil_div(g.K, Limits::shared_depth) : 1;
-  const int64_t threads = num_threads(), groups = p.column_groups;
+  const int64_t groups = p.column_groups;
   for (int64_t ic = 0; ic < i_chunks; ++ic) {
     p.i0 = part_begin(g.M, i_chunks, ic);
     p.rows = part_begin(g.M, i_chunks, ic + 1) - p.i0;
@@ -194,16 +223,8 @@ template <class T> void run_product(const Gemm &g) {
         parallel_for(p.k_parts * ceil_div(p.strips, kStripsPacked), double(p.depth * p.rows) * 0.3,
                      pack_shared_strips<T>, &p);
       }
-      // How strips and panels are shared out has no part in what a tile computes: here threads may count.
       const double cost = double(p.rows) * double(g.N) * double(p.depth) * 2 / Limits::flops_per_ns;
-      const int64_t pieces = threads == 1 ? 1 : least(3 * threads, 1 + int64_t(cost / 1e4));
-      p.column_groups = groups, p.row_groups = 1;
-      if (groups < pieces) {
-        p.row_groups = least(ceil_div(pieces, groups), 1 + p.rows / Limits::rows_per_thread);
-        if (p.row_groups * groups < pieces)
-          p.column_groups = least(ceil_div(pieces, p.row_groups), ceil_div(p.panels, 2));
-      }
-      p.row_groups = least(p.row_groups, p.strips);
+      share_out(p, groups, cost);
       parallel_for(p.row_groups * p.column_groups, cost, product_block<T>, &p);
     }
   }

@@ -26,5 +26,10 @@ CINTA_FN void join_pairs(Vec<double> even, Vec<double> odd, Vec<double> &a, Vec<
   a = _mm256_unpacklo_pd(low, high);
   b = _mm256_unpackhi_pd(low, high);
 }
+// Lanes 0, 2, .. of a, then lanes 1, 3, .. of b.
+CINTA_FN Vec<float> alternate(Vec<float> a, Vec<float> b) { return middle_swapped(_mm256_shuffle_ps(a.v, b.v, 0xd8)); }
+CINTA_FN Vec<double> alternate(Vec<double> a, Vec<double> b) {
+  return _mm256_permute4x64_pd(_mm256_shuffle_pd(a.v, b.v, 0xa), 0xd8);
+}
 
 } // namespace cinta::kernels::avx2

@@ -24,5 +24,12 @@ CINTA_FN void join_pairs(Vec<double> even, Vec<double> odd, Vec<double> &a, Vec<
   a = _mm512_permutex2var_pd(even.v, low, odd.v);
   b = _mm512_permutex2var_pd(even.v, _mm512_add_epi64(low, _mm512_set1_epi64(4)), odd.v);
 }
+// Lanes 0, 2, .. of a, then lanes 1, 3, .. of b.
+CINTA_FN Vec<float> alternate(Vec<float> a, Vec<float> b) {
+  return _mm512_permutex2var_ps(a.v, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31), b.v);
+}
+CINTA_FN Vec<double> alternate(Vec<double> a, Vec<double> b) {
+  return _mm512_permutex2var_pd(a.v, _mm512_setr_epi64(0, 2, 4, 6, 9, 11, 13, 15), b.v);
+}
 
 } // namespace cinta::kernels::avx512
