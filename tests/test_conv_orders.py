@@ -25,6 +25,13 @@ CASES = [
     (32, 32, 32, 33, 35, 3, 1, 1, 1),
     (32, 64, 64, 8, 8, 7, 2, 3, 1),
     (32, 32, 32, 2, 2, 3, 1, 3, 3),
+    (3, 70, 45, 21, 18, 3, 1, 1, 1),
+    (4, 48, 33, 14, 13, 5, 1, 2, 1),
+    (2, 32, 64, 17, 17, 9, 1, 4, 1),
+    (8, 3, 64, 30, 31, 7, 2, 3, 1),
+    (6, 20, 40, 15, 16, 3, 3, 1, 2),
+    (9, 5, 7, 11, 12, 4, 2, 1, 1),
+    (40, 130, 9, 3, 3, 1, 1, 0, 1),
 ]
 ORDERS = ["channels first", "channels last"]
 
@@ -77,16 +84,43 @@ def test_precision_modes(mode: str, least: float, most: float) -> None:
     assert error > least or ct.config()["isa"] != "amx"
 
 
-@pytest.mark.parametrize("value", [np.inf, np.nan, 3.4e38, 1e-42])
-def test_values_out_of_range_give_what_fma_gives(value: float) -> None:
-    x, weight = normal(32, 32, 5, 5, seed=0), normal(32, 32, 3, 3, seed=1)
-    if value < 1:
-        x *= np.float32(value)
-    else:
-        x[3, 4, 2, 2] = value
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("value", [np.inf, np.nan, 3.4e38])
+def test_values_out_of_range_give_what_fma_gives(value: float, kernel: int) -> None:
+    """One such value in x and in dy: every direction starts over."""
+    x, weight, bias = normal(32, 32, 6, 6, seed=0), normal(32, 32, kernel, kernel, seed=1), normal(32, seed=2)
+    x[3, 4, 2, 2] = value
+
+    def results(mode: str) -> list[Any]:
+        with ct.set_float32_matmul_precision(mode):
+            return conv_and_gradients(ct.tensor(x), weight, bias, lambda _: x, "float32", padding=kernel // 2)
+
+    for got, expected in zip(results("highest"), results("strict"), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_denormal_images_give_what_fma_gives() -> None:
+    x, weight = normal(32, 32, 5, 5, seed=0) * np.float32(1e-42), normal(32, 32, 3, 3, seed=1)
     with ct.set_float32_matmul_precision("strict"):
         expected = ct.conv2d(ct.tensor(x), ct.tensor(weight), padding=1).numpy()
     np.testing.assert_array_equal(ct.conv2d(ct.tensor(x), ct.tensor(weight), padding=1).numpy(), expected)
+
+
+def test_config_counts_convolutions_with_fewer_products() -> None:
+    def counts() -> tuple[int, int]:
+        paths = ct.config()["float32_matmul"]
+        return paths["winograd"], paths["out_of_range"]
+
+    if ct.config()["isa"] not in ("avx2", "avx512"):
+        pytest.skip("the tile unit has ways of its own, and the scalar level has none")
+    x, weight = normal(2, 32, 16, 16, seed=0), ct.tensor(normal(32, 32, 3, 3, seed=1))
+    start = counts()
+    ct.conv2d(ct.tensor(x), weight, padding=1)
+    with ct.set_float32_matmul_precision("strict"):
+        ct.conv2d(ct.tensor(x), weight, padding=1)
+    x[1, 2, 3, 4] = np.inf
+    ct.conv2d(ct.tensor(x), weight, padding=1)
+    assert tuple(now - then for now, then in zip(counts(), start, strict=True)) == (1, 1)
 
 
 def test_same_bits_on_any_number_of_threads() -> None:

@@ -24,6 +24,14 @@ constexpr int64_t strip_rows(int64_t vectors) {
   return rows < TileShape<float>::most_rows ? rows : TileShape<float>::most_rows;
 }
 
+// For B packed as panels of the widest kind.
+template <int MR = int(strip_rows(kPanelVectors))> MicroKernel<float> panel_kernel(int64_t rows) {
+  if constexpr (MR == 1)
+    return micro_kernel<float, 1, kPanelVectors, false, ReadB::panel>;
+  else
+    return rows == MR ? micro_kernel<float, MR, kPanelVectors, false, ReadB::panel> : panel_kernel<MR - 1>(rows);
+}
+
 struct Operand {
   const float *data;
   int64_t row, column; // strides
@@ -40,7 +48,7 @@ inline void multiply(const Sums &sums, const Operand &a, const float *b, int64_t
   using V = Vec<float>;
   constexpr int64_t W = V::width;
   static constexpr MicroKernels<float> kernels = micro_kernels<float>();
-  const bool panel = W == 16 && vectors == 4 && b_row == 4 * W;
+  const bool panel = vectors == kPanelVectors && b_row == vectors * W;
   const int64_t strips = ceil_div(rows, strip_rows(vectors)), groups = ceil_div(k, sums.group);
   alignas(64) float of_group[TileShape<float>::most_rows * kPanelVectors * W];
   Tile<float> t{};
@@ -60,8 +68,7 @@ inline void multiply(const Sums &sums, const Operand &a, const float *b, int64_t
         t.a = a.data + row * a.row + begin * a.column;
         t.b = b + begin * b_row;
         t.add = chain > 0;
-        panel &&height == 6 ? micro_kernel<float, 6, 4, false, ReadB::panel>(t)
-                            : kernels.of[height - 1][vectors - 1][0](t);
+        (panel ? panel_kernel(height) : kernels.of[height - 1][vectors - 1][0])(t);
       }
       if (joins)
         for (int64_t i = 0; i < height; ++i)
