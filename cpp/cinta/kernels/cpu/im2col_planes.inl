@@ -26,6 +26,7 @@ template <class T, int kStride> struct EveryElement {
   static constexpr int64_t W = Vec<T>::width;
   Mask<T> first, second;
 
+  EveryElement() = default;
   CINTA_FN EveryElement(int64_t begin, int64_t end)
       : first(lanes_between<T>(kStride * begin, kStride * (end - 1) + 1)),
         second(lanes_between<T>(kStride * begin - W, kStride * (end - 1) + 1 - W)) {}
@@ -76,32 +77,41 @@ template <class F> CINTA_FN void visit_rows(const Conv2d &g, int64_t images, int
   }
 }
 
-template <class T, int kStride>
+// Rows of at most kVectors vectors, whose lanes are found once for all rows; 0: of any length.
+template <class T, int kStride, int kVectors>
 void im2col_rows(const Conv2d &g, int64_t images, const T *x, int64_t first, int64_t last, T *cols, int64_t pitch) {
+  using Lanes = EveryElement<T, kStride>;
   constexpr int64_t W = Vec<T>::width;
-  const EveryElement<T, kStride> all(0, W);
   visit_taps(
       g, [&](int64_t c, int64_t kh, int64_t shift, int64_t begin, int64_t end) __attribute__((always_inline)) {
-        const EveryElement<T, kStride> inside(begin, end);
+        Lanes inside[kVectors + 1]; // and, for long rows, all lanes
+        for (int64_t v = 0; v < kVectors; ++v)
+          inside[v] = Lanes(begin - v * W, end - v * W);
+        inside[kVectors] = Lanes(0, W);
+        const auto lanes_at = [&](int64_t j) __attribute__((always_inline)) {
+          if constexpr (kVectors > 0)
+            return inside[kVectors == 1 ? 0 : j / W];
+          else
+            return j >= begin && j + W <= end ? inside[0] : Lanes(begin - j, end - j);
+        };
         const auto store_row = [&](bool in, int64_t from, int64_t to) __attribute__((always_inline)) {
-          for_vectors<T>(
-              0, g.OW, [&](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-                Vec<T> v(T(0));
-                if (in)
-                  v = (j >= begin && j + W <= end ? all : EveryElement<T, kStride>(begin - j, end - j))
-                          .load(x + from + kStride * j);
-                store_some(v, cols + to + j, lanes);
-              });
+          const auto store = [&](int64_t j, int64_t lanes) __attribute__((always_inline)) {
+            store_some(in ? lanes_at(j).load(x + from + kStride * j) : Vec<T>(T(0)), cols + to + j, lanes);
+          };
+          if constexpr (kVectors == 1)
+            store(0, g.OW);
+          else
+            for_vectors<T>(0, g.OW, store);
         };
-        const auto store_short_row = [&](bool in, int64_t from, int64_t to) __attribute__((always_inline)) {
-          store_some(in ? inside.load(x + from) : Vec<T>(T(0)), cols + to, g.OW);
-        };
-        if (g.OW <= W)
-          visit_rows(g, images, first, last, c, kh, shift, store_short_row);
-        else
-          visit_rows(g, images, first, last, c, kh, shift, store_row);
+        visit_rows(g, images, first, last, c, kh, shift, store_row);
         cols += pitch;
       });
+}
+template <class T, int kStride> CINTA_FN auto im2col_of(int64_t width) {
+  constexpr int64_t W = Vec<T>::width;
+  return width <= W       ? im2col_rows<T, kStride, 1>
+         : width <= 2 * W ? im2col_rows<T, kStride, 2>
+                          : im2col_rows<T, kStride, 0>;
 }
 
 template <class T>
@@ -124,8 +134,10 @@ void im2col_elements(const Conv2d &g, int64_t images, const T *x, int64_t first,
 
 template <class T> void im2col_planes(const Conv2d &g, int64_t images, const void *x, int64_t first, int64_t last,
                                       void *cols, int64_t pitch) {
-  const auto run = g.stride_w == 1 ? im2col_rows<T, 1> : g.stride_w == 2 ? im2col_rows<T, 2> : im2col_elements<T>;
   const Conv2d p = longest_rows(g, first, last);
+  const auto run = g.stride_w == 1   ? im2col_of<T, 1>(p.OW)
+                   : g.stride_w == 2 ? im2col_of<T, 2>(p.OW)
+                                     : im2col_elements<T>;
   run(p, images, static_cast<const T *>(x), first, last, static_cast<T *>(cols), pitch);
 }
 
