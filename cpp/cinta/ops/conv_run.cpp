@@ -61,6 +61,8 @@ bool by_pixels(const ConvGeometry &g, const Tensor &x) {
   const bool image = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && !g.pad_h && !g.pad_w;
   if (image && lies_channels_last(x) && g.C > 1)
     return true;
+  if (g.C / g.groups <= 3 && g.OW >= 16 && !lies_channels_last(x)) // colours as planes: rows are longer than any run
+    return false;
   const int64_t run = g.C / g.groups * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
   return !image && run >= (g.stride_w > 1 ? 4 : 8);
 }
