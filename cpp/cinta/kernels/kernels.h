@@ -106,6 +106,13 @@ using Conv2dStridedFits = ResultOrder (*)(const Conv2d &, Direction);
 using Conv2dStrided = bool (*)(const Conv2d &, Direction, const Images &x, float *w, const float *bias,
                                const Images &y);
 
+// The im2col matrix of output rows [first, last) of images `x_batch` apart, and its adjoint, which adds to the images:
+// matrix[c KH KW + kh KW + kw, (n (last - first) + i - first) OW + j] is x[n, c, i stride - pad + kh dilation,
+// j stride - pad + kw dilation], zero outside the image. Its rows are `pitch` apart.
+using Im2colPlanes = void (*)(const Conv2d &, int64_t images, const void *x, int64_t first, int64_t last, void *matrix,
+                              int64_t pitch);
+using Col2imPlanes = void (*)(const Conv2d &, int64_t images, const void *matrix, int64_t pitch, int64_t first,
+                              int64_t last, void *x);
 // The im2col matrix with a row for every output pixel of rows [first, last) of the output: matrix[pixel, kh, kw, c];
 // and its adjoint, which adds to the image. Channels are contiguous, pixels `pixel` elements apart.
 using Im2colPixels = void (*)(const Conv2d &, int64_t pixel, const void *x, int64_t first, int64_t last, void *matrix);
@@ -223,6 +230,8 @@ struct Table {
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
   Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none
   Conv2dStrided conv2d_strided = nullptr;
+  Im2colPlanes im2col_planes[2] = {};
+  Col2imPlanes col2im_planes[2] = {};
   Im2colPixels im2col_pixels[2] = {};
   Col2imPixels col2im_pixels[2] = {};
   MaxPool max_pool[2] = {};

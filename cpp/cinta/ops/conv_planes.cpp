@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "cinta/ops/im2col.h"
 #include "cinta/ops/im2col_blocks.h"
 
 namespace cinta::ops {
@@ -37,8 +36,7 @@ template <class T> struct PlaneBlock {
     }
     pitch = columns();
     T *const cols = matrix();
-    for (int64_t n = begin; n < end; ++n)
-      im2col(one, x(images, n), top, bottom, cols + (n - begin) * pixels(), pitch);
+    kernel().im2col_planes[int(kCompute<T>)](one, end - begin, x(images, begin), top, bottom, cols, pitch);
     return cols;
   }
   // [O, columns] of y, side by side, and the distance of its rows.
@@ -96,8 +94,9 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy,
       multiply<T>({K, b.columns(), one.O, w.data<T>() + b.group * one.O * K, 1, K, out, pitch, 1, matrix,
                    is_image ? one.places() : b.columns(), false, nullptr, nullptr},
                   g.bfloat16);
-      for (int64_t n = b.begin; !is_image && n < b.end; ++n)
-        col2im(one, matrix + (n - b.begin) * b.pixels(), b.top, b.bottom, b.columns(), b.x(images, n));
+      if (!is_image)
+        kernel().col2im_planes[int(kCompute<T>)](one, b.end - b.begin, matrix, b.columns(), b.top, b.bottom,
+                                                 b.x(images, b.begin));
     }
   });
   return images;

@@ -27,8 +27,20 @@ Conv2d one_group(const ConvGeometry &g) {
   return p;
 }
 
+// Whether products are faster although those kernels would do: a stride wastes what they load, small images with
+// few outputs leave their lanes idle in the gradients of the weights.
+bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction) {
+  if (g.stride_h == 1 && g.stride_w == 1)
+    return direction == Direction::backward_weight && group.C >= 24 && group.O < 16 && g.OH * g.OW < 128;
+  const int64_t channels = g.groups > 1 && direction == Direction::forward ? 16 : 6;
+  const bool few_columns = g.groups == 1 && g.OW < 16;
+  return group.O > 2 && (group.C >= channels || few_columns);
+}
+
 bool implicit(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const Conv2d p = one_group(g);
+  if (as_products(g, p, direction))
+    return false;
   const bool few_pixels = p.N * p.OH * p.OW <= 64 && p.O * p.C * p.KH * p.KW >= int64_t(1) << 18; // under many weights
   return compute_type(x.dtype()) == kernels::Compute::f32 && !few_pixels && kernel().conv2d_fits(p, direction);
 }
@@ -49,6 +61,8 @@ bool by_pixels(const ConvGeometry &g, const Tensor &x) {
   const bool image = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && !g.pad_h && !g.pad_w;
   if (image && lies_channels_last(x) && g.C > 1)
     return true;
+  if (g.C / g.groups <= 3 && g.OW >= 16 && !lies_channels_last(x)) // colours as planes: rows are longer than any run
+    return false;
   const int64_t run = g.C / g.groups * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
   return !image && run >= (g.stride_w > 1 ? 4 : 8);
 }

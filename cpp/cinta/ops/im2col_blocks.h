@@ -12,7 +12,10 @@ namespace cinta::ops {
 
 // One group's channels and the matrix they make.
 struct GroupShape : kernels::Conv2d {
-  explicit GroupShape(const ConvGeometry &g) : kernels::Conv2d(g) { C /= g.groups, O /= g.groups; }
+  explicit GroupShape(const ConvGeometry &g) : kernels::Conv2d(g) {
+    x_batch = C * H * W, y_batch = O * OH * OW;
+    C /= g.groups, O /= g.groups;
+  }
   int64_t taps() const { return KH * KW; }
   int64_t depth() const { return C * taps(); } // of the product
   int64_t places() const { return OH * OW; }

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "cinta/base/parallel.h"
-#include "cinta/ops/im2col.h"
 
 namespace cinta::ops {
 namespace {
@@ -34,7 +33,9 @@ struct Unfold final : OpWith<Conv2d> {
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty({N, matrix_rows(*this), OH * OW}, x.dtype());
     if (y.size())
-      for_images(*this, x, y, [this](auto *image, auto *cols) { im2col(*this, image, 0, OH, cols, OH * OW); });
+      for_images(*this, x, y, [this, compute = int(compute_type(x.dtype()))](void *image, void *cols) {
+        kernel().im2col_planes[compute](*this, 1, image, 0, OH, cols, OH * OW);
+      });
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, fold(*this, v.dy())); }
@@ -46,7 +47,9 @@ struct Fold final : OpWith<Conv2d> {
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = zeros({N, C, H, W}, x.dtype());
     if (x.size())
-      for_images(*this, y, x, [this](auto *image, auto *cols) { col2im(*this, cols, 0, OH, OH * OW, image); });
+      for_images(*this, y, x, [this, compute = int(compute_type(x.dtype()))](void *image, void *cols) {
+        kernel().col2im_planes[compute](*this, 1, cols, OH * OW, 0, OH, image);
+      });
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, unfold(*this, v.dy())); }

@@ -1,5 +1,6 @@
 // The im2col matrix with a row for every output pixel, and its adjoint. Channels are contiguous, so that a row is made
 // of long runs: a row of the kernel where all channels are taken, a tap otherwise.
+#include "cinta/kernels/cpu/im2col_planes.inl"
 #include "cinta/kernels/cpu/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
@@ -62,6 +63,10 @@ void col2im_pixels(const Conv2d &g, int64_t pixel, const void *matrix, int64_t f
 } // namespace
 
 void fill_im2col(Table &table) {
+  table.im2col_planes[0] = im2col_planes<float>;
+  table.im2col_planes[1] = im2col_planes<double>;
+  table.col2im_planes[0] = col2im_planes<float>;
+  table.col2im_planes[1] = col2im_planes<double>;
   table.im2col_pixels[0] = im2col_pixels<float>;
   table.im2col_pixels[1] = im2col_pixels<double>;
   table.col2im_pixels[0] = col2im_pixels<float>;

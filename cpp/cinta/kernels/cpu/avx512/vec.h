@@ -99,6 +99,7 @@ template <> struct Vec<double> {
   CINTA_FN static Vec load_partial(const double *p, int64_t n) {
     return _mm512_maskz_loadu_pd(Mask<double>::first_lanes(n).m, p);
   }
+  CINTA_FN static Vec load_masked(const double *p, Mask<double> m) { return _mm512_maskz_loadu_pd(m.m, p); }
   CINTA_FN void store(double *p) const { _mm512_storeu_pd(p, v); }
   CINTA_FN void store_partial(double *p, int64_t n) const {
     _mm512_mask_storeu_pd(p, Mask<double>::first_lanes(n).m, v);
