@@ -257,7 +257,8 @@ TEST_CASE("depthwise kernels agree with plain loops in all three directions and 
 }
 
 TEST_CASE("depthwise kernels give the same bits on any number of threads") {
-  for (Conv2d g : {depthwise_shape(9, 50, 28, 28, 3, 3, 1, 1, 1, 1), depthwise_shape(9, 50, 28, 28, 3, 3, 2, 2, 1, 1)})
+  for (Conv2d g : {depthwise_shape(9, 50, 28, 28, 3, 3, 1, 1, 1, 1), depthwise_shape(9, 350, 7, 7, 3, 3, 1, 1, 1, 1),
+                   depthwise_shape(9, 50, 28, 28, 3, 3, 2, 2, 1, 1)})
     for (bool channels_last : {false, true})
       for (const std::string &isa : available_isas()) {
         g.channels_last = channels_last;

@@ -73,7 +73,9 @@ template <> struct Vec<float> {
   CINTA_FN Vec(float x) : v(_mm256_set1_ps(x)) {}
   CINTA_FN static Vec load(const float *p) { return _mm256_loadu_ps(p); }
   CINTA_FN static Vec load_partial(const float *p, int64_t n) { return _mm256_maskload_ps(p, first_lanes32(n)); }
-  CINTA_FN static Vec load_masked(const float *p, Mask<float> m) { return _mm256_maskload_ps(p, _mm256_castps_si256(m.m)); }
+  CINTA_FN static Vec load_masked(const float *p, Mask<float> m) {
+    return _mm256_maskload_ps(p, _mm256_castps_si256(m.m));
+  }
   CINTA_FN void store(float *p) const { _mm256_storeu_ps(p, v); }
   CINTA_FN void store_partial(float *p, int64_t n) const { _mm256_maskstore_ps(p, first_lanes32(n), v); }
 
