@@ -182,6 +182,9 @@ const Conv2d kDepthwise[] = {
     depthwise_shape(2, 40, 15, 16, 3, 3, 2, 2, 1, 1), depthwise_shape(2, 6, 13, 18, 5, 3, 3, 1, 2, 1),
     depthwise_shape(1, 21, 14, 9, 4, 4, 2, 3, 1, 2),  depthwise_shape(2, 8, 17, 19, 3, 3, 2, 4, 2, 3, 3, 2),
     depthwise_shape(1, 3, 40, 60, 3, 3, 1, 1, 5, 4),  depthwise_shape(2, 4, 9, 9, 1, 1, 2, 2, 0, 0),
+    depthwise_shape(2, 5, 9, 4, 3, 3, 1, 1, 1, 1),    depthwise_shape(3, 7, 5, 9, 3, 3, 1, 1, 1, 1),
+    depthwise_shape(2, 3, 11, 16, 3, 3, 1, 1, 1, 1),  depthwise_shape(1, 2, 8, 2, 3, 3, 1, 1, 1, 1),
+    depthwise_shape(1, 3, 20, 1, 3, 3, 1, 1, 1, 1),   depthwise_shape(1, 2, 3, 37, 3, 3, 1, 1, 1, 1),
     depthwise_shape(35, 4, 6, 6, 3, 3, 1, 1, 1, 1),   depthwise_shape(2, 32, 70, 70, 3, 3, 2, 2, 1, 1),
 };
 
@@ -254,7 +257,8 @@ TEST_CASE("depthwise kernels agree with plain loops in all three directions and 
 }
 
 TEST_CASE("depthwise kernels give the same bits on any number of threads") {
-  for (Conv2d g : {depthwise_shape(9, 50, 28, 28, 3, 3, 1, 1, 1, 1), depthwise_shape(9, 50, 28, 28, 3, 3, 2, 2, 1, 1)})
+  for (Conv2d g : {depthwise_shape(9, 50, 28, 28, 3, 3, 1, 1, 1, 1), depthwise_shape(9, 350, 7, 7, 3, 3, 1, 1, 1, 1),
+                   depthwise_shape(9, 50, 28, 28, 3, 3, 2, 2, 1, 1)})
     for (bool channels_last : {false, true})
       for (const std::string &isa : available_isas()) {
         g.channels_last = channels_last;
@@ -272,7 +276,8 @@ TEST_CASE("depthwise kernels give the same bits on any number of threads") {
 
 TEST_CASE("an infinity at the border of an image reaches only the products it is in") {
   for (Conv2d g : {depthwise_shape(2, 20, 9, 18, 3, 3, 1, 1, 1, 1), depthwise_shape(2, 20, 9, 18, 3, 3, 2, 2, 1, 1),
-                   depthwise_shape(2, 20, 4, 4, 3, 3, 1, 1, 1, 1), depthwise_shape(2, 20, 9, 18, 5, 5, 1, 1, 2, 2)})
+                   depthwise_shape(2, 20, 4, 4, 3, 3, 1, 1, 1, 1), depthwise_shape(2, 21, 9, 7, 3, 3, 1, 1, 1, 1),
+                   depthwise_shape(2, 20, 9, 18, 5, 5, 1, 1, 2, 2)})
     for (bool channels_last : {false, true})
       for (const std::string &isa : available_isas()) {
         g.channels_last = channels_last;

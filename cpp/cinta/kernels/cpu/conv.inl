@@ -14,6 +14,7 @@
 #include "cinta/kernels/cpu/conv_depthwise_strips.inl"
 #include "cinta/kernels/cpu/conv_depthwise_images.inl"
 #include "cinta/kernels/cpu/conv_depthwise_planes.inl"
+#include "cinta/kernels/cpu/conv_depthwise_runs.inl"
 #include "cinta/kernels/cpu/conv_depthwise.inl"
 // clang-format on
 

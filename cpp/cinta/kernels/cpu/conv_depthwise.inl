@@ -43,6 +43,10 @@ struct DepthwisePlan {
 inline void run_filter(DepthwiseJob job) {
   const Conv2d &g = job.g;
   const int64_t W = Vec<float>::width, wide = job.adjoint ? g.W : g.OW, rows = job.adjoint ? g.H : g.OH;
+  if (!g.channels_last && runs_of_planes(g, kFilterRun)) {
+    job.channels = at_most(g.C, at_least(1, kDepthwiseBlock / job.outputs()));
+    return parallel_for(g.N * job.channel_blocks(), depthwise_ns(g), filter_runs, &job);
+  }
   if (!g.channels_last && lanes_along_planes(g)) {
     job.channels = at_least(1, kDepthwiseBlock / job.outputs());
     job.w = pack_plane_weights(job);
@@ -81,7 +85,8 @@ inline void add_floats(int64_t n, const float *x, float *sum) {
 inline void depthwise_backward_weight(const Conv2d &g, const void *x, const void *dy, void *dw) {
   const int64_t W = Vec<float>::width, taps = g.KH * g.KW, pitch = whole_vectors(g.C);
   DepthwiseJob job{g, false, static_cast<const float *>(x), nullptr, nullptr, static_cast<const float *>(dy), nullptr};
-  const bool planes = !g.channels_last && lanes_along_planes(g);
+  const bool runs = !g.channels_last && runs_of_planes(g, kCorrelateRun);
+  const bool planes = runs || (!g.channels_last && lanes_along_planes(g));
   job.channels = planes            ? at_least(1, at_most(g.C / kDepthwiseBlocks, kDepthwiseBlock / job.outputs()))
                  : g.channels_last ? at_least(4 * W, kDepthwiseRows / (g.KH * g.W) / W * W)
                                    : W;
@@ -89,7 +94,7 @@ inline void depthwise_backward_weight(const Conv2d &g, const void *x, const void
   job.y = static_cast<float *>(scratch(Scratch::pack_a, sizeof(float) * size_t(job.images * taps * pitch)));
   const int64_t blocks = job.images * job.channel_blocks();
   if (planes) {
-    parallel_for(blocks, depthwise_ns(g), correlate_planes, &job);
+    parallel_for(blocks, depthwise_ns(g), runs ? correlate_runs : correlate_planes, &job);
   } else {
     const DepthwisePlan plan(job);
     parallel_for(blocks, depthwise_ns(g), g.channels_last ? correlate_channels_last : correlate_woven, &job);

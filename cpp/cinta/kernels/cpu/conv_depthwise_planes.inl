@@ -1,5 +1,6 @@
 // Depthwise convolution of planes at stride 1, lanes along a row of outputs: a vector of x serves the outputs of as
-// many rows as the kernel has. Padding is masked away: zeros, as if it were written out.
+// many rows as the kernel has. Padding is masked away: zeros, as if it were written out, which an inf among the weights
+// turns into NaN; strips leave those taps out.
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
@@ -204,28 +205,30 @@ inline void filter_planes(void *context, int64_t block) {
   });
 }
 
-inline void correlate_planes(void *context, int64_t block) {
+// f(grid, x, dy, sums) for the planes of a block, then sums over lanes: vectors [channel][KW][KH].
+template <class Grid, class F> CINTA_FN void correlate_with(const DepthwiseJob &job, int64_t block, F f) {
   constexpr int W = Vec<float>::width;
-  const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
   const Conv2d &g = job.g;
   const int64_t images = block / job.channel_blocks(), first = block % job.channel_blocks() * job.channels;
   const int64_t taps = job.taps(), channels = at_most(job.channels, g.C - first), floats = channels * taps * W;
-  char *room = static_cast<char *>(scratch(Scratch::conv, PlaneGrid::bytes(g) + sizeof(float) * size_t(floats)));
-  float *sums = reinterpret_cast<float *>(room + PlaneGrid::bytes(g));
-  const PlaneGrid grid(g, room);
+  float *sums = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(floats) + Grid::bytes(g)));
+  const Grid grid(g, sums + floats);
   zero_floats(floats, sums);
-  with_kernel_rows(g.KH, [&]<int KH>() {
-    for_images_of(job, images, [&](int64_t n) { // neighbouring planes one after another
-      const float *x = job.x + n * g.x_batch + first * g.H * g.W, *dy = job.dy + n * g.y_batch + first * g.OH * g.OW;
-      for (int64_t c = 0; c < channels; ++c, x += g.H * g.W, dy += g.OH * g.OW)
-        correlate_plane<KH>(grid, x, dy, sums + c * taps * W);
-    });
+  for_images_of(job, images, [&](int64_t n) { // neighbouring planes one after another
+    const float *x = job.x + n * g.x_batch + first * g.H * g.W, *dy = job.dy + n * g.y_batch + first * g.OH * g.OW;
+    for (int64_t c = 0; c < channels; ++c, x += g.H * g.W, dy += g.OH * g.OW)
+      f(grid, x, dy, sums + c * taps * W);
   });
   float *out = job.y + (images * g.C + first) * taps;
   for (const float *from = sums; from < sums + floats; out += taps)
     for (int64_t kw = 0; kw < g.KW; ++kw)
       for (int64_t kh = 0; kh < g.KH; ++kh, from += W)
         out[kh * g.KW + kw] = reduce_add(Vec<float>::load(from));
+}
+
+inline void correlate_planes(void *context, int64_t block) {
+  const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
+  with_kernel_rows(job.g.KH, [&]<int KH>() { correlate_with<PlaneGrid>(job, block, correlate_plane<KH>); });
 }
 
 } // namespace

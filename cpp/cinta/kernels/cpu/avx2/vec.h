@@ -255,6 +255,16 @@ CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index.v, 28)));
 }
 
+// Lane l is x[l - 1], before its first lane the last one of before; or x[l + 1], after its last the first of after.
+CINTA_FN Vec<float> lanes_before(Vec<float> before, Vec<float> x) {
+  __m256 across = _mm256_permute2f128_ps(before.v, x.v, 0x21); // the upper half of before, the lower of x
+  return _mm256_castsi256_ps(_mm256_alignr_epi8(_mm256_castps_si256(x.v), _mm256_castps_si256(across), 12));
+}
+CINTA_FN Vec<float> lanes_after(Vec<float> x, Vec<float> after) {
+  __m256 across = _mm256_permute2f128_ps(x.v, after.v, 0x21);
+  return _mm256_castsi256_ps(_mm256_alignr_epi8(_mm256_castps_si256(across), _mm256_castps_si256(x.v), 4));
+}
+
 CINTA_FN float reduce_add(Vec<float> x) {
   __m128 a = _mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));
   a = _mm_add_ps(a, _mm_movehl_ps(a, a));

@@ -217,6 +217,16 @@ CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   return _mm512_maskz_permutexvar_ps(0xffff, index.v, _mm512_loadu_ps(table));
 }
 
+// Lane l is x[l - 1], before its first lane the last one of before; or x[l + 1], after its last the first of after.
+CINTA_FN Vec<float> lanes_before(Vec<float> before, Vec<float> x) {
+  return _mm512_castsi512_ps(
+      _mm512_maskz_alignr_epi32(0xffff, _mm512_castps_si512(x.v), _mm512_castps_si512(before.v), 15));
+}
+CINTA_FN Vec<float> lanes_after(Vec<float> x, Vec<float> after) {
+  return _mm512_castsi512_ps(
+      _mm512_maskz_alignr_epi32(0xffff, _mm512_castps_si512(after.v), _mm512_castps_si512(x.v), 1));
+}
+
 CINTA_FN float reduce_add(Vec<float> x) {
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_maskz_extractf32x8_ps(0xff, x.v, 1));
   __m128 a = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
