@@ -11,8 +11,6 @@ using namespace cinta::kernels;
 
 namespace {
 
-enum class Direction { forward, backward_data, backward_weight };
-
 struct Case {
   const char *name;
   int64_t N, C, size, O, kernel, pad;
@@ -23,30 +21,28 @@ const Case kCases[] = {
     {"32x64x32x32 3x3", 32, 64, 32, 64, 3, 1},       {"32x128x16x16 3x3", 32, 128, 16, 128, 3, 1},
     {"32x256x8x8 3x3", 32, 256, 8, 256, 3, 1}};
 
-void convolution(benchmark::State &state, const Table &table, const Case &c, Direction direction) {
+Conv2d geometry(const Case &c) {
   const int64_t out = c.size + 2 * c.pad - c.kernel + 1;
-  const Conv2d g{c.N,
-                 c.C,
-                 c.size,
-                 c.size,
-                 c.O,
-                 c.kernel,
-                 c.kernel,
-                 out,
-                 out,
-                 1,
-                 1,
-                 c.pad,
-                 c.pad,
-                 1,
-                 1,
-                 c.C * c.size * c.size,
-                 c.O * out * out};
+  Conv2d g{};
+  g.N = c.N, g.C = c.C, g.H = g.W = c.size;
+  g.O = c.O, g.KH = g.KW = c.kernel, g.OH = g.OW = out;
+  g.stride_h = g.stride_w = g.dilation_h = g.dilation_w = 1;
+  g.pad_h = g.pad_w = c.pad;
+  g.x_batch = c.C * c.size * c.size, g.y_batch = c.O * out * out;
+  return g;
+}
+
+// `either_order`: by the level's kernels for images in either memory order, else by its direct ones.
+void convolution(benchmark::State &state, const Table &table, const Case &c, Direction direction, bool either_order) {
+  const Conv2d g = geometry(c);
   cinta::set_num_threads(1);
   const int64_t taps = c.O * c.C * c.kernel * c.kernel;
   std::vector<float> x(size_t(c.N * g.x_batch), 1), w(size_t(taps), 1), y(size_t(c.N * g.y_batch), 1);
+  const Images xi{x.data(), {g.x_batch, g.H * g.W, g.W, 1}}, yi{y.data(), {g.y_batch, g.OH * g.OW, g.OW, 1}};
   for (auto _ : state) {
-    if (direction == Direction::forward)
+    if (either_order)
+      table.conv2d_strided(g, direction, xi, w.data(), nullptr, yi);
+    else if (direction == Direction::forward)
       table.conv2d_forward(g, x.data(), w.data(), nullptr, y.data());
     else if (direction == Direction::backward_data)
       table.conv2d_backward_data(g, y.data(), w.data(), x.data());
@@ -55,18 +51,20 @@ void convolution(benchmark::State &state, const Table &table, const Case &c, Dir
     benchmark::ClobberMemory();
   }
   state.counters["GFLOP/s"] =
-      benchmark::Counter(2e-9 * double(c.N * out * out * taps), benchmark::Counter::kIsIterationInvariantRate);
+      benchmark::Counter(2e-9 * double(c.N * g.OH * g.OW * taps), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void pooling(benchmark::State &state, const Table &table, int64_t planes, int64_t size, bool maximum) {
   cinta::set_num_threads(1);
   const int64_t out = size / 2;
-  const Pool2d g{planes, size, size, out, out, 2, 2, 2, 2, 0, 0, 1, 1, true, 0};
-  std::vector<float> x(size_t(planes * size * size), 1), y(size_t(planes * out * out));
-  std::vector<int64_t> index(y.size());
+  Pool2d g{};
+  g.images = planes, g.channels = 1, g.H = g.W = size, g.OH = g.OW = out;
+  g.KH = g.KW = g.stride_h = g.stride_w = 2, g.dilation_h = g.dilation_w = 1;
+  g.count_include_pad = true;
+  std::vector<float> x(size_t(planes * size * size), 1), y(size_t(planes * out * out)), place(y.size());
   for (auto _ : state) {
     if (maximum)
-      table.max_pool[0](g, x.data(), y.data(), index.data());
+      table.max_pool[0](g, x.data(), y.data(), place.data());
     else
       table.avg_pool[0](g, x.data(), y.data());
     benchmark::ClobberMemory();
@@ -82,8 +80,15 @@ const int registered = [] {
     const Table &table = table_of(isa.c_str());
     for (const Case &c : kCases)
       for (const auto &[name, direction] : directions)
-        benchmark::RegisterBenchmark(("conv/" + isa + "/" + c.name + "/" + name).c_str(), convolution, table, c,
-                                     direction);
+        for (bool either_order : {false, true}) {
+          const auto fits = table.conv2d_strided_fits;
+          const bool by_tiles = isa == "amx"; // whose results have their channels last: another benchmark's
+          if (either_order && (by_tiles || !fits || fits(geometry(c), direction) == ResultOrder::none))
+            continue;
+          benchmark::RegisterBenchmark(
+              ((either_order ? "winograd/" : "conv/") + isa + "/" + c.name + "/" + name).c_str(), convolution, table, c,
+              direction, either_order);
+        }
     for (auto [planes, size] : {std::pair(128 * 6, 28), std::pair(128 * 16, 10)})
       for (bool maximum : {false, true})
         benchmark::RegisterBenchmark(("pool/" + isa + (maximum ? "/max " : "/avg ") + std::to_string(size)).c_str(),
