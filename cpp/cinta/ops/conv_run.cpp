@@ -37,12 +37,13 @@ bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction
   return group.O > 2 && (group.C >= channels || few_columns);
 }
 
+// So few under so many weights that whatever touches the weights once more costs as much as the products.
+bool few_pixels(const Conv2d &p) { return p.N * p.OH * p.OW <= 64 && p.O * p.C * p.KH * p.KW >= int64_t(1) << 18; }
+
 bool implicit(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const Conv2d p = one_group(g);
-  if (as_products(g, p, direction))
-    return false;
-  const bool few_pixels = p.N * p.OH * p.OW <= 64 && p.O * p.C * p.KH * p.KW >= int64_t(1) << 18; // under many weights
-  return compute_type(x.dtype()) == kernels::Compute::f32 && !few_pixels && kernel().conv2d_fits(p, direction);
+  return compute_type(x.dtype()) == kernels::Compute::f32 && !as_products(g, p, direction) && !few_pixels(p) &&
+         kernel().conv2d_fits(p, direction);
 }
 
 // f(group's geometry, x, w, y, first output channel)
@@ -61,6 +62,8 @@ bool by_pixels(const ConvGeometry &g, const Tensor &x) {
   const bool image = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && !g.pad_h && !g.pad_w;
   if (image && lies_channels_last(x) && g.C > 1)
     return true;
+  if (few_pixels(one_group(g))) // their weights would have to be put in another order
+    return false;
   if (g.C / g.groups <= 3 && g.OW >= 16 && !lies_channels_last(x)) // colours as planes: rows are longer than any run
     return false;
   const int64_t run = g.C / g.groups * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
