@@ -4,6 +4,13 @@
 namespace cinta::kernels::CINTA_ISA {
 namespace {
 
+// Raises bits of a magnitude that several threads raise: magnitudes compare as their bits do.
+inline void raise_bits(uint32_t &bits, uint32_t to) {
+  uint32_t seen = __atomic_load_n(&bits, __ATOMIC_RELAXED);
+  while (to > seen && !__atomic_compare_exchange_n(&bits, &seen, to, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    ;
+}
+
 // The largest magnitude seen; inf where there was an infinity or a NaN.
 class Largest {
 public:
@@ -11,13 +18,11 @@ public:
     largest_ = max(abs(x), largest_);
     spoilt_ = fma(x, Vec<float>(0.0f), spoilt_);
   }
-  // Into `bits`, which several threads raise: magnitudes compare as their bits do.
   void raise(uint32_t &bits) const {
     const float spoilt = reduce_add(spoilt_), largest = spoilt == 0 ? reduce_max(largest_) : __builtin_inff();
-    uint32_t own, seen = __atomic_load_n(&bits, __ATOMIC_RELAXED);
+    uint32_t own;
     __builtin_memcpy(&own, &largest, sizeof own);
-    while (own > seen && !__atomic_compare_exchange_n(&bits, &seen, own, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-      ;
+    raise_bits(bits, own);
   }
 
 private:

@@ -1,5 +1,6 @@
 // dw = x correlated with dy: runs of tiles of both go to their points, where their products are summed over all tiles;
-// the sums come back as weights once, at the end.
+// the sums come back as weights once, at the end. Many tiles are summed in parts, each by one thread from end to end:
+// what it brings to the points stays in its cache. The parts depend on the shape only and are added in their order.
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {
@@ -14,9 +15,10 @@ struct WeightSum {
   int64_t N, pad_h, pad_w;
   float *dw;
   KernelBlocks kernel;
-  Panels panels;                      // of dy's channels
-  int64_t tile_rows, tile_columns;    // of an image
-  int64_t run_begin = 0, run_end = 0; // rows of tiles under way
+  Panels panels;                                      // of dy's channels
+  int64_t tile_rows, tile_columns;                    // of an image
+  int64_t part_begin = 0, run_begin = 0, run_end = 0; // rows of tiles: where a part begins, what is under way
+  int64_t parts = 1;
   float *pixels = nullptr, *gradients = nullptr, *sums = nullptr;
   PointStrides x_strides{}, dy_strides{};
   uint32_t largest_x = 0, largest_dy = 0;
@@ -62,7 +64,7 @@ inline void sum_panel(const WeightSum &job, int64_t p, int64_t panel, float *sum
       multiply(kWeightSums, {job.pixels + p * job.x_strides.point + c, 1, job.x_strides.tile},
                job.gradients + p * job.dy_strides.point + job.panels.begin(panel) * W, job.dy_strides.tile,
                sums + (p * depth + c) * lanes, lanes, at_most(height, first + channels - c), lanes / W, tiles,
-               job.run_begin > 0);
+               job.run_begin > job.part_begin);
   });
 }
 
@@ -97,7 +99,13 @@ inline void points_to_weights(const WeightSum &job, int64_t panel, const float *
 
 inline void weights_of_panel(void *context, int64_t panel) {
   const WeightSum &job = *static_cast<const WeightSum *>(context);
-  points_to_weights(job, panel, job.sums + job.sums_before(panel));
+  constexpr int W = Vec<float>::width;
+  float *sums = job.sums + job.sums_before(panel);
+  const int64_t size = job.sums_before(panel + 1) - job.sums_before(panel), all = job.sums_before(job.panels.count);
+  for (int64_t part = 1; part < job.parts; ++part)
+    for (int64_t i = 0; i < size; i += W)
+      (Vec<float>::load(sums + i) + Vec<float>::load(sums + part * all + i)).store(sums + i);
+  points_to_weights(job, panel, sums);
 }
 
 // Where one run is all: the sums of a panel go back as soon as they are there.
@@ -110,6 +118,33 @@ inline void sum_and_weights_of_panel(void *context, int64_t panel) {
   points_to_weights(job, panel, sums);
 }
 
+constexpr int64_t kMostParts = 8;
+
+inline void place_run(WeightSum &job) { // its pixels and gradients at their points: in this thread's scratch
+  constexpr int64_t points = kPoints * kPoints;
+  job.pixels = static_cast<float *>(
+      scratch(Scratch::pack_a, sizeof(float) * size_t(points * (job.x_strides.point + job.dy_strides.point))));
+  job.gradients = job.pixels + points * job.x_strides.point;
+}
+
+inline void sum_part(void *context, int64_t part) {
+  WeightSum &all = *static_cast<WeightSum *>(context);
+  WeightSum job = all;
+  const int64_t rows = job.N * job.tile_rows, run = job.run_end, end = part_of(rows, job.parts, part + 1);
+  place_run(job);
+  job.sums += part * job.sums_before(job.panels.count);
+  job.part_begin = part_of(rows, job.parts, part);
+  for (job.run_begin = job.part_begin; job.run_begin < end; job.run_begin = job.run_end) {
+    job.run_end = at_most(end, job.run_begin + run);
+    for (int64_t i = 0; i < 2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce); ++i)
+      run_to_points(&job, i);
+    for (int64_t i = 0; i < kPoints * kPoints * job.panels.count; ++i)
+      sum_run(&job, i);
+  }
+  raise_bits(all.largest_x, job.largest_x);
+  raise_bits(all.largest_dy, job.largest_dy);
+}
+
 inline bool sum_weights(WeightSum &job) {
   constexpr int64_t W = Vec<float>::width, points = kPoints * kPoints;
   const int64_t depth = job.kernel.depth(), lanes = job.panels.vectors * W, rows = job.N * job.tile_rows;
@@ -117,25 +152,30 @@ inline bool sum_weights(WeightSum &job) {
   const int64_t run = at_most(rows, ceil_div(tiles, job.tile_columns)), most = run * job.tile_columns;
   job.x_strides = {odd_lines(most * odd_lines(depth)), odd_lines(depth)};
   job.dy_strides = {odd_lines(most * odd_lines(lanes)), odd_lines(lanes)};
-  job.pixels = static_cast<float *>(
-      scratch(Scratch::pack_a, sizeof(float) * size_t(points * (job.x_strides.point + job.dy_strides.point))));
-  job.gradients = job.pixels + points * job.x_strides.point;
-  const bool one_run = run == rows && points * depth * lanes > kManyWeights;
-  if (!one_run)
-    job.sums = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(points * depth * lanes)));
-  for (job.run_begin = 0; job.run_begin < rows; job.run_begin = job.run_end) {
-    job.run_end = at_most(rows, job.run_begin + run);
-    const double count = double((job.run_end - job.run_begin) * job.tile_columns);
-    const double cost = count * double(points * depth * lanes) / (3.5 * W);
-    parallel_for(2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce), count * double(depth + lanes) / 2,
-                 run_to_points, &job);
-    if (one_run)
-      parallel_for(job.panels.count, cost, sum_and_weights_of_panel, &job);
-    else
-      parallel_for(points * job.panels.count, cost, sum_run, &job);
+  const double cost = double(rows * job.tile_columns) * double(points * depth * lanes) / (3.5 * W);
+  job.parts = at_least(1, at_most(kMostParts, rows / (2 * run)));
+  job.run_end = run;
+  if (job.parts == 1 && run == rows && points * depth * lanes > kManyWeights) {
+    place_run(job);
+    parallel_for(2 * ceil_div(rows, kRowsAtOnce), double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points,
+                 &job);
+    parallel_for(job.panels.count, cost, sum_and_weights_of_panel, &job);
+    return in_range(job.largest_x, job.largest_dy);
   }
-  if (!one_run)
-    parallel_for(job.panels.count, double(depth * lanes) * 2, weights_of_panel, &job);
+  job.sums = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(job.parts * points * depth * lanes)));
+  if (job.parts > 1) {
+    parallel_for(job.parts, cost, sum_part, &job);
+  } else {
+    place_run(job);
+    for (job.run_begin = 0; job.run_begin < rows; job.run_begin = job.run_end) {
+      job.run_end = at_most(rows, job.run_begin + run);
+      const double share = double(job.run_end - job.run_begin) / double(rows);
+      parallel_for(2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce),
+                   share * double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points, &job);
+      parallel_for(points * job.panels.count, share * cost, sum_run, &job);
+    }
+  }
+  parallel_for(job.panels.count, double(job.parts * depth * lanes) * 2, weights_of_panel, &job);
   return in_range(job.largest_x, job.largest_dy);
 }
 
