@@ -36,7 +36,7 @@ template <class T> void reorder(int64_t outputs, int64_t rows, int64_t columns, 
 
 template <class T> Tensor forward(const ConvGeometry &g, const Tensor &image, const Tensor &w, const Tensor &bias) {
   const GroupShape one(g);
-  const Blocks blocks(one, false);
+  const Blocks blocks(one);
   const Tensor x = channels_last(image), weights = empty(w.shape(), w.dtype());
   const int64_t K = one.depth(), places = one.places();
   const bool in_place = !image.contiguous() || g.O == 1; // y's pixels are rows of products
@@ -71,7 +71,7 @@ template <class T> Tensor forward(const ConvGeometry &g, const Tensor &image, co
 
 template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &gradient, const Tensor &w) {
   const GroupShape one(g);
-  const Blocks blocks(one, false);
+  const Blocks blocks(one);
   const Tensor dy = channels_last(gradient), weights = empty(w.shape(), w.dtype());
   const int64_t K = one.depth(), places = one.places(), size = g.H * g.W;
   const bool in_place = !gradient.contiguous() || g.C == 1;
@@ -130,7 +130,7 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &gra
 
 template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &image, const Tensor &gradient) {
   const GroupShape one(g);
-  const Blocks blocks(one, false);
+  const Blocks blocks(one);
   const Tensor x = channels_last(image), dy = channels_last(gradient);
   const int64_t K = one.depth(), places = one.places(), parts = partial_sums(one, blocks);
   const Tensor sums = empty({parts, g.O * K}, x.dtype()), dw = empty({g.O, one.C, g.KH, g.KW}, x.dtype());

@@ -56,7 +56,7 @@ template <class T> struct PlaneBlock {
 
 template <class T> Tensor forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias) {
   const GroupShape one(g);
-  const Blocks blocks(one, false);
+  const Blocks blocks(one);
   const Tensor images = empty({g.N, g.O, g.OH, g.OW}, x.dtype());
   const int64_t K = one.depth();
   const double products = double(K * one.O) * double(blocks.images * blocks.rows * g.OW);
@@ -78,7 +78,7 @@ template <class T> Tensor forward(const ConvGeometry &g, const Tensor &x, const 
 
 template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w) {
   const GroupShape one(g);
-  const Blocks blocks(one, false);
+  const Blocks blocks(one);
   const Tensor images = empty({g.N, g.C, g.H, g.W}, dy.dtype());
   const int64_t K = one.depth(), batches = (g.N + blocks.images - 1) / blocks.images;
   const double products = double(K * one.O) * double(blocks.images * one.places());
@@ -104,7 +104,7 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy,
 
 template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
   const GroupShape one(g);
-  const Blocks blocks(one, false);
+  const Blocks blocks(one);
   const int64_t K = one.depth(), parts = partial_sums(one, blocks);
   const Tensor sums = empty({parts, g.O * K}, x.dtype());
   const double products = double(K * one.O) * double(g.N * one.places() / parts);

@@ -27,10 +27,10 @@ struct Blocks {
   int64_t images, rows; // of a block
   int64_t bands, count; // blocks of an image; of the batch
 
-  Blocks(const GroupShape &g, bool whole_images) {
+  explicit Blocks(const GroupShape &g) {
     const int64_t pixels = std::clamp<int64_t>(kMatrixElements / g.depth(), kLeastPixels, kMostPixels);
     images = std::clamp<int64_t>(pixels / g.places(), 1, g.N);
-    rows = whole_images || images > 1 ? g.OH : std::clamp<int64_t>(pixels / g.OW, 1, g.OH);
+    rows = images > 1 ? g.OH : std::clamp<int64_t>(pixels / g.OW, 1, g.OH);
     bands = (g.OH + rows - 1) / rows;
     count = (g.N + images - 1) / images * bands;
   }
