@@ -52,8 +52,10 @@ void define_optim() {
   }>("adagrad_step(params, grads, sums, lr, eps=1e-10, weight_decay=0.0, maximize=False)",
      join("p -= lr g / (s^(1/2) + eps) with s the sum of g^2: one Adagrad update.", kLists).c_str());
   define<ops::total_norm>("total_norm(tensors)",
-                          "The L2 norm over all elements of all tensors, summed in float64, as a float.");
-  define<ops::scale_inplace>("scale_(tensors, factor)", "Multiplies every tensor by a factor, in place.");
+                          "The L2 norm over all elements of all tensors, summed in float64; 0-d float64.");
+  define<ops::clip_norm_inplace>(
+      "clip_norm_(tensors, norm, max_norm)",
+      "Scales every tensor by max_norm / (norm + 1e-6), in place, where that is below 1 (or NaN).");
 }
 
 } // namespace cinta::python

@@ -1,12 +1,9 @@
 // Comparisons, truth, and choosing by it.
-#include "cinta/ops/elementwise.h"
+#include "cinta/ops/elementwise_work.h"
 #include "cinta/ops/shape.h"
-#include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
 namespace {
-
-constexpr double kNs = 0.3; // per element, for deciding on threads
 
 struct Where final : OpWith<NoAttributes> {
   using OpWith::OpWith;
@@ -14,15 +11,7 @@ struct Where final : OpWith<NoAttributes> {
   uint32_t saves() const override { return saves::input(0); }
   void forward(const Tensor *in, int, Tensor *out) const override {
     *out = empty_like(in[1]);
-    const kernels::Select f = kernel().select[int(compute_type(in[1].dtype()))];
-    Operand operands[4] = {raw_operand(in[0]), scalar_operand(in[1]), scalar_operand(in[2]), operand(*out)};
-    tile_loop(
-        in[1].shape(), operands, 3, 1,
-        [](const void *context, int64_t n, void *const *p, const int *steps) {
-          (*static_cast<const kernels::Select *>(context))(n, static_cast<const uint8_t *>(p[0]), p[1], steps[1], p[2],
-                                                           steps[2], p[3]);
-        },
-        &f, kNs);
+    compute("where", Operands(in, 3), Operands(out, 1), SelectWork{});
   }
   void vjp(Vjp &v) const override {
     Tensor zero = number(0, v.dy());
@@ -43,15 +32,7 @@ Tensor compare(CompareOp op, const Tensor &a, const Tensor &b) {
   Shape shape = broadcast(a.shape(), b.shape(), name_of(op));
   Tensor x = broadcast_to(astype(a, dtype), shape), z = broadcast_to(astype(b, dtype), shape);
   Tensor y = empty(shape, Dtype::bool_);
-  const kernels::Compare f = kernel().compare[int(op)][int(compute_type(dtype))];
-  Operand operands[3] = {scalar_operand(x), scalar_operand(z), raw_operand(y)};
-  tile_loop(
-      shape, operands, 2, 1,
-      [](const void *context, int64_t n, void *const *p, const int *steps) {
-        (*static_cast<const kernels::Compare *>(context))(n, p[0], steps[0], p[1], steps[1],
-                                                          static_cast<uint8_t *>(p[2]));
-      },
-      &f, kNs);
+  compute(name_of(op), {x, z}, {y}, CompareWork{op});
   return y;
 }
 

@@ -7,6 +7,7 @@
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
+#include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
 namespace {
@@ -15,12 +16,41 @@ Tensor backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weig
 Tensor backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy);
 Tensor forward(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias = {});
 
+// Runs a direction. Which kernel does, and so in which memory order the result lies, is known when it has run; a replay
+// finds the memory there, and copies where numbers out of range made another kernel take over.
+template <class F> struct ConvWork {
+  ConvGeometry g;
+  int operands;
+  F run; // (g, in, into) -> result
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor operand[3] = {in[0], in[1], operands > 2 ? in[2] : Tensor()};
+    const Tensor y = run(g, operand, out[0]);
+    if (y.body() != out[0].body())
+      copy(y, out[0]);
+  }
+};
+template <class F> Tensor computed(const char *name, const ConvGeometry &g, const Tensor *in, int n, const F &run) {
+  const Tensor operand[3] = {in[0], in[1], n > 2 ? in[2] : Tensor()};
+  if (!recorder())
+    return run(g, operand, Tensor());
+  Tensor y;
+  {
+    const RecorderScope off(nullptr);
+    y = run(g, operand, Tensor());
+  }
+  const double flops = 2.0 * double(g.N * g.O * g.OH * g.OW) * double(g.C / g.groups * g.KH * g.KW);
+  compute({name, Effect::none, flops, true}, Operands(in, size_t(n)), Operands(&y, 1), ConvWork<F>{g, n, run});
+  return y;
+}
+
 struct Conv final : OpWith<ConvGeometry> {
   using OpWith::OpWith;
   const char *name() const override { return "conv2d"; }
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
   void forward(const Tensor *in, int n, Tensor *out) const override {
-    *out = run_conv(*this, in[0], in[1], n > 2 ? in[2] : Tensor());
+    *out = computed(name(), *this, in, n, [](const ConvGeometry &g, const Tensor *in, const Tensor &into) {
+      return run_conv(g, in[0], in[1], in[2], into);
+    });
   }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
@@ -36,7 +66,11 @@ struct ConvBackwardData final : OpWith<ConvGeometry> { // dx of dy and weight
   using OpWith::OpWith;
   const char *name() const override { return "conv2d_backward_data"; }
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
-  void forward(const Tensor *in, int, Tensor *out) const override { *out = run_backward_data(*this, in[0], in[1]); }
+  void forward(const Tensor *in, int n, Tensor *out) const override {
+    *out = computed(name(), *this, in, n, [](const ConvGeometry &g, const Tensor *in, const Tensor &into) {
+      return run_backward_data(g, in[0], in[1], into);
+    });
+  }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
       v.dx(0, ops::forward(*this, v.dy(), v.in(1)));
@@ -49,7 +83,11 @@ struct ConvBackwardWeight final : OpWith<ConvGeometry> { // dweight of x and dy
   using OpWith::OpWith;
   const char *name() const override { return "conv2d_backward_weight"; }
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
-  void forward(const Tensor *in, int, Tensor *out) const override { *out = run_backward_weight(*this, in[0], in[1]); }
+  void forward(const Tensor *in, int n, Tensor *out) const override {
+    *out = computed(name(), *this, in, n, [](const ConvGeometry &g, const Tensor *in, const Tensor &into) {
+      return run_backward_weight(g, in[0], in[1], into);
+    });
+  }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
       v.dx(0, backward_data(*this, v.in(1), v.dy()));

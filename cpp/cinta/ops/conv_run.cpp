@@ -89,10 +89,15 @@ Images images(const Tensor &x) {
   return {x.data<float>(), {s[0], x.contiguous() && x.shape()[1] == 1 ? 1 : s[1], s[2], s[3]}};
 }
 
+// Memory for a float32 result, contiguous or channels last: what is given for it, where that lies so.
+Tensor fresh(const Shape &shape, bool channels_last, const Tensor &into) {
+  if (into && into.dtype() == Dtype::float32 && (channels_last ? lies_channels_last(into) : into.contiguous()))
+    return into;
+  return channels_last ? empty_channels_last(shape, Dtype::float32) : empty(shape, Dtype::float32);
+}
 // Images to be computed from `from`: they lie as it does wherever the kernel can write that.
-Tensor result(const Shape &shape, ResultOrder order, const Tensor &from) {
-  return order == ResultOrder::either && from.contiguous() ? empty(shape, Dtype::float32)
-                                                           : empty_channels_last(shape, Dtype::float32);
+Tensor result(const Shape &shape, ResultOrder order, const Tensor &from, const Tensor &into) {
+  return fresh(shape, !(order == ResultOrder::either && from.contiguous()), into);
 }
 
 // A filter of its own for every channel, all of which one kernel takes at once.
@@ -131,16 +136,17 @@ Tensor transposed(const Tensor &m) { return view(m, {m.shape()[1], m.shape()[0]}
 
 } // namespace
 
-Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight, const Tensor &bias,
+                const Tensor &into) {
   const ConvGeometry g = with_dtype(given, x);
   const Tensor w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
   if (pointwise(g, x)) {
-    const Tensor y = empty_channels_last({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+    const Tensor y = fresh({g.N, g.O, g.OH, g.OW}, true, into);
     ops::gemm(pixels(channels_last(x)), transposed(matrix(w)), pixels(y), b);
     return y;
   }
   if (const ResultOrder order = strided(g, Direction::forward, x); order != ResultOrder::none) {
-    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, order, from);
+    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, order, from, into);
     if (kernel().conv2d_strided(g, Direction::forward, images(from), w.data<float>(), b ? b.data<float>() : nullptr,
                                 images(y)))
       return from_native(y, x.dtype());
@@ -149,7 +155,7 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
     return empty({g.N, g.O, g.OH, g.OW}, x.dtype());
   const float *bias_at = b && b.dtype() == Dtype::float32 ? b.data<float>() : nullptr;
   if (depthwise(g, x)) {
-    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, ResultOrder::either, from);
+    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, ResultOrder::either, from, into);
     kernel().depthwise_forward(in_order(g, from), from.data<float>(), w.data<float>(), bias_at, y.data<float>());
     return from_native(y, x.dtype());
   }
@@ -157,31 +163,31 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
     return from_native(by_pixels(g, x) ? pixels_forward(g, image_order(x), w, b)
                                        : planes_forward(g, contiguous_native(x), w, b),
                        x.dtype());
-  const Tensor a = contiguous_native(x), y = empty({g.N, g.O, g.OH, g.OW}, Dtype::float32);
+  const Tensor a = contiguous_native(x), y = fresh({g.N, g.O, g.OH, g.OW}, false, into);
   for_groups(g, a, w, y, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t o) {
     kernel().conv2d_forward(p, x_at, w_at, bias_at ? bias_at + o : nullptr, y_at);
   });
   return from_native(y, x.dtype());
 }
 
-Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tensor &weight) {
+Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tensor &weight, const Tensor &into) {
   const ConvGeometry g = with_dtype(given, dy);
   const Tensor w = contiguous_native(weight);
   const Shape shape{g.N, g.C, g.H, g.W};
   if (dy.size() == 0 || w.size() == 0)
     return zeros(shape, dy.dtype());
   if (pointwise(g, dy)) {
-    const Tensor dx = empty_channels_last(shape, Dtype::float32);
+    const Tensor dx = fresh(shape, true, into);
     ops::gemm(pixels(channels_last(dy)), matrix(w), pixels(dx));
     return dx;
   }
   if (const ResultOrder order = strided(g, Direction::backward_data, dy); order != ResultOrder::none) {
-    const Tensor from = image_order(dy), dx = result(shape, order, from);
+    const Tensor from = image_order(dy), dx = result(shape, order, from, into);
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
   if (depthwise(g, dy)) {
-    const Tensor from = image_order(dy), dx = result(shape, ResultOrder::either, from);
+    const Tensor from = image_order(dy), dx = result(shape, ResultOrder::either, from, into);
     kernel().depthwise_backward_data(in_order(g, from), from.data<float>(), w.data<float>(), dx.data<float>());
     return from_native(dx, dy.dtype());
   }
@@ -189,20 +195,20 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     return from_native(by_pixels(g, dy) ? pixels_backward_data(g, image_order(dy), w)
                                         : planes_backward_data(g, contiguous_native(dy), w),
                        dy.dtype());
-  const Tensor b = contiguous_native(dy), dx = empty(shape, Dtype::float32);
+  const Tensor b = contiguous_native(dy), dx = fresh(shape, false, into);
   for_groups(g, dx, w, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
     kernel().conv2d_backward_data(p, y_at, w_at, x_at);
   });
   return from_native(dx, dy.dtype());
 }
 
-Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Tensor &dy) {
+Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Tensor &dy, const Tensor &into) {
   const ConvGeometry g = with_dtype(given, x);
   const Shape shape{g.O, g.C / g.groups, g.KH, g.KW};
   if (x.size() == 0 || dy.size() == 0)
     return zeros(shape, x.dtype());
   if (pointwise(g, x)) {
-    const Tensor dw = empty(shape, Dtype::float32);
+    const Tensor dw = fresh(shape, false, into);
     ops::gemm(transposed(pixels(channels_last(dy))), pixels(channels_last(x)), matrix(dw));
     return dw;
   }
@@ -210,12 +216,12 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     const bool as_they_lie = order == ResultOrder::either;
     const Tensor a = image_order(x), b = image_order(dy);
     const Tensor from = as_they_lie ? a : channels_last(a), to = as_they_lie ? b : channels_last(b);
-    const Tensor dw = empty(shape, Dtype::float32);
+    const Tensor dw = fresh(shape, false, into);
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());
   }
   if (depthwise(g, x)) {
-    const Tensor from = image_order(x), dw = empty(shape, Dtype::float32);
+    const Tensor from = image_order(x), dw = fresh(shape, false, into);
     const Tensor to = lies_channels_last(from) ? channels_last(image_order(dy)) : contiguous_native(dy);
     kernel().depthwise_backward_weight(in_order(g, from), from.data<float>(), to.data<float>(), dw.data<float>());
     return from_native(dw, x.dtype());
@@ -224,7 +230,7 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     return from_native(by_pixels(g, x) ? pixels_backward_weight(g, image_order(x), image_order(dy))
                                        : planes_backward_weight(g, contiguous_native(x), contiguous_native(dy)),
                        x.dtype());
-  const Tensor a = contiguous_native(x), b = contiguous_native(dy), dw = empty(shape, Dtype::float32);
+  const Tensor a = contiguous_native(x), b = contiguous_native(dy), dw = fresh(shape, false, into);
   for_groups(g, a, dw, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
     kernel().conv2d_backward_weight(p, x_at, y_at, w_at);
   });

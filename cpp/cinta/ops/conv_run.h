@@ -8,8 +8,9 @@ struct ConvGeometry : kernels::Conv2d { // C and O over all groups
   int64_t groups;
 };
 
-Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias);
-Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weight);
-Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy);
+// into: memory for the result, taken where it lies as the result does; may be empty.
+Tensor run_conv(const ConvGeometry &g, const Tensor &x, const Tensor &weight, const Tensor &bias, const Tensor &into);
+Tensor run_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &weight, const Tensor &into);
+Tensor run_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into);
 
 } // namespace cinta::ops

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "cinta/base/parallel.h"
-#include "cinta/kernels/kernels.h"
+#include "cinta/ops/elementwise_work.h"
 #include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
@@ -163,8 +163,12 @@ void copy_tile(const void *context, int64_t n, void *const *pointers, const int 
 } // namespace
 
 void copy(const Tensor &x, const Tensor &y) {
-  if (x.size() == 0)
-    return;
+  if (x.size())
+    compute("copy", Operands(&x, 1), Operands(&y, 1), CopyWork{});
+}
+
+void CopyWork::operator()(const Tensor *in, const Tensor *out) const {
+  const Tensor &x = in[0], &y = out[0];
   if (x.dtype() == y.dtype() && x.contiguous() && y.contiguous())
     return copy_bytes(x.data<char>(), y.data<char>(), int64_t(x.nbytes()));
   if (x.dtype() == y.dtype() && copy_transposed(x, y))

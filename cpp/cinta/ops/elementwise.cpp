@@ -4,62 +4,25 @@
 #include <utility>
 
 #include "cinta/ops/elementwise_rules.h"
+#include "cinta/ops/elementwise_work.h"
 #include "cinta/ops/shape.h"
-#include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
 namespace {
 
 using kernels::Compute;
 
-constexpr int64_t kSmall = 1 << 14;       // up to here a single kernel call
-constexpr double kCheap = 0.3, kDear = 2; // ns per element, for deciding on threads
-double cost(UnaryOp op) { return op <= UnaryOp::Sqrt || op == UnaryOp::Relu ? kCheap : kDear; }
-double cost(BinaryOp op) { return op <= BinaryOp::Div ? kCheap : kDear; }
-
-bool simple(const Tensor &t) { return t.contiguous() && is_native(t.dtype()) && t.size() <= kSmall; }
-
 // ---- one operand
 
-struct UnaryContext {
-  kernels::Unary forward;
-  kernels::UnaryVjp vjp;
-  const double *parameters;
-};
-
 void run(UnaryOp op, const Tensor &x, const Tensor &y, const Parameters &parameters) {
-  UnaryContext c{kernel().unary[int(op)][int(compute_type(x.dtype()))], nullptr, parameters.value};
-  if (simple(x)) {
-    c.forward(x.size(), x.data(), y.data(), c.parameters);
-    return;
-  }
-  Operand operands[2] = {operand(x), operand(y)};
-  tile_loop(
-      x.shape(), operands, 1, 1,
-      [](const void *context, int64_t n, void *const *p, const int *) {
-        const auto &c = *static_cast<const UnaryContext *>(context);
-        c.forward(n, p[0], p[1], c.parameters);
-      },
-      &c, cost(op));
+  compute(rule(op).name, Operands(&x, 1), Operands(&y, 1), UnaryWork{op, parameters});
 }
 
 Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const Tensor &dy,
                const Parameters &parameters) {
   Tensor dx = empty_like(dy);
-  const Tensor &x = saved_x ? saved_x : dy, &y = saved_y ? saved_y : dy; // what is not saved is not read
-  UnaryContext c{nullptr, kernel().unary_vjp[int(op)][floating_index(dy.dtype())], parameters.value};
-  if (simple(dy) && x.contiguous() && y.contiguous()) {
-    c.vjp(dy.size(), x.data(), y.data(), dy.data(), dx.data(), c.parameters);
-    return dx;
-  }
-  Operand operands[4] = {operand(x), operand(y), operand(dy), operand(dx)};
-  tile_loop(
-      dy.shape(), operands, 3, 1,
-      [](const void *context, int64_t n, void *const *p, const int *) {
-        const auto &c = *static_cast<const UnaryContext *>(context);
-        c.vjp(n, p[0], p[1], p[2], p[3], c.parameters);
-      },
-      &c, cost(op));
+  const Tensor in[3] = {saved_x ? saved_x : dy, saved_y ? saved_y : dy, dy}; // what is not saved is not read
+  compute(rule(op).name, Operands(in, 3), Operands(&dx, 1), UnaryVjpWork{op, parameters});
   return dx;
 }
 
@@ -84,40 +47,17 @@ struct Unary final : OpWith<UnaryAttributes> {
 
 // ---- two operands of one shape and dtype
 
-struct BinaryContext {
-  kernels::Binary forward;
-  kernels::BinaryVjp vjp;
-};
-
-void run(BinaryOp op, const Tensor &a, const Tensor &b, const Tensor &y) {
-  BinaryContext c{kernel().binary[int(op)][int(compute_type(a.dtype()))], nullptr};
-  Operand operands[3] = {scalar_operand(a), scalar_operand(b), operand(y)};
-  tile_loop(
-      y.shape(), operands, 2, 1,
-      [](const void *context, int64_t n, void *const *p, const int *steps) {
-        static_cast<const BinaryContext *>(context)->forward(n, p[0], steps[0], p[1], steps[1], p[2]);
-      },
-      &c, cost(op));
+void run(BinaryOp op, const Tensor *ab, const Tensor &y) {
+  compute(rule(op).name, Operands(ab, 2), Operands(&y, 1), BinaryWork{op});
 }
 
 Tensor run_vjp(BinaryOp op, int which, const Tensor &saved_a, const Tensor &saved_b, const Tensor &saved_y,
                const Tensor &dy) {
   Tensor d = empty_like(dy);
   const Tensor &a = saved_a ? saved_a : dy, &b = saved_b ? saved_b : dy, &y = saved_y ? saved_y : dy;
-  const auto &rules = which == 0 ? kernel().binary_vjp_a : kernel().binary_vjp_b;
-  BinaryContext c{nullptr, rules[int(op)][floating_index(dy.dtype())]};
-  if (simple(dy) && a.contiguous() && b.contiguous() && y.contiguous()) {
-    c.vjp(dy.size(), a.data(), a.size() == dy.size(), b.data(), b.size() == dy.size(), y.data(), dy.data(), d.data());
-    return d;
-  }
-  Operand operands[5] = {scalar_operand(broadcast_to(a, dy.shape())), scalar_operand(broadcast_to(b, dy.shape())),
-                         operand(y), operand(dy), operand(d)};
-  tile_loop(
-      dy.shape(), operands, 4, 1,
-      [](const void *context, int64_t n, void *const *p, const int *steps) {
-        static_cast<const BinaryContext *>(context)->vjp(n, p[0], steps[0], p[1], steps[1], p[2], p[3], p[4]);
-      },
-      &c, cost(op));
+  const auto fitted = [&](const Tensor &t) { return t.ndim() ? broadcast_to(t, dy.shape()) : t; };
+  const Tensor in[4] = {fitted(a), fitted(b), y, dy};
+  compute(rule(op).name, Operands(in, 4), Operands(&d, 1), BinaryVjpWork{op, which});
   return d;
 }
 
@@ -130,7 +70,7 @@ struct Binary final : OpWith<BinaryAttributes> {
   uint32_t saves() const override { return rule(op).saves; }
   void forward(const Tensor *in, int, Tensor *out) const override {
     *out = empty_like(in[0]);
-    run(op, in[0], in[1], *out);
+    run(op, in, *out);
   }
   void vjp(Vjp &v) const override {
     Tensor none;
@@ -231,13 +171,16 @@ bool is_constant(const Tensor &t) { return t.ndim() == 0 && !t.requires_grad(); 
 
 Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b) {
   const bool same = a.shape() == b.shape();
-  if (a.dtype() == b.dtype() && simple(a) && simple(b) && (same || is_constant(a) || is_constant(b))) {
+  if (a.dtype() == b.dtype() && is_simple(a) && is_simple(b) && (same || is_constant(a) || is_constant(b))) {
     if (kernels::Binary f = kernel().binary[int(op)][int(compute_type(a.dtype()))]) { // the hot path
       if (is_stale(a) || is_stale(b)) [[unlikely]]
         fail_stale(is_stale(a) ? a : b, name_of(op));
       const bool a_whole = same || !is_constant(a);
       Tensor y = empty_like(a_whole ? a : b);
-      f(y.size(), a.data(), a_whole, b.data(), same || !is_constant(b), y.data());
+      if (recorder()) [[unlikely]]
+        compute(name_of(op), {a, b}, {y}, BinaryWork{op});
+      else
+        f(y.size(), a.data(), a_whole, b.data(), same || !is_constant(b), y.data());
       if (a.requires_grad() || b.requires_grad()) {
         const Tensor in[2] = {a, b};
         record(*object(op), in, 2, &y, 1);
@@ -254,7 +197,7 @@ Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b) {
   Tensor y = a.shape() == shape   ? empty_like(a, dtype)
              : b.shape() == shape ? empty_like(b, dtype)
                                   : empty(shape, dtype);
-  run(op, in[0], in[1], y);
+  run(op, in, y);
   record(*object(op), in, 2, &y, 1);
   return y;
 }
@@ -280,7 +223,7 @@ Tensor binary_inplace(BinaryOp op, const Tensor &self, const Tensor &other) {
   const Tensor in[2] = {saves & saves::input(0) ? keep_value(self) : self,
                         broadcast_to(astype(copy_other ? keep_value(other) : other, self.dtype()), self.shape())};
   Tensor y = alias(self);
-  run(op, in[0], in[1], y);
+  run(op, in, y);
   mark_written(y);
   if (!recording) {
     self->version = y->version;

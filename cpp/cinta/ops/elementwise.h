@@ -15,6 +15,7 @@ const char *name_of(CompareOp op);
 
 struct Parameters { // an op's constants: a slope, bounds
   double value[2] = {0, 0};
+  bool operator==(const Parameters &) const = default;
 };
 Tensor unary(UnaryOp op, const Tensor &x, const Parameters &parameters = {});
 Tensor binary(BinaryOp op, const Tensor &a, const Tensor &b);

@@ -9,6 +9,11 @@
 namespace cinta::ops {
 namespace {
 
+bool is_set(const Tensor &flag) { // 0-d boolean
+  check_readable("an index by a boolean");
+  return *flag.data<uint8_t>();
+}
+
 // One item per axis of x (and new axes), the ellipsis spelled out, masks turned into index arrays.
 std::vector<Item> expand(const Tensor &x, const std::vector<Item> &items) {
   int used = 0, ellipses = 0;
@@ -36,8 +41,7 @@ std::vector<Item> expand(const Tensor &x, const std::vector<Item> &items) {
           fail<IndexError>("[index] the boolean mask has shape ", item.index.shape(), ", expected it to match axis ",
                            axis + i, " of size ", x.shape()[axis + i]);
       if (item.index.ndim() == 0) // NumPy's: a new axis of size 1 or 0
-        out.push_back(
-            {Item::new_axis, 0, 0, 1, false, false, zeros({*item.index.data<uint8_t>() ? 1 : 0}, Dtype::int64)});
+        out.push_back({Item::new_axis, 0, 0, 1, false, false, zeros({is_set(item.index) ? 1 : 0}, Dtype::int64)});
       for (Tensor &index : nonzero(item.index))
         out.push_back({Item::array, 0, 0, 1, false, false, index});
       axis += item.index.ndim();
@@ -69,6 +73,16 @@ int64_t position(const Item &item, int64_t size, int axis) {
     fail<IndexError>("[index] index ", item.start, " is out of range for axis ", axis, " of size ", size, ", expected ",
                      -size, " to ", size - 1);
   return item.start < 0 ? item.start + size : item.start;
+}
+
+void check_indices(const Tensor &indices, int axis, int64_t size) {
+  compute({"index", Effect::check}, {contiguous(indices)}, {}, [axis, size](const Tensor *in, const Tensor *) {
+    const int64_t *i = in[0].data<int64_t>();
+    for (int64_t n = 0; n < in[0].size(); ++n)
+      if (i[n] < -size || i[n] >= size)
+        fail<IndexError>("[index] index ", i[n], " is out of range for axis ", axis, " of size ", size, ", expected ",
+                         -size, " to ", size - 1);
+  });
 }
 
 } // namespace
@@ -138,12 +152,7 @@ Tensor get_item(const Tensor &x, const std::vector<Item> &given) {
     if (!is_integer(index.dtype()))
       fail<IndexError>("[index] an index array has dtype ", index.dtype(), ", expected integers or booleans");
     Tensor i = astype(index, Dtype::int64);
-    for (int64_t n = 0; n < i.size(); ++n) { // names the axis before indices are combined
-      int64_t v = contiguous(i).data<int64_t>()[n];
-      if (v < -size || v >= size)
-        fail<IndexError>("[index] index ", v, " is out of range for axis ", at, " of size ", size, ", expected ", -size,
-                         " to ", size - 1);
-    }
+    check_indices(i, at, size); // names the axis before indices are combined
     i = where(less(i, number(0, i)), add(i, double(size)), i);
     flat = add(multiply(flat, double(size)), i);
     merged *= size;
@@ -206,10 +215,12 @@ void assign(const Tensor &target, const std::vector<Item> &items, const Tensor &
   }
   Tensor picked = contiguous(get_item(broadcast_to(offsets, target.shape()), items));
   Tensor values = contiguous(astype(spread(value, picked.shape()), target.dtype()));
-  const size_t bytes = itemsize(target.dtype());
-  for (int64_t k = 0; k < picked.size(); ++k)
-    std::copy_n(values.data<char>() + size_t(k) * bytes, bytes,
-                target.data<char>() + picked.data<int64_t>()[k] * int64_t(bytes));
+  compute("set_item", {values, picked, target}, {target}, [](const Tensor *in, const Tensor *out) {
+    const size_t bytes = itemsize(out[0].dtype());
+    for (int64_t k = 0; k < in[1].size(); ++k)
+      std::copy_n(in[0].data<char>() + size_t(k) * bytes, bytes,
+                  out[0].data<char>() + in[1].data<int64_t>()[k] * int64_t(bytes));
+  });
 }
 
 // value_shape without the leading axes of size 1 that what is written does not have.

@@ -16,14 +16,16 @@ Tensor checked(const Tensor &indices, int64_t size, int axis, const char *op) {
     fail<TypeError>("[", op, "] indices have dtype ", indices.dtype(), ", expected an integer dtype");
   Tensor z = empty(indices.shape(), Dtype::int64);
   copy(indices, z);
-  int64_t *i = z.data<int64_t>();
-  for (int64_t k = 0; k < z.size(); ++k) {
-    if (i[k] < -size || i[k] >= size)
-      fail<IndexError>("[", op, "] index ", i[k], " is out of range for axis ", axis, " of size ", size, ", expected ",
-                       -size, " to ", size - 1);
-    if (i[k] < 0)
-      i[k] += size;
-  }
+  compute({op, Effect::check}, {z}, {z}, [op, size, axis](const Tensor *, const Tensor *out) {
+    int64_t *i = out[0].data<int64_t>();
+    for (int64_t k = 0; k < out[0].size(); ++k) {
+      if (i[k] < -size || i[k] >= size)
+        fail<IndexError>("[", op, "] index ", i[k], " is out of range for axis ", axis, " of size ", size,
+                         ", expected ", -size, " to ", size - 1);
+      if (i[k] < 0)
+        i[k] += size;
+    }
+  });
   return z;
 }
 
@@ -45,6 +47,31 @@ void accumulate(Dtype dtype, int64_t n, const void *x, void *y) {
   kernel().accumulate[int(compute_type(dtype))](n, x, y);
 }
 
+struct TakeWork { // y[o,k,..] = x[o,index[k],..]; in: x, indices
+  Layout l;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const int64_t n = in[1].size(), *index = in[1].data<int64_t>();
+    const size_t row = size_t(l.inner) * itemsize(in[0].dtype());
+    for (int64_t o = 0; o < l.outer && row; ++o)
+      for (int64_t k = 0; k < n; ++k)
+        std::memcpy(out[0].data<char>() + size_t(o * n + k) * row,
+                    in[0].data<char>() + size_t(o * l.size + index[k]) * row, row);
+  }
+};
+struct TakeVjpWork { // dx[o,index[k],..] += dy[o,k,..] from zeros; in: dy, indices
+  Layout l;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &dy = in[0], &dx = out[0];
+    std::memset(dx.data(), 0, dx.nbytes());
+    const int64_t n = in[1].size(), *index = in[1].data<int64_t>();
+    const size_t row = size_t(l.inner) * itemsize(dy.dtype());
+    for (int64_t o = 0; o < l.outer; ++o)
+      for (int64_t k = 0; k < n; ++k)
+        accumulate(dy.dtype(), l.inner, dy.data<char>() + size_t(o * n + k) * row,
+                   dx.data<char>() + size_t(o * l.size + index[k]) * row);
+  }
+};
+
 struct TakeAttributes {
   Tensor indices; // int64, checked
   int axis;
@@ -54,14 +81,8 @@ struct TakeAdjoint final : OpWith<TakeAttributes> { // zeros of x_shape, plus dy
   using OpWith::OpWith;
   const char *name() const override { return "index_add"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor dy = contiguous_native(in[0]), dx = zeros(x_shape, dy.dtype());
-    Layout l = layout(x_shape, axis);
-    const int64_t n = indices.size(), *index = indices.data<int64_t>();
-    size_t row = size_t(l.inner) * itemsize(dy.dtype());
-    for (int64_t o = 0; o < l.outer; ++o)
-      for (int64_t k = 0; k < n; ++k)
-        accumulate(dy.dtype(), l.inner, dy.data<char>() + size_t(o * n + k) * row,
-                   dx.data<char>() + size_t(o * l.size + index[k]) * row);
+    Tensor dy = contiguous_native(in[0]), dx = empty(x_shape, dy.dtype());
+    compute(name(), {dy, indices}, {dx}, TakeVjpWork{layout(x_shape, axis)});
     *out = from_native(dx, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, take(v.dy(), indices, axis)); }
@@ -78,23 +99,16 @@ struct Take final : OpWith<TakeAttributes> {
     for (int i = axis + 1; i < x_shape.size(); ++i)
       shape.push_back(x_shape[i]);
     Tensor x = contiguous(in[0]), y = empty(shape, x.dtype());
-    Layout l = layout(x_shape, axis);
-    const int64_t n = indices.size(), *index = indices.data<int64_t>();
-    size_t row = size_t(l.inner) * itemsize(x.dtype());
-    for (int64_t o = 0; o < l.outer && row; ++o)
-      for (int64_t k = 0; k < n; ++k)
-        std::memcpy(y.data<char>() + size_t(o * n + k) * row, x.data<char>() + size_t(o * l.size + index[k]) * row,
-                    row);
+    compute(name(), {x, indices}, {y}, TakeWork{layout(x_shape, axis)});
     *out = y;
   }
   void vjp(Vjp &v) const override { v.dx(0, apply(make_op<TakeAdjoint>(*this), {v.dy()})); }
 };
 
 // Elements x[.., index[i,k,j], ..] at i, k, j: the offsets into x's rows
-template <class F> void for_each_along(const Tensor &indices, const Shape &x_shape, int axis, F f) {
-  Layout l = layout(x_shape, axis);
+template <class F> void for_each_along(const Tensor &indices, const Layout &l, F f) {
   const int64_t *index = indices.data<int64_t>();
-  const int64_t n = indices.shape()[axis];
+  const int64_t slices = l.outer * l.inner, n = slices ? indices.size() / slices : 0; // along the axis
   for (int64_t o = 0, at = 0; o < l.outer; ++o)
     for (int64_t k = 0; k < n; ++k)
       for (int64_t j = 0; j < l.inner; ++j, ++at)
@@ -113,17 +127,36 @@ template <class F> void with_native(Dtype dtype, F f) {
   }
 }
 
+struct AlongWork { // y = x[.., index, ..]; in: x, indices
+  Layout l;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    with_native(in[0].dtype(), [&](auto t) {
+      using T = decltype(t);
+      const T *from = in[0].data<T>();
+      T *to = out[0].data<T>();
+      for_each_along(in[1], l, [&](int64_t at, int64_t x_at) { to[at] = from[x_at]; });
+    });
+  }
+};
+struct AlongVjpWork { // dx[.., index, ..] += dy from zeros; in: dy, indices
+  Layout l;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    std::memset(out[0].data(), 0, out[0].nbytes());
+    with_native(in[0].dtype(), [&](auto t) {
+      using T = decltype(t);
+      const T *from = in[0].data<T>();
+      T *to = out[0].data<T>();
+      for_each_along(in[1], l, [&](int64_t at, int64_t x_at) { to[x_at] += from[at]; });
+    });
+  }
+};
+
 struct AlongAdjoint final : OpWith<TakeAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return "scatter_add"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor dy = contiguous_native(in[0]), dx = zeros(x_shape, dy.dtype());
-    with_native(dy.dtype(), [&](auto t) {
-      using T = decltype(t);
-      const T *from = dy.data<T>();
-      T *to = dx.data<T>();
-      for_each_along(indices, x_shape, axis, [&](int64_t at, int64_t x_at) { to[x_at] += from[at]; });
-    });
+    Tensor dy = contiguous_native(in[0]), dx = empty(x_shape, dy.dtype());
+    compute(name(), {dy, indices}, {dx}, AlongVjpWork{layout(x_shape, axis)});
     *out = from_native(dx, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, take_along_axis(v.dy(), indices, axis)); }
@@ -133,12 +166,7 @@ struct Along final : OpWith<TakeAttributes> {
   const char *name() const override { return "take_along_axis"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty(indices.shape(), x.dtype());
-    with_native(x.dtype(), [&](auto t) {
-      using T = decltype(t);
-      const T *from = x.data<T>();
-      T *to = y.data<T>();
-      for_each_along(indices, x_shape, axis, [&](int64_t at, int64_t x_at) { to[at] = from[x_at]; });
-    });
+    compute(name(), {x, indices}, {y}, AlongWork{layout(x_shape, axis)});
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, apply(make_op<AlongAdjoint>(*this), {v.dy()})); }
@@ -205,14 +233,18 @@ Tensor one_hot(const Tensor &indices, int64_t classes, Dtype dtype) {
   Tensor z = checked(indices, classes, 0, "one_hot");
   Shape shape = indices.shape();
   shape.push_back(classes);
-  Tensor y = zeros(shape, dtype), one = scalar(1, dtype);
-  for (int64_t k = 0; k < z.size(); ++k)
-    std::memcpy(y.data<char>() + size_t(k * classes + z.data<int64_t>()[k]) * itemsize(dtype), one.data(),
-                itemsize(dtype));
+  Tensor y = empty(shape, dtype);
+  compute("one_hot", {z, scalar(1, dtype)}, {y}, [classes](const Tensor *in, const Tensor *out) {
+    const size_t bytes = itemsize(out[0].dtype());
+    std::memset(out[0].data(), 0, out[0].nbytes());
+    for (int64_t k = 0; k < in[0].size(); ++k)
+      std::memcpy(out[0].data<char>() + size_t(k * classes + in[0].data<int64_t>()[k]) * bytes, in[1].data(), bytes);
+  });
   return y;
 }
 
 Tensors nonzero(const Tensor &x) {
+  check_readable("nonzero, or an index by a boolean mask,");
   GradMode off(false);
   Tensor mask = x.dtype() == Dtype::bool_ ? contiguous(x) : compare(CompareOp::NotEqual, x, number(0, x));
   const uint8_t *m = mask.data<uint8_t>();

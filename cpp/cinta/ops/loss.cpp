@@ -81,11 +81,14 @@ Tensor binary_cross_entropy(const Tensor &x, const Tensor &given, const Tensor &
   check_floating(x, "binary_cross_entropy");
   check_same_shape(x, given, "binary_cross_entropy");
   Tensor target = astype(given, x.dtype()), floor = number(-100, x); // logarithms are held above -100, as in PyTorch
-  auto value = [](const Tensor &t) { return contiguous(astype(detach(t), Dtype::float64)).data<double>()[0]; };
-  if (x.size() && (value(max(detach(x))) > 1 || value(min(detach(x))) < 0))
-    fail<ValueError>(
-        "[binary_cross_entropy] the input has values outside [0, 1], expected probabilities: for logits use "
-        "binary_cross_entropy_with_logits");
+  if (x.size())
+    compute({"binary_cross_entropy", Effect::check},
+            {astype(max(detach(x)), Dtype::float64), astype(min(detach(x)), Dtype::float64)}, {},
+            [](const Tensor *in, const Tensor *) {
+              if (*in[0].data<double>() > 1 || *in[1].data<double>() < 0)
+                fail<ValueError>("[binary_cross_entropy] the input has values outside [0, 1], expected probabilities: "
+                                 "for logits use binary_cross_entropy_with_logits");
+            });
   Tensor yes = maximum(log(x), floor), no = maximum(log1p(neg(x)), floor);
   Tensor loss = neg(add(multiply(target, yes), multiply(subtract(1, target), no)));
   return reduced(weight ? multiply(loss, astype(weight, x.dtype())) : loss, reduction);

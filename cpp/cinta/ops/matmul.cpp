@@ -6,6 +6,7 @@
 #include "cinta/ops/packed_weights.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
+#include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
 namespace {
@@ -59,18 +60,44 @@ bool run_bfloat16(Gemm g, const Tensor &a, const Tensor &b, const Tensor &c) {
   return true;
 }
 
+double flops(const Tensor &c, const Tensor &a) { return 2.0 * double(c.size()) * double(a.shape(-1)); }
+
+struct ProductWork { // z [M,N] = a [M,K] b [K,N] + bias [N]
+  bool with_bias;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &a = in[0], &b = in[1], &z = out[0], bias = with_bias ? in[2] : Tensor();
+    Gemm g = problem(a, b, z);
+    g.bias_n = bias ? bias.data() : nullptr;
+    if (run_bfloat16(g, a, b, z))
+      return;
+    const Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
+    gemm(x, y, c, bias);
+    if (c.body() != z.body())
+      copy(c, z);
+  }
+};
+
+struct BatchProductWork { // z [B,M,N] = a [B,M,K] b [B,K,N]
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &a = in[0], &b = in[1], &z = out[0];
+    if (run_bfloat16(problem(a, b, z), a, b, z))
+      return;
+    const Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
+    kernel().gemm_batch[int(compute_type(x.dtype()))](problem(x, y, c), c.shape()[0], x.strides()[0], y.strides()[0],
+                                                      c.strides()[0]);
+    if (c.body() != z.body())
+      copy(c, z);
+  }
+};
+
 // [M,K] x [K,N] + bias [N] in their dtype: sums in the compute type, rounded once.
 Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {}) {
-  Tensor z = empty({a.shape()[0], b.shape()[1]}, a.dtype()), bias = bias_n ? contiguous_native(bias_n) : bias_n;
-  if (z.size() == 0)
-    return z;
-  Gemm g = problem(a, b, z);
-  g.bias_n = bias ? bias.data() : nullptr;
-  if (run_bfloat16(g, a, b, z))
-    return z;
-  Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
-  gemm(x, y, c, bias);
-  return from_native(c, a.dtype());
+  const Tensor z = empty({a.shape()[0], b.shape()[1]}, a.dtype());
+  const Tensor in[3] = {a, b, bias_n ? contiguous_native(bias_n) : bias_n};
+  if (z.size())
+    compute({"matmul", Effect::none, flops(z, a)}, Operands(in, bias_n ? 3 : 2), Operands(&z, 1),
+            ProductWork{bool(bias_n)});
+  return z;
 }
 
 // Batched products [.., M,K] x [.., K,N], batch axes already equal.
@@ -96,12 +123,9 @@ struct Matmul final : OpWith<NoAttributes> {
   static Tensor batch_product(const Tensor &a, const Tensor &b) {
     const Shape shape{a.shape()[0], a.shape()[1], b.shape()[2]};
     Tensor z = empty(shape, a.dtype());
-    if (z.size() == 0 || run_bfloat16(problem(a, b, z), a, b, z))
-      return z;
-    Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(shape, x.dtype());
-    kernel().gemm_batch[int(compute_type(x.dtype()))](problem(x, y, c), shape[0], x.strides()[0], y.strides()[0],
-                                                      c.strides()[0]);
-    return from_native(c, a.dtype());
+    if (z.size())
+      compute({"matmul", Effect::none, flops(z, a)}, {a, b}, {z}, BatchProductWork{});
+    return z;
   }
   static Tensor merge_batch(const Tensor &x, int64_t batch) { return reshape(x, {batch, x.shape(-2), x.shape(-1)}); }
   void vjp(Vjp &v) const override {

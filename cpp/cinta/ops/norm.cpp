@@ -22,6 +22,29 @@ Shape per_channel(const Tensor &x) { // [1,C,1,..]
 // What is normalised together: each channel over the batch, each example's groups of channels, or its last axes.
 enum class Over : uint8_t { batch, groups, features };
 
+const void *data_or_null(const Tensor &t) { return t ? t.data() : nullptr; }
+void *memory_or_null(const Tensor &t) { return t ? t.data() : nullptr; }
+
+struct NormWork { // in: x, weight, bias, and the mean and variance where they are given; out: y, else those two as well
+  kernels::Norm problem;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernels::Norm g = problem;
+    g.weight = data_or_null(in[1]), g.bias = data_or_null(in[2]);
+    const Tensor &mean = g.fixed ? in[3] : out[1], &var = g.fixed ? in[4] : out[2];
+    kernel().norm[floating_index(in[0].dtype())](g, in[0].data(), out[0].data(), mean.data(), var.data());
+  }
+};
+struct NormVjpWork { // in: x, dy, weight, mean, variance; out: dx, dweight, dbias, those that are asked for
+  kernels::Norm problem;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernels::Norm g = problem;
+    g.weight = data_or_null(in[2]);
+    kernel().norm_vjp[floating_index(in[0].dtype())](g, in[0].data(), in[1].data(), in[3].data(), in[4].data(),
+                                                     memory_or_null(out[0]), memory_or_null(out[1]),
+                                                     memory_or_null(out[2]));
+  }
+};
+
 struct NormAttributes {
   Over over;
   int64_t groups; // of channels, or of features: 1
@@ -40,31 +63,25 @@ struct Norm final : OpWith<NormAttributes> {
     return saves::input(0) | saves::input(1) | (mean ? saves::none : saves::output(1) | saves::output(2));
   }
 
-  kernels::Norm problem(const Tensor &x, bool channels_last, const Tensor &weight, const Tensor &bias) const {
+  kernels::Norm problem(const Tensor &x, bool channels_last) const {
     const int64_t channels = over == Over::features ? count(normalized_shape) : x.shape()[1];
     const int64_t outer = over != Over::features ? x.shape()[0] : channels ? x.size() / channels : 0;
     const int64_t inner = x.size() ? x.size() / (outer * channels) : 0;
-    return {outer,
-            channels,
-            inner,
-            channels_last,
-            over == Over::batch ? 0 : groups,
-            bool(mean),
-            eps,
-            weight ? weight.data() : nullptr,
-            bias ? bias.data() : nullptr};
+    return {outer, channels, inner, channels_last, over == Over::batch ? 0 : groups, bool(mean), eps, nullptr, nullptr};
   }
   void forward(const Tensor *in, int, Tensor *out) const override {
     const Laid x(in[0], over != Over::features && lies_channels_last(in[0]));
     const Dtype dtype = x.memory.dtype();
     Laid y(in[0].shape(), dtype, x.channels_last);
     const Tensor weight = in[1] ? contiguous_native(in[1]) : in[1], bias = in[2] ? contiguous_native(in[2]) : in[2];
-    const kernels::Norm g = problem(in[0], x.channels_last, weight, bias);
+    const kernels::Norm g = problem(in[0], x.channels_last);
     const Shape shape = over == Over::batch ? Shape{g.channels} : Shape{g.outer * g.groups};
-    if (!mean)
+    if (mean) {
+      compute(name(), {x.memory, weight, bias, mean, var}, {y.memory}, NormWork{g});
+    } else {
       out[1] = empty(shape, dtype), out[2] = empty(shape, dtype);
-    const Tensor &m = mean ? mean : out[1], &s = mean ? var : out[2];
-    kernel().norm[floating_index(dtype)](g, x.memory.data(), y.memory.data(), m.data(), s.data());
+      compute(name(), {x.memory, weight, bias}, {y.memory, out[1], out[2]}, NormWork{g});
+    }
     out[0] = y.take(in[0].dtype());
   }
 
@@ -77,15 +94,13 @@ struct Norm final : OpWith<NormAttributes> {
     const Laid x(given, over != Over::features && lies_channels_last(given)), dy(v.dy(0), x.channels_last);
     const Dtype dtype = x.memory.dtype();
     const Tensor weight = v.in(1) ? contiguous_native(v.in(1)) : none;
-    const kernels::Norm g = problem(given, x.channels_last, weight, none);
+    const kernels::Norm g = problem(given, x.channels_last);
     const bool sums = v.needs(1) || v.needs(2);
     const Shape shape = over == Over::features ? normalized_shape : Shape{g.channels};
     Laid dx = v.needs(0) ? Laid(given.shape(), dtype, x.channels_last) : x;
     Tensor dw = sums ? empty(shape, dtype) : none, db = sums ? empty(shape, dtype) : none;
-    const Tensor &m = mean ? mean : v.out(1), &s = mean ? var : v.out(2);
-    kernel().norm_vjp[floating_index(dtype)](g, x.memory.data(), dy.memory.data(), m.data(), s.data(),
-                                             v.needs(0) ? dx.memory.data() : nullptr, sums ? dw.data() : nullptr,
-                                             sums ? db.data() : nullptr);
+    compute(name(), {x.memory, dy.memory, weight, mean ? mean : v.out(1), mean ? var : v.out(2)},
+            {v.needs(0) ? dx.memory : none, dw, db}, NormVjpWork{g});
     if (v.needs(0))
       v.dx(0, dx.take(given.dtype()));
     if (v.needs(1))

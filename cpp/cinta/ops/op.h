@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "cinta/kernels/kernels.h"
-#include "cinta/tape/tape.h"
+#include "cinta/tape/compute.h"
 
 namespace cinta {
 

@@ -20,13 +20,35 @@ struct PoolAttributes {
 };
 
 // to = kernel(from) in the memory order of the op; both in the shapes that users see
-template <class F> Tensor run(const PoolAttributes &a, const Tensor &from, const Shape &to, F kernel) {
+template <class Work>
+Tensor run(const char *name, const PoolAttributes &a, const Tensor &from, const Shape &to, const Work &work) {
   const Laid x(from, a.channels_last);
   Laid y(to, x.memory.dtype(), a.channels_last);
   if (y.memory.size())
-    kernel(floating_index(x.memory.dtype()), x.memory.data(), y.memory.data());
+    compute(name, {x.memory}, {y.memory}, work);
   return y.take(from.dtype());
 }
+
+struct AveragePoolWork {
+  Pool2d g;
+  bool adjoint;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const int f = floating_index(in[0].dtype());
+    (adjoint ? kernel().avg_pool_vjp : kernel().avg_pool)[f](g, in[0].data(), out[0].data());
+  }
+};
+struct MaxPoolWork { // out: the values and their places in the windows
+  Pool2d g;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernel().max_pool[floating_index(in[0].dtype())](g, in[0].data(), out[0].data(), out[1].data());
+  }
+};
+struct MaxPoolVjpWork { // in: places, dy; out: dx
+  Pool2d g;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernel().max_pool_vjp[floating_index(in[1].dtype())](g, in[0].data(), in[1].data(), out[0].data());
+  }
+};
 
 Tensor average(const PoolAttributes &a, const Tensor &x);
 Tensor average_adjoint(const PoolAttributes &a, const Tensor &dy);
@@ -35,7 +57,7 @@ struct AveragePool final : OpWith<PoolAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return g.adaptive ? "adaptive_avg_pool2d" : "avg_pool2d"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = run(*this, in[0], y_shape, [this](int f, const void *x, void *y) { kernel().avg_pool[f](g, x, y); });
+    *out = run(name(), *this, in[0], y_shape, AveragePoolWork{g, false});
   }
   void vjp(Vjp &v) const override { v.dx(0, average_adjoint(*this, v.dy())); }
 };
@@ -44,7 +66,7 @@ struct AveragePoolAdjoint final : OpWith<PoolAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return g.adaptive ? "adaptive_avg_pool2d_backward" : "avg_pool2d_backward"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = run(*this, in[0], x_shape, [this](int f, const void *dy, void *dx) { kernel().avg_pool_vjp[f](g, dy, dx); });
+    *out = run(name(), *this, in[0], x_shape, AveragePoolWork{g, true});
   }
   void vjp(Vjp &v) const override { v.dx(0, average(*this, v.dy())); }
 };
@@ -57,16 +79,17 @@ Tensor average_adjoint(const PoolAttributes &a, const Tensor &dy) {
 // Where in the plane (h W + w) the maxima stood whose places in their windows are given, as int64; -1: nowhere.
 Tensor positions(const PoolAttributes &a, const Tensor &place) {
   const Tensor where = contiguous(astype(detach(place), Dtype::float64)), at = empty(a.y_shape, Dtype::int64);
-  const Pool2d &g = a.g;
-  const auto begin = [&](int64_t i, int64_t size, int64_t out, int64_t stride, int64_t pad) {
-    return g.adaptive ? i * size / out : i * stride - pad;
-  };
-  for (int64_t k = 0; k < at.size(); ++k) {
-    const int64_t i = k / g.OW % g.OH, j = k % g.OW, tap = int64_t(where.data<double>()[k]);
-    const int64_t h = begin(i, g.H, g.OH, g.stride_h, g.pad_h) + tap / g.KW * g.dilation_h;
-    const int64_t w = begin(j, g.W, g.OW, g.stride_w, g.pad_w) + tap % g.KW * g.dilation_w;
-    at.data<int64_t>()[k] = tap < 0 ? -1 : h * g.W + w;
-  }
+  compute("positions", {where}, {at}, [g = a.g](const Tensor *in, const Tensor *out) {
+    const auto begin = [&](int64_t i, int64_t size, int64_t out, int64_t stride, int64_t pad) {
+      return g.adaptive ? i * size / out : i * stride - pad;
+    };
+    for (int64_t k = 0; k < out[0].size(); ++k) {
+      const int64_t i = k / g.OW % g.OH, j = k % g.OW, tap = int64_t(in[0].data<double>()[k]);
+      const int64_t h = begin(i, g.H, g.OH, g.stride_h, g.pad_h) + tap / g.KW * g.dilation_h;
+      const int64_t w = begin(j, g.W, g.OW, g.stride_w, g.pad_w) + tap % g.KW * g.dilation_w;
+      out[0].data<int64_t>()[k] = tap < 0 ? -1 : h * g.W + w;
+    }
+  });
   return at;
 }
 
@@ -79,10 +102,11 @@ struct MaxPoolScatter final : OpWith<ScatterAttributes> { // the gradient goes w
   void forward(const Tensor *in, int, Tensor *out) const override {
     const GradMode off(false);
     const Laid places(place, channels_last);
-    const Tensor dx = run(*this, astype(in[0], place.dtype()), x_shape, [&](int f, const void *dy, void *to) {
-      kernel().max_pool_vjp[f](g, places.memory.data(), dy, to);
-    });
-    *out = from_native(dx, in[0].dtype());
+    const Laid dy(astype(in[0], place.dtype()), channels_last);
+    Laid dx(x_shape, dy.memory.dtype(), channels_last);
+    if (dx.memory.size())
+      compute(name(), {places.memory, dy.memory}, {dx.memory}, MaxPoolVjpWork{g});
+    *out = dx.take(in[0].dtype());
   }
   void vjp(Vjp &v) const override { // back from there: a gather
     const Shape inputs{count(y_shape) / (g.OH * g.OW), g.H * g.W}, outputs{inputs[0], g.OH * g.OW};
@@ -106,7 +130,7 @@ struct MaxPool final : OpWith<PoolAttributes> { // values, and their places in t
     const Dtype dtype = x.memory.dtype();
     Laid y(y_shape, dtype, channels_last), place(y_shape, dtype, channels_last);
     if (y.memory.size())
-      kernel().max_pool[floating_index(dtype)](g, x.memory.data(), y.memory.data(), place.memory.data());
+      compute(name(), {x.memory}, {y.memory, place.memory}, MaxPoolWork{g});
     out[0] = y.take(in[0].dtype());
     out[1] = place.take(dtype);
   }

@@ -17,12 +17,29 @@ Dtype drawn_dtype(Dtype dtype, const char *op) {
   return dtype == Dtype::float64 ? Dtype::float64 : Dtype::float32;
 }
 
+// Fills y with the generator's next numbers: fill(kernel index, n, first of the stream, y).
+template <class F> void draw(const char *name, const Tensor &y, F fill) {
+  if (y.size())
+    compute({name, Effect::random}, {}, {y}, [fill](const Tensor *, const Tensor *out) {
+      const int64_t n = out[0].size();
+      fill(floating_index(out[0].dtype()), n, generator.take(uint64_t(n)), out[0].data());
+    });
+}
+
 std::vector<uint32_t> bits(int64_t n) {
   std::vector<uint32_t> out(static_cast<size_t>(n));
   if (n)
     kernel().bits_fill(n, generator.key, generator.take(uint64_t(n)), out.data());
   return out;
 }
+
+struct DropoutVjpWork {
+  double scale;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernel().dropout_vjp[floating_index(in[0].dtype())](in[0].size(), scale, in[1].data<uint8_t>(), in[0].data(),
+                                                        out[0].data());
+  }
+};
 
 struct MaskedAttributes {
   Tensor mask;
@@ -33,7 +50,7 @@ struct Masked final : OpWith<MaskedAttributes> { // x scale where the mask is se
   const char *name() const override { return "dropout_backward"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());
-    kernel().dropout_vjp[floating_index(x.dtype())](x.size(), scale, mask.data<uint8_t>(), x.data(), y.data());
+    compute(name(), {x, mask}, {y}, DropoutVjpWork{scale});
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, apply(make_op<Masked>(*this), {v.dy()})); }
@@ -50,10 +67,12 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());
     out[1] = empty(x.shape(), Dtype::bool_);
-    uint64_t first = generator.take(uint64_t(x.size()));
     if (x.size())
-      kernel().dropout_fill[floating_index(x.dtype())](x.size(), generator.key, first, p, x.data(), y.data(),
-                                                       out[1].data<uint8_t>());
+      compute({name(), Effect::random}, {x}, {y, out[1]}, [p = p](const Tensor *in, const Tensor *out) {
+        const int64_t n = in[0].size();
+        kernel().dropout_fill[floating_index(in[0].dtype())](n, generator.key, generator.take(uint64_t(n)), p,
+                                                             in[0].data(), out[0].data(), out[1].data<uint8_t>());
+      });
     out[0] = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override {
@@ -66,16 +85,17 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
 
 Tensor random_uniform(const Shape &shape, double low, double high, Dtype dtype) {
   Tensor y = empty(shape, drawn_dtype(dtype, "uniform"));
-  if (y.size())
-    kernel().uniform_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), low,
-                                                     high, y.data());
+  draw("uniform", y, [low, high](int f, int64_t n, uint64_t first, void *to) {
+    kernel().uniform_fill[f](n, generator.key, first, low, high, to);
+  });
   Tensor z = from_native(y, dtype);
-  if (itemsize(dtype) == 2) { // rounding to a half type may reach `high`: the value below it instead
-    const uint16_t top = *scalar(high, dtype).data<uint16_t>();
-    for (int64_t i = 0; i < z.size(); ++i)
-      if (uint16_t &bits = z.data<uint16_t>()[i]; bits == top && high > low)
-        bits = high > 0 ? uint16_t(bits - 1) : high == 0 ? uint16_t(0x8001) : uint16_t(bits + 1);
-  }
+  if (itemsize(dtype) == 2) // rounding to a half type may reach `high`: the value below it instead
+    compute("uniform", {z}, {z}, [low, high](const Tensor *, const Tensor *out) {
+      const uint16_t top = *scalar(high, out[0].dtype()).data<uint16_t>();
+      for (int64_t i = 0; i < out[0].size(); ++i)
+        if (uint16_t &bits = out[0].data<uint16_t>()[i]; bits == top && high > low)
+          bits = high > 0 ? uint16_t(bits - 1) : high == 0 ? uint16_t(0x8001) : uint16_t(bits + 1);
+    });
   return z;
 }
 
@@ -83,9 +103,9 @@ Tensor random_normal(const Shape &shape, double mean, double std, Dtype dtype) {
   if (!(std >= 0))
     fail<ValueError>("[normal] std is ", std, ", expected 0 or more");
   Tensor y = empty(shape, drawn_dtype(dtype, "normal"));
-  if (y.size())
-    kernel().normal_fill[floating_index(y.dtype())](y.size(), generator.key, generator.take(uint64_t(y.size())), mean,
-                                                    std, y.data());
+  draw("normal", y, [mean, std](int f, int64_t n, uint64_t first, void *to) {
+    kernel().normal_fill[f](n, generator.key, first, mean, std, to);
+  });
   return from_native(y, dtype);
 }
 
@@ -93,12 +113,16 @@ Tensor random_integers(const Shape &shape, int64_t low, int64_t high) {
   if (low >= high)
     fail<ValueError>("[integers] the range [", low, ", ", high, ") is empty, expected low < high");
   Tensor y = empty(shape, Dtype::int64);
-  std::vector<uint32_t> words = bits(2 * y.size());
-  const auto range = static_cast<Wide>(uint64_t(high) - uint64_t(low));
-  for (int64_t i = 0; i < y.size(); ++i) { // 64 random bits scaled to the range: bias below 2^-32 for ranges below 2^32
-    uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
-    y.data<int64_t>()[i] = int64_t(uint64_t(low) + uint64_t((r * range) >> 64));
-  }
+  compute({"integers", Effect::random}, {}, {y}, [low, high](const Tensor *, const Tensor *out) {
+    const Tensor &y = out[0];
+    std::vector<uint32_t> words = bits(2 * y.size());
+    const auto range = static_cast<Wide>(uint64_t(high) - uint64_t(low));
+    for (int64_t i = 0; i < y.size();
+         ++i) { // 64 random bits scaled to the range: bias below 2^-32 for ranges below 2^32
+      uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
+      y.data<int64_t>()[i] = int64_t(uint64_t(low) + uint64_t((r * range) >> 64));
+    }
+  });
   return y;
 }
 
@@ -106,13 +130,15 @@ Tensor random_permutation(int64_t n) {
   if (n < 0)
     fail<ValueError>("[permutation] n is ", n, ", expected 0 or more");
   Tensor y = empty({n}, Dtype::int64);
-  int64_t *p = y.data<int64_t>();
-  std::iota(p, p + n, int64_t(0));
-  std::vector<uint32_t> words = bits(2 * n);
-  for (int64_t i = n - 1; i > 0; --i) { // Fisher-Yates
-    uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
-    std::swap(p[i], p[int64_t((r * static_cast<Wide>(i + 1)) >> 64)]);
-  }
+  compute({"permutation", Effect::random}, {}, {y}, [n](const Tensor *, const Tensor *out) {
+    int64_t *p = out[0].data<int64_t>();
+    std::iota(p, p + n, int64_t(0));
+    std::vector<uint32_t> words = bits(2 * n);
+    for (int64_t i = n - 1; i > 0; --i) { // Fisher-Yates
+      uint64_t r = uint64_t(words[size_t(2 * i)]) << 32 | words[size_t(2 * i + 1)];
+      std::swap(p[i], p[int64_t((r * static_cast<Wide>(i + 1)) >> 64)]);
+    }
+  });
   return y;
 }
 

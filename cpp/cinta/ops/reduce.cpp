@@ -16,6 +16,11 @@ using kernels::ReduceOp;
 
 constexpr int64_t kChunk = int64_t(1) << 16; // elements per unit of work; fixed, so that sums never depend on threads
 
+const char *name_of(ReduceOp op) {
+  static const char *names[] = {"sum", "prod", "max", "min"};
+  return names[int(op)];
+}
+
 struct Axis { // a run of neighbouring axes that are all reduced, or all kept
   int64_t size;
   bool reduced;
@@ -29,13 +34,17 @@ struct Rows {
   size_t bytes;
 };
 
-// y[rows] from x[rows, cols]; long rows are cut into chunks whose results are reduced again.
-Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {
+struct ReduceRowsWork { // y[rows, chunks] from x[rows, cols]
+  ReduceOp op;
+  int64_t rows, cols, chunks;
+  void operator()(const Tensor *in, const Tensor *out) const;
+};
+void ReduceRowsWork::operator()(const Tensor *in, const Tensor *out) const {
+  const Tensor &x = in[0], &y = out[0];
   Rows r;
   r.f = kernel().reduce_rows[int(op)][int(compute_type(x.dtype()))];
-  r.chunks = cols > 2 * kChunk ? (cols + kChunk - 1) / kChunk : 1;
-  r.chunk = r.chunks > 1 ? kChunk : cols;
-  Tensor y = empty({rows * r.chunks}, x.dtype());
+  r.chunks = chunks;
+  r.chunk = chunks > 1 ? kChunk : cols;
   r.x = x.data<char>();
   r.y = y.data<char>();
   r.rows = rows;
@@ -50,7 +59,7 @@ Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {
                    r.f(n, r.cols, r.x + size_t(first * r.cols) * r.bytes, r.cols, r.y + size_t(first) * r.bytes);
                  },
                  &r);
-    return y;
+    return;
   }
   parallel_for(
       rows * r.chunks, double(rows) * double(cols) * 0.3,
@@ -61,7 +70,14 @@ Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {
             r.y + size_t(block) * r.bytes);
       },
       &r);
-  return reduce_rows(op, y, rows, r.chunks);
+}
+
+// y[rows]; long rows are cut into chunks whose results are reduced again.
+Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {
+  const int64_t chunks = cols > 2 * kChunk ? (cols + kChunk - 1) / kChunk : 1;
+  Tensor y = empty({rows * chunks}, x.dtype());
+  compute(name_of(op), Operands(&x, 1), Operands(&y, 1), ReduceRowsWork{op, rows, cols, chunks});
+  return chunks == 1 ? y : reduce_rows(op, y, rows, chunks);
 }
 
 struct Columns {
@@ -72,13 +88,17 @@ struct Columns {
   size_t bytes;
 };
 
-// y[outer, cols] from x[outer, rows, cols]
-Tensor reduce_columns(ReduceOp op, const Tensor &x, int64_t outer, int64_t rows, int64_t cols) {
+struct ReduceColumnsWork { // y[outer, chunks, cols] from x[outer, rows, cols]
+  ReduceOp op;
+  int64_t outer, rows, cols, chunk, chunks;
+  void operator()(const Tensor *in, const Tensor *out) const;
+};
+void ReduceColumnsWork::operator()(const Tensor *in, const Tensor *out) const {
+  const Tensor &x = in[0], &y = out[0];
   Columns c;
   c.f = kernel().reduce_columns[int(op)][int(compute_type(x.dtype()))];
-  c.chunk = std::max<int64_t>(16, kChunk / std::max<int64_t>(cols, 1));
-  c.chunks = std::max<int64_t>(1, (rows + c.chunk - 1) / c.chunk);
-  Tensor y = empty({outer * c.chunks * cols}, x.dtype());
+  c.chunk = chunk;
+  c.chunks = chunks;
   c.x = x.data<char>();
   c.y = y.data<char>();
   c.rows = rows;
@@ -93,7 +113,14 @@ Tensor reduce_columns(ReduceOp op, const Tensor &x, int64_t outer, int64_t rows,
             c.y + size_t(block * c.cols) * c.bytes);
       },
       &c);
-  return c.chunks == 1 ? y : reduce_columns(op, y, outer, c.chunks, cols);
+}
+
+Tensor reduce_columns(ReduceOp op, const Tensor &x, int64_t outer, int64_t rows, int64_t cols) { // y[outer, cols]
+  const int64_t chunk = std::max<int64_t>(16, kChunk / std::max<int64_t>(cols, 1));
+  const int64_t chunks = std::max<int64_t>(1, (rows + chunk - 1) / chunk);
+  Tensor y = empty({outer * chunks * cols}, x.dtype());
+  compute(name_of(op), Operands(&x, 1), Operands(&y, 1), ReduceColumnsWork{op, outer, rows, cols, chunk, chunks});
+  return chunks == 1 ? y : reduce_columns(op, y, outer, chunks, cols);
 }
 
 // One run of axes after the other, from the last: as rows where it is innermost, else as columns.
@@ -144,10 +171,7 @@ struct ReduceAttributes {
 };
 struct Reduce final : OpWith<ReduceAttributes> {
   using OpWith::OpWith;
-  const char *name() const override {
-    static const char *names[] = {"sum", "prod", "max", "min"};
-    return names[int(op)];
-  }
+  const char *name() const override { return name_of(op); }
   uint32_t saves() const override { return op == ReduceOp::Sum ? saves::none : saves::input(0) | saves::output(); }
   void forward(const Tensor *in, int, Tensor *out) const override {
     bool adds = op == ReduceOp::Sum || op == ReduceOp::Prod;
@@ -277,6 +301,33 @@ Tensor logsumexp(const Tensor &x, const OptionalAxes &axes, bool keepdims) {
 // ---- argmax, argmin
 
 namespace {
+struct ArgWork { // the place of the extremum in each of [rows, cols]
+  bool maximum;
+  int64_t rows, cols;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const auto f = maximum ? kernel().argmax_rows : kernel().argmin_rows;
+    struct Arg {
+      kernels::ArgReduceRows f;
+      const char *x;
+      int64_t *y;
+      int64_t rows, cols, per_block, row_bytes;
+    } work{f[int(compute_type(in[0].dtype()))],
+           in[0].data<char>(),
+           out[0].data<int64_t>(),
+           rows,
+           cols,
+           std::max<int64_t>(1, kChunk / cols),
+           cols * int64_t(itemsize(in[0].dtype()))};
+    parallel_for((rows + work.per_block - 1) / work.per_block, double(in[0].size()) * 0.5,
+                 [](void *context, int64_t block) {
+                   const Arg &a = *static_cast<const Arg *>(context);
+                   const int64_t first = block * a.per_block, n = std::min(a.per_block, a.rows - first);
+                   a.f(n, a.cols, a.x + first * a.row_bytes, a.cols, a.y + first);
+                 },
+                 &work);
+  }
+};
+
 Tensor arg(const Tensor &x, std::optional<int64_t> axis, bool keepdims, bool maximum) {
   const char *name = maximum ? "argmax" : "argmin";
   check_fresh(x, name);
@@ -296,26 +347,7 @@ Tensor arg(const Tensor &x, std::optional<int64_t> axis, bool keepdims, bool max
       shape.push_back(x.shape()[i]);
     }
   Tensor y = empty(shape, Dtype::int64);
-  auto f = maximum ? kernel().argmax_rows : kernel().argmin_rows;
-  struct Arg {
-    kernels::ArgReduceRows f;
-    const char *x;
-    int64_t *y;
-    int64_t rows, cols, per_block, row_bytes;
-  } work{f[int(compute_type(z.dtype()))],
-         z.data<char>(),
-         y.data<int64_t>(),
-         rows,
-         cols,
-         std::max<int64_t>(1, kChunk / cols),
-         cols * int64_t(itemsize(z.dtype()))};
-  parallel_for((rows + work.per_block - 1) / work.per_block, double(z.size()) * 0.5,
-               [](void *context, int64_t block) {
-                 const Arg &a = *static_cast<const Arg *>(context);
-                 const int64_t first = block * a.per_block, n = std::min(a.per_block, a.rows - first);
-                 a.f(n, a.cols, a.x + first * a.row_bytes, a.cols, a.y + first);
-               },
-               &work);
+  compute(name, {z}, {y}, ArgWork{maximum, rows, cols});
   return y;
 }
 } // namespace

@@ -42,13 +42,15 @@ struct Cumsum final : OpWith<NoAttributes> { // along the last axis
   const char *name() const override { return "cumsum"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());
-    with_type(x.dtype(), [&](auto t) {
-      using T = decltype(t);
-      using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
-      for_rows<T, T>(x, y, [](const T *a, T *b, int64_t n) {
-        Sum s = 0;
-        for (int64_t i = 0; i < n; ++i)
-          b[i] = T(s += Sum(a[i]));
+    compute(name(), {x}, {y}, [](const Tensor *in, const Tensor *out) {
+      with_type(in[0].dtype(), [&](auto t) {
+        using T = decltype(t);
+        using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+        for_rows<T, T>(in[0], out[0], [](const T *a, T *b, int64_t n) {
+          Sum s = 0;
+          for (int64_t i = 0; i < n; ++i)
+            b[i] = T(s += Sum(a[i]));
+        });
       });
     });
     *out = from_native(y, running_dtype(in[0].dtype()));
@@ -109,14 +111,16 @@ Tensor argsort(const Tensor &x, int64_t axis, bool descending) {
     fail<ValueError>("[argsort] a 0-d tensor has no axis to sort along, expected at least 1 axis");
   int a;
   Tensor z = contiguous_native(last_axis(x, axis, "argsort", a)), order = empty(z.shape(), Dtype::int64);
-  with_type(z.dtype(), [&](auto t) {
-    using T = decltype(t);
-    for_rows<T, int64_t>(z, order, [&](const T *row, int64_t *index, int64_t n) {
-      std::iota(index, index + n, int64_t(0));
-      if (descending)
-        std::stable_sort(index, index + n, [&](int64_t i, int64_t j) { return before_descending(row[i], row[j]); });
-      else
-        std::stable_sort(index, index + n, [&](int64_t i, int64_t j) { return before(row[i], row[j]); });
+  compute("argsort", {z}, {order}, [descending](const Tensor *in, const Tensor *out) {
+    with_type(in[0].dtype(), [&](auto t) {
+      using T = decltype(t);
+      for_rows<T, int64_t>(in[0], out[0], [&](const T *row, int64_t *index, int64_t n) {
+        std::iota(index, index + n, int64_t(0));
+        if (descending)
+          std::stable_sort(index, index + n, [&](int64_t i, int64_t j) { return before_descending(row[i], row[j]); });
+        else
+          std::stable_sort(index, index + n, [&](int64_t i, int64_t j) { return before(row[i], row[j]); });
+      });
     });
   });
   return contiguous(back(order, a));

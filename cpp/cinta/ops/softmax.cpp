@@ -6,23 +6,40 @@
 #include "cinta/ops/index.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
+#include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
 namespace {
 
 int64_t rows_of(const Tensor &x) { return x.shape(-1) ? x.size() / x.shape(-1) : 0; }
 
-// y = forward(x) row by row, over the last axis, in the compute type
-Tensor by_rows(kernels::SoftmaxRows f, const Tensor &x) {
+struct RowsWork { // y = (log) softmax(x) row by row, over the last axis
+  bool log;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &x = in[0];
+    const auto &f = log ? kernel().log_softmax_rows : kernel().softmax_rows;
+    f[floating_index(x.dtype())](rows_of(x), x.shape(-1), x.data(), out[0].data());
+  }
+};
+struct RowsVjpWork { // dx of y and dy
+  bool log;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &y = in[0];
+    const auto &f = log ? kernel().log_softmax_rows_vjp : kernel().softmax_rows_vjp;
+    f[floating_index(y.dtype())](rows_of(y), y.shape(-1), y.data(), in[1].data(), out[0].data());
+  }
+};
+
+Tensor forward_rows(bool log, const Tensor &x) { // in the compute type
   Tensor z = contiguous_native(x), y = empty(x.shape(), z.dtype());
   if (y.size())
-    f(rows_of(z), z.shape(-1), z.data(), y.data());
+    compute(log ? "log_softmax" : "softmax", {z}, {y}, RowsWork{log});
   return from_native(y, x.dtype());
 }
-Tensor by_rows(kernels::SoftmaxRowsVjp f, const Tensor &y, const Tensor &dy) {
+Tensor vjp_rows(bool log, const Tensor &y, const Tensor &dy) {
   Tensor a = contiguous_native(y), b = contiguous_native(dy), dx = empty(y.shape(), a.dtype());
   if (dx.size())
-    f(rows_of(a), a.shape(-1), a.data(), b.data(), dx.data());
+    compute(log ? "log_softmax" : "softmax", {a, b}, {dx}, RowsVjpWork{log});
   return from_native(dx, y.dtype());
 }
 
@@ -30,13 +47,10 @@ struct Softmax final : OpWith<NoAttributes> { // over the last axis
   using OpWith::OpWith;
   const char *name() const override { return "softmax"; }
   uint32_t saves() const override { return saves::output(); }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = by_rows(kernel().softmax_rows[floating_index(in[0].dtype())], in[0]);
-  }
+  void forward(const Tensor *in, int, Tensor *out) const override { *out = forward_rows(false, in[0]); }
   void vjp(Vjp &v) const override { // dx = y (dy - sum(y dy))
     const Tensor &y = v.out(), &dy = v.dy();
-    v.dx(0, grad_enabled() ? multiply(y, subtract(dy, sum(multiply(y, dy), Axes{-1}, true)))
-                           : by_rows(kernel().softmax_rows_vjp[floating_index(y.dtype())], y, dy));
+    v.dx(0, grad_enabled() ? multiply(y, subtract(dy, sum(multiply(y, dy), Axes{-1}, true))) : vjp_rows(false, y, dy));
   }
 };
 
@@ -44,13 +58,10 @@ struct LogSoftmax final : OpWith<NoAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return "log_softmax"; }
   uint32_t saves() const override { return saves::output(); }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = by_rows(kernel().log_softmax_rows[floating_index(in[0].dtype())], in[0]);
-  }
+  void forward(const Tensor *in, int, Tensor *out) const override { *out = forward_rows(true, in[0]); }
   void vjp(Vjp &v) const override { // dx = dy - e^y sum(dy)
     const Tensor &y = v.out(), &dy = v.dy();
-    v.dx(0, grad_enabled() ? subtract(dy, multiply(exp(y), sum(dy, Axes{-1}, true)))
-                           : by_rows(kernel().log_softmax_rows_vjp[floating_index(y.dtype())], y, dy));
+    v.dx(0, grad_enabled() ? subtract(dy, multiply(exp(y), sum(dy, Axes{-1}, true))) : vjp_rows(true, y, dy));
   }
 };
 
@@ -61,6 +72,27 @@ Tensor over_axis(const OpRef &op, const Tensor &x, int64_t axis) {
     return apply(op, {x});
   return moveaxis(apply(op, {moveaxis(x, {a}, {-1})}), {-1}, {a});
 }
+
+kernels::CrossEntropy cross_entropy_problem(const Tensor *in, double label_smoothing) { // of x, target, weight
+  return {in[0].shape()[0],     in[0].shape()[1], -1, label_smoothing, in[2] ? in[2].data() : nullptr,
+          in[1].data<int64_t>()};
+}
+struct CrossEntropyWork { // in: x, target, weight; out: loss, logsumexp
+  double label_smoothing;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernel().cross_entropy_rows[floating_index(in[0].dtype())](cross_entropy_problem(in, label_smoothing), in[0].data(),
+                                                               out[0].data(), out[1].data());
+  }
+};
+struct CrossEntropyVjpWork { // in: x, target, weight, logsumexp, dy, one for each row or for all; out: dx
+  double label_smoothing;
+  int scale_step;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    kernel().cross_entropy_rows_vjp[floating_index(in[0].dtype())](cross_entropy_problem(in, label_smoothing),
+                                                                   in[0].data(), in[3].data(), in[4].data(), scale_step,
+                                                                   out[0].data());
+  }
+};
 
 struct CrossEntropyAttributes {
   Tensor target; // int64 [rows], -1 where ignored
@@ -73,14 +105,11 @@ struct CrossEntropy final : OpWith<CrossEntropyAttributes> {
   const char *name() const override { return "cross_entropy"; }
   int outputs() const override { return 2; }
   uint32_t saves() const override { return saves::input(0) | saves::output(1); }
-  kernels::CrossEntropy problem(const Tensor &x) const {
-    return {x.shape()[0], x.shape()[1], -1, label_smoothing, weight ? weight.data() : nullptr, target.data<int64_t>()};
-  }
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]);
     out[0] = empty({x.shape()[0]}, x.dtype());
     out[1] = empty({x.shape()[0]}, x.dtype());
-    kernel().cross_entropy_rows[floating_index(x.dtype())](problem(x), x.data(), out[0].data(), out[1].data());
+    compute(name(), {x, target, weight}, {out[0], out[1]}, CrossEntropyWork{label_smoothing});
   }
   void vjp(Vjp &v) const override {
     const Tensor &x = v.in(0), &dy = v.dy(0);
@@ -95,8 +124,7 @@ struct CrossEntropy final : OpWith<CrossEntropyAttributes> {
     Tensor z = contiguous_native(x), lse = contiguous_native(v.out(1)), dx = empty(x.shape(), z.dtype());
     bool one = dy.ndim() == 1 && dy.size() > 1 && dy.strides()[0] == 0 && is_native(dy.dtype());
     Tensor scale = one ? dy : contiguous_native(dy);
-    kernel().cross_entropy_rows_vjp[floating_index(x.dtype())](problem(z), z.data(), lse.data(), scale.data(),
-                                                               one ? 0 : 1, dx.data());
+    compute(name(), {z, target, weight, lse, scale}, {dx}, CrossEntropyVjpWork{label_smoothing, one ? 0 : 1});
     v.dx(0, from_native(dx, x.dtype()));
   }
   // What -log softmax is weighted with: one-hot mixed with uniform, times the class weights; 0 in ignored rows.
@@ -143,16 +171,18 @@ Tensor checked_target(const Tensor &x, const Tensor &target, int64_t classes, in
   Tensor rows = empty({target.size()}, Dtype::int64);
   {
     GradMode off(false);
-    copy_inplace(rows, reshape(target, {target.size()}));
+    copy(reshape(target, {target.size()}), rows);
   }
-  int64_t *t = rows.data<int64_t>();
-  for (int64_t i = 0; i < rows.size(); ++i) {
-    if (t[i] == ignore_index)
-      t[i] = -1;
-    else if (t[i] < 0 || t[i] >= classes)
-      fail<IndexError>("[", op, "] target ", t[i], " at row ", i, " is out of range, expected 0 to ", classes - 1, " (",
-                       classes, " classes) or ignore_index ", ignore_index);
-  }
+  compute({op, Effect::check}, {rows}, {rows}, [op, classes, ignore_index](const Tensor *, const Tensor *out) {
+    int64_t *t = out[0].data<int64_t>();
+    for (int64_t i = 0; i < out[0].size(); ++i) {
+      if (t[i] == ignore_index)
+        t[i] = -1;
+      else if (t[i] < 0 || t[i] >= classes)
+        fail<IndexError>("[", op, "] target ", t[i], " at row ", i, " is out of range, expected 0 to ", classes - 1,
+                         " (", classes, " classes) or ignore_index ", ignore_index);
+    }
+  });
   return rows;
 }
 
@@ -167,6 +197,23 @@ Tensor weight_of(const Tensor &target, const Tensor &weight, Dtype dtype) { // p
     return valid;
   Tensor at = where(less(target, number(0, target)), number(0, target), target);
   return multiply(valid, take(astype(weight, dtype), at, 0));
+}
+
+// What a mean divides by: how many rows are not ignored, or the sum of their classes' weights. 0-d, of like's dtype.
+Tensor valid_weight(const Tensor &target, const Tensor &weight, const Tensor &like) {
+  const Tensor each = weight ? contiguous(astype(weight_of(target, weight, weight.dtype()), Dtype::float64)) : target;
+  const Tensor y = empty({}, like.dtype());
+  compute("valid_weight", {each}, {y}, [weighted = bool(weight)](const Tensor *in, const Tensor *out) {
+    const int64_t n = in[0].size();
+    double sum = 0;
+    if (weighted)
+      for (int64_t i = 0; i < n; ++i)
+        sum += in[0].data<double>()[i];
+    else
+      sum = double(std::count_if(in[0].data<int64_t>(), in[0].data<int64_t>() + n, [](int64_t i) { return i >= 0; }));
+    copy(scalar(sum, Dtype::float64), out[0]);
+  });
+  return y;
 }
 
 } // namespace
@@ -206,16 +253,7 @@ Tensor cross_entropy(const Tensor &x, const Tensor &target, const Tensor &weight
   Tensor total = sum(loss);
   if (options.reduction == Reduction::sum)
     return astype(total, x.dtype());
-  double denominator = 0;
-  if (w) {
-    Tensor each = contiguous(astype(weight_of(t, w, native), Dtype::float64));
-    for (int64_t i = 0; i < each.size(); ++i)
-      denominator += each.data<double>()[i];
-  } else {
-    denominator =
-        double(std::count_if(t.data<int64_t>(), t.data<int64_t>() + t.size(), [](int64_t i) { return i >= 0; }));
-  }
-  return astype(divide(total, number(denominator, total)), x.dtype());
+  return astype(divide(total, valid_weight(t, w, total)), x.dtype());
 }
 
 Tensor nll_loss(const Tensor &x, const Tensor &target, const Tensor &weight, int64_t ignore_index,

@@ -27,15 +27,31 @@ template <class F> void for_images(const Conv2d &g, const Tensor &image, const T
     run(image.data<float>(), matrix.data<float>());
 }
 
+struct UnfoldWork { // y [N, C KH KW, places] of x [N,C,H,W]
+  Conv2d g;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const int type = int(compute_type(in[0].dtype()));
+    for_images(g, in[0], out[0],
+               [&](void *image, void *cols) { kernel().im2col_planes[type](g, 1, image, 0, g.OH, cols, g.OH * g.OW); });
+  }
+};
+struct FoldWork { // its transpose: sums into images
+  Conv2d g;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const int type = int(compute_type(in[0].dtype()));
+    std::memset(out[0].data(), 0, out[0].nbytes());
+    for_images(g, out[0], in[0],
+               [&](void *image, void *cols) { kernel().col2im_planes[type](g, 1, cols, g.OH * g.OW, 0, g.OH, image); });
+  }
+};
+
 struct Unfold final : OpWith<Conv2d> {
   using OpWith::OpWith;
   const char *name() const override { return "unfold"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty({N, matrix_rows(*this), OH * OW}, x.dtype());
     if (y.size())
-      for_images(*this, x, y, [this, compute = int(compute_type(x.dtype()))](void *image, void *cols) {
-        kernel().im2col_planes[compute](*this, 1, image, 0, OH, cols, OH * OW);
-      });
+      compute(name(), {x}, {y}, UnfoldWork{*this});
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, fold(*this, v.dy())); }
@@ -45,11 +61,9 @@ struct Fold final : OpWith<Conv2d> {
   using OpWith::OpWith;
   const char *name() const override { return "fold"; }
   void forward(const Tensor *in, int, Tensor *out) const override {
-    Tensor x = contiguous_native(in[0]), y = zeros({N, C, H, W}, x.dtype());
+    Tensor x = contiguous_native(in[0]), y = x.size() ? empty({N, C, H, W}, x.dtype()) : zeros({N, C, H, W}, x.dtype());
     if (x.size())
-      for_images(*this, y, x, [this, compute = int(compute_type(x.dtype()))](void *image, void *cols) {
-        kernel().col2im_planes[compute](*this, 1, cols, OH * OW, 0, OH, image);
-      });
+      compute(name(), {x}, {y}, FoldWork{*this});
     *out = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override { v.dx(0, unfold(*this, v.dy())); }

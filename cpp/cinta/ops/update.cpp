@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "cinta/ops/elementwise.h"
+#include "cinta/ops/elementwise_work.h"
 #include "cinta/ops/shape.h"
 #include "cinta/ops/tile_loop.h"
 
@@ -15,11 +15,8 @@ public:
   explicit Updated(const Tensor &t) : tensor_(t), work_(t ? contiguous_native(t) : t) {}
   void *data() const { return work_ ? work_.data() : nullptr; }
   void finish() const {
-    if (!tensor_)
-      return;
     if (work_.body() != tensor_.body())
       copy(work_, tensor_);
-    mark_written(tensor_);
   }
 
 private:
@@ -42,9 +39,39 @@ const Tensor &state(const Tensors &states, size_t k) {
   return k < states.size() ? states[k] : none;
 }
 
-// update(index into kernels, n, p, g, states...) for every parameter
-template <class F> void each(const char *op, const Tensors &params, const Tensors &grads,
-                             std::initializer_list<const Tensors *> states, F update) {
+void step(const kernels::Sgd &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().sgd_step[f](n, o, p, g, s[0]);
+}
+void step(const kernels::Adam &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().adam_step[f](n, o, p, g, s[0], s[1], s[2]);
+}
+void step(const kernels::Rmsprop &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().rmsprop_step[f](n, o, p, g, s[0], s[1], s[2]);
+}
+void step(const kernels::Adagrad &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().adagrad_step[f](n, o, p, g, s[0]);
+}
+
+constexpr int kStates = 3; // at most
+
+// One parameter's update. in: p, its states (empty where it has none), g, and, while a Program is recorded, the options
+// as bytes, which a replay finds changed; out: p and its states.
+template <class Options> struct UpdateWork {
+  Options options;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &g = in[1 + kStates], &host = in[2 + kStates];
+    const Updated p(out[0]), states[kStates] = {Updated(out[1]), Updated(out[2]), Updated(out[3])};
+    void *const data[kStates] = {states[0].data(), states[1].data(), states[2].data()};
+    const Tensor gradient = contiguous_native(g);
+    step(host ? *host.data<Options>() : options, floating_index(g.dtype()), g.size(), p.data(), gradient.data(), data);
+    p.finish();
+    for (const Updated &s : states)
+      s.finish();
+  }
+};
+
+template <class Options> void each(const char *op, const Tensors &params, const Tensors &grads,
+                                   std::initializer_list<const Tensors *> states, const Options &options) {
   check(params, grads, op);
   for (size_t k = 0; k < params.size(); ++k) { // everything is checked before anything is written
     check_floating(params[k], op);
@@ -56,65 +83,71 @@ template <class F> void each(const char *op, const Tensors &params, const Tensor
         check_writable(s, op, false);
       }
   }
+  const Tensor host = recorder() ? recorder()->host(&options, sizeof options) : Tensor();
   for (size_t k = 0; k < params.size(); ++k) {
-    const Tensor &p = params[k];
-    void *data[3] = {};
-    std::vector<Updated> updated;
-    updated.reserve(4);
-    updated.emplace_back(p);
-    int i = 0;
-    for (const Tensors *list : states) {
-      updated.emplace_back(state(*list, k));
-      data[i++] = updated.back().data();
-    }
-    Tensor g = contiguous_native(grads[k]);
-    update(floating_index(p.dtype()), p.size(), updated[0].data(), g.data(), data);
-    for (const Updated &u : updated)
-      u.finish();
+    Tensor in[3 + kStates] = {params[k]};
+    int i = 1;
+    for (const Tensors *list : states)
+      in[i++] = state(*list, k);
+    in[1 + kStates] = grads[k];
+    in[2 + kStates] = host;
+    compute(op, Operands(in, 3 + kStates), Operands(in, 1 + kStates), UpdateWork<Options>{options});
+    for (int s = 0; s <= kStates; ++s)
+      if (in[s])
+        mark_written(in[s]);
   }
 }
 
 } // namespace
 
 void sgd_step(const Tensors &params, const Tensors &grads, const Tensors &velocities, const kernels::Sgd &options) {
-  each("sgd_step", params, grads, {&velocities},
-       [&](int f, int64_t n, void *p, const void *g, void **s) { kernel().sgd_step[f](n, options, p, g, s[0]); });
+  each("sgd_step", params, grads, {&velocities}, options);
 }
 
 void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v, const Tensors &v_max,
                const kernels::Adam &options) {
-  each("adam_step", params, grads, {&m, &v, &v_max}, [&](int f, int64_t n, void *p, const void *g, void **s) {
-    kernel().adam_step[f](n, options, p, g, s[0], s[1], s[2]);
-  });
+  each("adam_step", params, grads, {&m, &v, &v_max}, options);
 }
 
 void rmsprop_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &velocities,
                   const Tensors &means, const kernels::Rmsprop &options) {
-  each("rmsprop_step", params, grads, {&squares, &velocities, &means},
-       [&](int f, int64_t n, void *p, const void *g, void **s) {
-         kernel().rmsprop_step[f](n, options, p, g, s[0], s[1], s[2]);
-       });
+  each("rmsprop_step", params, grads, {&squares, &velocities, &means}, options);
 }
 
 void adagrad_step(const Tensors &params, const Tensors &grads, const Tensors &sums, const kernels::Adagrad &options) {
-  each("adagrad_step", params, grads, {&sums},
-       [&](int f, int64_t n, void *p, const void *g, void **s) { kernel().adagrad_step[f](n, options, p, g, s[0]); });
+  each("adagrad_step", params, grads, {&sums}, options);
 }
 
-double total_norm(const Tensors &tensors) {
-  double sum = 0;
-  for (const Tensor &t : tensors) {
-    check_floating(t, "total_norm");
-    Tensor x = contiguous_native(t);
-    sum += kernel().sum_squares[floating_index(x.dtype())](x.size(), x.data());
-  }
-  return std::sqrt(sum);
-}
-
-void scale_inplace(const Tensors &tensors, double factor) {
-  GradMode off(false);
+Tensor total_norm(const Tensors &tensors) {
   for (const Tensor &t : tensors)
-    binary_inplace(BinaryOp::Mul, t, number(factor, t));
+    check_floating(t, "total_norm");
+  const Tensor y = empty({}, Dtype::float64);
+  compute("total_norm", tensors, Operands(&y, 1), [n = tensors.size()](const Tensor *in, const Tensor *out) {
+    double sum = 0;
+    for (size_t k = 0; k < n; ++k) {
+      const Tensor x = contiguous_native(in[k]);
+      sum += kernel().sum_squares[floating_index(x.dtype())](x.size(), x.data());
+    }
+    *out[0].data<double>() = std::sqrt(sum);
+  });
+  return y;
+}
+
+void clip_norm_inplace(const Tensors &tensors, const Tensor &norm, double max_norm) {
+  for (const Tensor &t : tensors)
+    check_writable(t, "clip_norm_", false);
+  Tensors in = tensors;
+  in.push_back(astype(norm, Dtype::float64));
+  compute("clip_norm_", in, tensors, [max_norm, n = tensors.size()](const Tensor *in, const Tensor *out) {
+    // NaN and infinity go through, as gradients of NaN and 0: a NaN must not be hidden by the comparison.
+    const double factor = max_norm / (*in[n].data<double>() + 1e-6);
+    for (size_t k = 0; k < n && !(factor >= 1); ++k) {
+      const Tensor operands[2] = {out[k], number(factor, out[k])};
+      BinaryWork{BinaryOp::Mul}(operands, &out[k]);
+    }
+  });
+  for (const Tensor &t : tensors)
+    mark_written(t);
 }
 
 } // namespace cinta::ops

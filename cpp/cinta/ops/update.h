@@ -12,7 +12,8 @@ void rmsprop_step(const Tensors &params, const Tensors &grads, const Tensors &sq
                   const Tensors &means, const kernels::Rmsprop &options);
 void adagrad_step(const Tensors &params, const Tensors &grads, const Tensors &sums, const kernels::Adagrad &options);
 
-double total_norm(const Tensors &tensors); // L2 over all of them, summed in double
-void scale_inplace(const Tensors &tensors, double factor);
+Tensor total_norm(const Tensors &tensors); // L2 over all of them, summed in double; 0-d float64
+// Scales all of them by max_norm / (norm + 1e-6) where that is below 1, in place.
+void clip_norm_inplace(const Tensors &tensors, const Tensor &norm, double max_norm);
 
 } // namespace cinta::ops

@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "cinta/kernels/kernels.h"
-#include "cinta/tape/tape.h"
+#include "cinta/tape/compute.h"
 
 namespace cinta {
 namespace {
@@ -19,14 +19,20 @@ bool in_same_order(const Tensor &own, const Tensor &other) {
   return own.contiguous() ? other.contiguous() : own.strides() == other.strides();
 }
 
+void add_to(const Tensor &sum, const Tensor &gradient) {
+  compute("accumulate", {sum, gradient}, {sum}, [](const Tensor *in, const Tensor *out) {
+    kernels::table().accumulate[int(compute_type(out[0].dtype()))](out[0].size(), in[1].data(), out[0].data());
+  });
+}
+
 // slot += gradient, in place where nobody else can see it.
 void accumulate(Tensor &slot, Tensor gradient) {
   if (!slot) {
     slot = std::move(gradient);
   } else if (!grad_enabled() && exclusive(slot) && in_same_order(slot, gradient)) {
-    kernels::table().accumulate[int(compute_type(slot.dtype()))](slot.size(), gradient.data(), slot.data());
+    add_to(slot, gradient);
   } else if (!grad_enabled() && exclusive(gradient) && in_same_order(gradient, slot)) {
-    kernels::table().accumulate[int(compute_type(slot.dtype()))](slot.size(), slot.data(), gradient.data());
+    add_to(gradient, slot);
     slot = std::move(gradient);
   } else {
     slot = add_gradients(slot, gradient);
@@ -183,7 +189,12 @@ private:
     for (int k = 0; k < i.outputs_n; ++k)
       if (Body *body = i.outputs[k].retained; body && i.outputs[k].grad)
         body->grad = body->grad ? add_gradients(body->grad, i.outputs[k].grad) : i.outputs[k].grad;
+    Recorder *const r = recorder();
+    if (r) [[unlikely]]
+      r->visiting(&i);
     i.op->vjp(*this);
+    if (r) [[unlikely]]
+      r->visiting(nullptr);
     for (Tensor &linked : linked_)
       linked = Tensor();
     fresh_.clear();

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "cinta/tape/compute.h"
 #include "cinta/tensor/writes.h"
 
 namespace cinta {
@@ -165,7 +166,8 @@ bool is_element(const Tensor &x) { return x.size() == 1 && x->storage->bytes > i
 
 Tensor copy_of_element(const Tensor &x) {
   Tensor y = empty(x.shape(), x.dtype());
-  std::memcpy(y->data, x->data, itemsize(x.dtype()));
+  compute("copy", {x}, {y},
+          [](const Tensor *in, const Tensor *out) { std::memcpy(out[0]->data, in[0]->data, itemsize(in[0].dtype())); });
   if ((y->creator = x->creator)) {
     retain(y->creator);
     y->requires_grad = true;
@@ -227,6 +229,8 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
   if (saves)
     i->site = site_here();
   append(tape, i);
+  if (Recorder *r = recorder()) [[unlikely]]
+    r->recorded(*i);
   if (i->refs == 0) { // no output can carry a gradient
     retain(i);
     release(i);

@@ -10,6 +10,7 @@
 namespace cinta {
 
 class Tape;
+class Recorder; // tape/compute.h
 
 class Instr {
 public:
@@ -60,6 +61,7 @@ public:
 struct TapeState {
   Tape *tape;
   bool grad_enabled;
+  Recorder *recorder = nullptr; // of a Program
 };
 // Of this thread; made when first asked for. A plain pointer in static thread storage: one load on the hot path.
 extern constinit thread_local TapeState *current_tape_state [[gnu::tls_model("initial-exec")]];

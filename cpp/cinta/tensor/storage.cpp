@@ -12,6 +12,7 @@ namespace {
 
 // Free storages are chained, so that a small tensor costs no call of the system's allocator.
 Storage *free_list = nullptr;
+uint64_t serials = 0;
 
 Storage *take() {
   Storage *s = free_list;
@@ -23,6 +24,7 @@ Storage *take() {
       throw std::bad_alloc();
   }
   s->refs = 1;
+  s->serial = serials++;
   s->version = s->recorded_write = 0;
   s->readonly = s->parameter = false;
   s->exports = 0;
@@ -34,6 +36,8 @@ Storage *take() {
 }
 
 } // namespace
+
+uint64_t next_serial() { return serials; }
 
 Storage *new_storage(size_t bytes) {
   char *block = bytes > kInlineBytes ? static_cast<char *>(allocate(bytes)) : nullptr;

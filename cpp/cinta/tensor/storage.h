@@ -19,6 +19,7 @@ struct alignas(64) Storage {
   char *data;
   size_t bytes;
   int32_t refs;
+  uint64_t serial;         // no other storage has had it
   uint32_t version;        // counts in-place writes
   uint32_t recorded_write; // version of the last in-place write that is on a tape
   bool readonly;
@@ -32,6 +33,7 @@ struct alignas(64) Storage {
   Storage *next_free;
 };
 
+uint64_t next_serial(); // of the storage that is made next
 Storage *new_storage(size_t bytes);
 Storage *wrap_storage(void *data, size_t bytes, bool readonly, void *owner, void (*release)(void *owner));
 void free_storage(Storage *storage);

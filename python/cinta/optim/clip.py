@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from cinta import _core
-from cinta._core import Tensor, scale_, total_norm
+from cinta._core import Tensor, clip_norm_, total_norm
 from cinta.autodiff import no_grad
 
 
@@ -15,14 +15,14 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [param.grad for param in params if param.grad is not None]
 
 
-def _norm(grads: list[Tensor], norm_type: float) -> float:
+def _norm(grads: list[Tensor], norm_type: float) -> Tensor:
+    """Over all elements of all gradients, in float64."""
     if norm_type == 2:
         return total_norm(grads)
-    sizes = [abs(grad) for grad in grads if grad.size]
+    sizes = [abs(grad).astype(_core.float64) for grad in grads if grad.size]
     if math.isinf(norm_type):
-        largest = [size.max().item() for size in sizes]
-        return math.nan if any(map(math.isnan, largest)) else max(largest)
-    return math.fsum((size**norm_type).sum().item() for size in sizes) ** (1.0 / norm_type)
+        return _core.stack([size.max() for size in sizes]).max()
+    return _core.stack([(size**norm_type).sum() for size in sizes]).sum() ** (1.0 / norm_type)
 
 
 def clip_grad_norm_(
@@ -54,13 +54,10 @@ def clip_grad_norm_(
         return _core.tensor(0.0)
     with no_grad():
         norm = _norm(grads, norm_type)
-        if error_if_nonfinite and not math.isfinite(norm):
-            raise RuntimeError(f"[clip_grad_norm_] the gradients' norm is {norm}, expected a finite one")
-        # NaN and infinity go through, as gradients of NaN and 0: a NaN must not be hidden by the comparison.
-        factor = max_norm / (norm + 1e-6)
-        if not factor >= 1.0:
-            scale_(grads, factor)
-    return _core.tensor(norm, dtype=grads[0].dtype)
+        if error_if_nonfinite and not math.isfinite(norm.item()):
+            raise RuntimeError(f"[clip_grad_norm_] the gradients' norm is {norm.item()}, expected a finite one")
+        clip_norm_(grads, norm, max_norm)
+    return norm.astype(grads[0].dtype)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
