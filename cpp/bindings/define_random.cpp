@@ -3,6 +3,7 @@
 #include "cinta/base/random.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/random.h"
+#include "cinta/tape/compute.h"
 
 namespace cinta::python {
 namespace {
@@ -20,6 +21,9 @@ Dtype or_float32(const std::optional<Dtype> &dtype) { return dtype.value_or(Dtyp
 
 void define_random() {
   define<[](int64_t value) {
+    if (recorder())
+      fail<RuntimeError>("[seed] the stream of random numbers begins again while a function is being recorded, which a "
+                         "replay would not do: call seed outside of the compiled function");
     generator = {uint64_t(value), 0};
   }>("seed(n)", "Starts the stream of random numbers again, as n says.");
   define<[]() -> PyObject * { return Py_BuildValue("(KK)", generator.key, generator.counter); }>(
@@ -28,7 +32,14 @@ void define_random() {
     unsigned long long key, counter;
     if (!PyArg_ParseTuple(state, "KK", &key, &counter))
       throw PythonError();
-    generator = {key, counter};
+    if (recorder() && key != generator.key)
+      fail<RuntimeError>(
+          "[set_state] another stream of random numbers begins while a function is being recorded, which "
+          "a replay would not do: call set_state outside of the compiled function");
+    generator.key = key;
+    // In a replay: as far back or ahead from where the stream then stands.
+    compute({"set_state", Effect::random}, {}, {},
+            [ahead = counter - generator.counter](const Tensor *, const Tensor *) { generator.counter += ahead; });
   }>("set_state(state)", "Goes on from a state that get_state gave.");
   define<[](double low, double high, const Dims &shape, std::optional<Dtype> dtype) {
     return ops::random_uniform(shape, low, high, or_float32(dtype));

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "bindings/function.h"
+#include "cinta/tape/compute.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
 
@@ -98,6 +99,7 @@ template <class Managed> void destroy_capsule(PyObject *capsule) { // nobody too
 }
 
 template <class Managed> PyObject *to_capsule(const Tensor &t, uint64_t flags) {
+  check_readable("DLPack");
   auto *e = new DLExport<Managed>{t, {}, {}, {}};
   for (int i = 0; i < t.ndim(); ++i) {
     e->shape[i] = t.shape()[i];
@@ -194,6 +196,7 @@ PyObject *from_bytes(PyObject *, PyObject *args) {
 int tensor_get_buffer(PyObject *self, Py_buffer *buffer, int flags) {
   return guarded([&]() -> int {
     const Tensor &t = tensor_of(self);
+    check_readable("an array's view (numpy(), tolist(), print)");
     const char *format = format_of(t.dtype());
     auto refuse = [&](const char *why) {
       PyErr_SetString(PyExc_BufferError, why);
@@ -236,6 +239,7 @@ void tensor_release_buffer(PyObject *, Py_buffer *buffer) {
 }
 
 PyObject *numpy_array(const Tensor &t, PyObject *owner) {
+  check_readable(".numpy(), .tolist() or print");
   if (t.dtype() == Dtype::bfloat16)
     fail<TypeError>("[numpy] NumPy has no bfloat16, expected another dtype: convert with .astype(ct.float32)");
   static PyObject *asarray = [] {

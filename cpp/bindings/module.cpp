@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/function.h"
+#include "bindings/replay.h"
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/dispatch.h"
 #include "cinta/kernels/precision.h"
@@ -121,6 +122,7 @@ PYBIND11_MODULE(_core, m) {
   py::module_ random =
       m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
   install_functions(random.ptr());
+  define_replay(m.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"

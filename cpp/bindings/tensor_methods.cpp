@@ -2,6 +2,7 @@
 #include "bindings/function.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
+#include "cinta/tape/compute.h"
 
 namespace cinta::python {
 
@@ -44,6 +45,8 @@ PyObject *get_grad(PyObject *o, void *) { return wrap(tensor_of(o)->grad); }
 int set_grad(PyObject *o, PyObject *value, void *) {
   return guarded([&]() -> int {
     const Tensor &t = tensor_of(o);
+    if (Recorder *r = recorder())
+      r->gradient_reset(t);
     if (!value || value == Py_None) {
       t->grad = Tensor();
       return 0;

@@ -86,6 +86,7 @@ Tensor single(PyObject *a, const char *what) {
   if (t.size() != 1)
     fail<ValueError>("[", what, "] a tensor of shape ", t.shape(), " is not one value, expected one element",
                      std::string(what) == "bool" ? ": use .any() or .all()" : ": index it, or use .tolist()");
+  check_readable(std::string(what) == "item" ? ".item()" : std::string(what) == "bool" ? "bool() or if" : what);
   GradMode off(false);
   return ops::contiguous_native(t);
 }

@@ -11,6 +11,7 @@ from cinta.nn.error_path import add_path
 from cinta.nn.parameter import Parameter
 
 _ABSENT = object()
+changes = [0]  # how often an attribute of any module was set or deleted; recordings look at their modules again then
 Self = TypeVar("Self", bound="Module")
 
 
@@ -86,9 +87,11 @@ class Module:
                     f"[{type(self).__name__}] buffer {name!r} got a {type(value).__name__}, expected a Tensor or None"
                 )
         object.__setattr__(self, name, value)
+        changes[0] += 1
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        changes[0] += 1
         for names in (self._parameter_names, self._buffer_names, self._module_names):
             names.pop(name, None)
 
@@ -108,6 +111,7 @@ class Module:
             raise TypeError(f"{what} {name!r} got a {type(value).__name__}, expected a {kind.__name__} or None")
         self._enlist(names, name, flag)
         object.__setattr__(self, name, value)
+        changes[0] += 1
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Adds a parameter under `name`; None keeps the name for a parameter that is switched off."""

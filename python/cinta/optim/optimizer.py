@@ -148,9 +148,12 @@ class Optimizer:
             if plan is None or plan.names != names or plan.mask != mask:
                 plan = self._plans[number] = self._plan(group, names, mask)
             for run in plan.runs:
-                self._update(group, run, grads if run.indices is None else [grads[i] for i in run.indices])
-                run.steps += 1
+                self._run(number, plan, run, grads if run.indices is None else [grads[i] for i in run.indices])
         return loss
+
+    def _run(self, number: int, plan: Plan, run: Run, grads: list[Tensor]) -> None:
+        self._update(self.param_groups[number], run, grads)
+        run.steps += 1
 
     def _plan(self, group: dict[str, Any], names: tuple[str, ...], mask: tuple[bool, ...] | None) -> Plan:
         self._settle()

@@ -1,0 +1,204 @@
+// CompiledFunction: the object that ct.compile returns. A call that fits the last recording runs it without any Python
+// code; every other call goes to the method `_record_or_replay`.
+#include "bindings/replay.h"
+#include "cinta/kernels/precision.h"
+#include "cinta/ops/autocast.h"
+
+namespace cinta::python {
+
+struct CompiledObject {
+  PyObject_HEAD vectorcallfunc vectorcall;
+  std::shared_ptr<Replay> *last; // null: none yet
+  PyObject *dict, *weakrefs;
+};
+
+namespace {
+
+bool same_value(PyObject *a, PyObject *b) {
+  if (a == b)
+    return true;
+  return Py_TYPE(a) == Py_TYPE(b) && PyObject_RichCompareBool(a, b, Py_EQ) == 1;
+}
+bool is_plain(PyObject *o) {
+  return o == Py_None || PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o);
+}
+
+} // namespace
+
+bool Guard::holds() const {
+  PyObject *now = nullptr;
+  switch (kind) {
+  case cell:
+    now = PyCell_GET(container.get());
+    break;
+  case dict:
+    now = PyDict_GetItemWithError(container.get(), key.get());
+    break;
+  case item: {
+    const Py_ssize_t i = PyLong_AsSsize_t(key.get());
+    now = i < PyList_GET_SIZE(container.get()) ? PyList_GET_ITEM(container.get(), i) : nullptr;
+    break;
+  }
+  }
+  return now && (now == expected.get() || (by_value && same_value(now, expected.get())));
+}
+
+Modes Modes::now() {
+  const std::optional<Dtype> half = ops::autocast_dtype();
+  return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1};
+}
+
+Replay::Replay(replay::Program program, std::vector<Guard> guards, Ref prepare, Ref rebuild)
+    : executable(std::move(program)), guards(std::move(guards)), modes(Modes::now()), prepare_(std::move(prepare)),
+      rebuild_(std::move(rebuild)) {}
+
+const Guard *Replay::broken_guard() const {
+  for (const Guard &g : guards)
+    if (!g.holds())
+      return &g;
+  return nullptr;
+}
+
+bool Replay::prepare() {
+  if (!prepare_)
+    return true;
+  Ref ok = Ref::checked(PyObject_CallNoArgs(prepare_.get()));
+  return ok.get() == Py_True;
+}
+
+class Replay::Busy { // kernels let other threads in
+public:
+  explicit Busy(Replay &r) : r_(r) {
+    if (r.busy_)
+      fail<RuntimeError>("[compile] the function is being run by another thread, expected one call at a time: guard it "
+                         "with a lock, or compile it once per thread");
+    r.busy_ = true;
+  }
+  ~Busy() { r_.busy_ = false; }
+  Busy(const Busy &) = delete;
+  Busy &operator=(const Busy &) = delete;
+
+private:
+  Replay &r_;
+};
+
+PyObject *Replay::call(const std::vector<Tensor> &inputs) {
+  std::vector<Tensor> results;
+  {
+    const Busy busy(*this);
+    results = executable.run(inputs);
+  }
+  if (!rebuild_)
+    return results.empty() ? Py_NewRef(Py_None) : wrap(std::move(results[0]));
+  Ref list = Ref::checked(to_python(results));
+  return Ref::checked(PyObject_CallOneArg(rebuild_.get(), list.get())).release();
+}
+
+bool Replay::fits(PyObject *const *args, Py_ssize_t n, std::vector<Tensor> &inputs) const {
+  if (!positional || size_t(n) != arguments.size())
+    return false;
+  for (Py_ssize_t k = 0; k < n; ++k) {
+    const ArgumentSpec &a = arguments[size_t(k)];
+    if (!a.tensor) {
+      if (args[k] != a.constant.get() && !(is_plain(args[k]) && same_value(args[k], a.constant.get())))
+        return false;
+      continue;
+    }
+    if (!is_tensor(args[k]))
+      return false;
+    const Tensor &t = tensor_of(args[k]);
+    if (t.dtype() != a.dtype || !(t.shape() == a.shape) || !(t.strides() == a.strides) ||
+        t.requires_grad() != a.requires_grad || t->creator)
+      return false;
+    for (const Tensor &before : inputs)
+      if (before->storage.get() == t->storage.get()) // the slow way looks closer
+        return false;
+    inputs.push_back(t);
+  }
+  return true;
+}
+
+namespace {
+
+CompiledObject *compiled(PyObject *o) { return reinterpret_cast<CompiledObject *>(o); }
+
+PyObject *slow_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+  static PyObject *const name = PyUnicode_InternFromString("_record_or_replay");
+  Ref method(PyObject_GetAttr(self, name));
+  return method ? PyObject_Vectorcall(method.get(), args, nargsf, names) : nullptr;
+}
+
+PyObject *call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+  CompiledObject *o = compiled(self);
+  const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  if (o->last && !names && !recorder()) {
+    const std::shared_ptr<Replay> replay = *o->last; // it may be replaced meanwhile
+    PyObject *result = guarded([&]() -> PyObject * {
+      std::vector<Tensor> inputs;
+      inputs.reserve(size_t(n));
+      if (!replay->fits(args, n, inputs) || !(replay->modes == Modes::now()) || replay->broken_guard() ||
+          !replay->executable.accepts_grads(inputs, nullptr) || !replay->prepare())
+        return nullptr;
+      return replay->call(inputs);
+    });
+    if (result || PyErr_Occurred())
+      return result;
+  }
+  return slow_call(self, args, size_t(n), names);
+}
+
+PyObject *create(PyTypeObject *type, PyObject *, PyObject *) {
+  PyObject *self = type->tp_alloc(type, 0);
+  if (self)
+    compiled(self)->vectorcall = call;
+  return self;
+}
+
+int traverse(PyObject *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(compiled(self)->dict);
+  return 0;
+}
+int clear(PyObject *self) {
+  Py_CLEAR(compiled(self)->dict);
+  delete std::exchange(compiled(self)->last, nullptr);
+  return 0;
+}
+void deallocate(PyObject *self) {
+  PyObject_GC_UnTrack(self);
+  if (compiled(self)->weakrefs)
+    PyObject_ClearWeakRefs(self);
+  clear(self);
+  PyTypeObject *type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+} // namespace
+
+void set_last(PyObject *self, std::shared_ptr<Replay> replay) {
+  delete std::exchange(compiled(self)->last, replay ? new std::shared_ptr<Replay>(std::move(replay)) : nullptr);
+}
+
+void init_compiled_type(PyObject *module) {
+  static PyMemberDef members[] = {
+      {"__vectorcalloffset__", T_PYSSIZET, offsetof(CompiledObject, vectorcall), READONLY, nullptr},
+      {"__dictoffset__", T_PYSSIZET, offsetof(CompiledObject, dict), READONLY, nullptr},
+      {"__weaklistoffset__", T_PYSSIZET, offsetof(CompiledObject, weakrefs), READONLY, nullptr},
+      {}};
+  static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void *>(create)},
+                                {Py_tp_dealloc, reinterpret_cast<void *>(deallocate)},
+                                {Py_tp_traverse, reinterpret_cast<void *>(traverse)},
+                                {Py_tp_clear, reinterpret_cast<void *>(clear)},
+                                {Py_tp_call, reinterpret_cast<void *>(PyVectorcall_Call)},
+                                {Py_tp_members, members},
+                                {Py_tp_doc, const_cast<char *>("What ct.compile returns is a subclass of this.")},
+                                {0, nullptr}};
+  static PyType_Spec spec = {"cinta._core.CompiledFunction", sizeof(CompiledObject), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+                             slots};
+  Ref type = Ref::checked(PyType_FromSpec(&spec));
+  PyModule_AddObjectRef(module, "CompiledFunction", type.get());
+}
+
+} // namespace cinta::python

@@ -1,0 +1,229 @@
+// Recordings and replays for Python; what users see of them is python/cinta/compile/.
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "bindings/function.h"
+#include "bindings/replay.h"
+#include "cinta/replay/passes/passes.h"
+#include "cinta/replay/recording.h"
+
+namespace py = pybind11;
+
+namespace cinta::python {
+
+void set_last(PyObject *self, std::shared_ptr<Replay> replay);
+
+namespace {
+
+std::vector<Tensor> tensors_of(const py::list &list) {
+  std::vector<Tensor> tensors;
+  for (const py::handle &o : list)
+    tensors.push_back(to_tensor(o.ptr(), "compile"));
+  return tensors;
+}
+py::object checked(PyObject *o) {
+  if (!o)
+    throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(o);
+}
+
+// A recording of this thread's work, from its making to finish() or abandon().
+class PythonRecording {
+public:
+  PythonRecording(std::string name, const py::list &inputs, std::function<std::string()> layer)
+      : inputs_(inputs), recording_(std::move(name), tensors_of(inputs), std::move(layer)) {
+    if (recorder())
+      fail<RuntimeError>("[compile] a recording is under way in this thread, expected one at a time");
+    tape_state().recorder = &recording_;
+  }
+  ~PythonRecording() { abandon(); }
+  PythonRecording(const PythonRecording &) = delete;
+  PythonRecording &operator=(const PythonRecording &) = delete;
+
+  void abandon() {
+    if (tape_state().recorder == &recording_)
+      tape_state().recorder = nullptr;
+  }
+  void pause() {
+    recording_.pause();
+    abandon();
+  }
+  void resume() {
+    recording_.resume();
+    tape_state().recorder = &recording_;
+  }
+  replay::Program finish(const py::list &results) {
+    abandon();
+    return recording_.finish(tensors_of(results));
+  }
+  std::vector<std::string> leaked() const { return recording_.leaked(); }
+
+private:
+  py::list inputs_;
+  replay::Recording recording_;
+};
+
+// While it lives, the host's values go into a replay's memory and nothing is computed.
+class Refresh final : public Recorder {
+public:
+  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
+  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
+  Tensor host(const void *bytes, size_t size) override {
+    std::memcpy(executable_.host(number_++), bytes, size);
+    return Tensor();
+  }
+  void recorded(const Instr &) override {}
+  void visiting(const Instr *) override {}
+  void gradient_reset(const Tensor &) override {}
+  [[noreturn]] void read(const char *how) override {
+    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
+  }
+
+private:
+  replay::Executable &executable_;
+  int number_ = 0;
+};
+
+Guard guard_of(const py::tuple &t) {
+  const std::string kind = t[0].cast<std::string>();
+  return {kind == "cell"   ? Guard::cell
+          : kind == "dict" ? Guard::dict
+                           : Guard::item,
+          Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()), Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
+}
+
+py::object operand(const replay::Operand &x) {
+  if (!x)
+    return py::none();
+  py::dict d;
+  d["value"] = x.value;
+  d["offset"] = x.offset;
+  d["shape"] = checked(to_python(x.shape));
+  d["strides"] = checked(to_python(x.strides));
+  d["dtype"] = info(x.dtype).name;
+  return d;
+}
+py::list operands(const std::vector<replay::Operand> &xs) {
+  py::list list;
+  for (const replay::Operand &x : xs)
+    list.append(operand(x));
+  return list;
+}
+
+// A program as plain Python data, for printing and drawing.
+py::dict describe(const replay::Program &p) {
+  py::list values, instructions;
+  for (const replay::Value &v : p.values) {
+    py::dict d;
+    d["role"] = replay::name_of(v.role);
+    d["bytes"] = v.bytes;
+    d["number"] = v.number;
+    d["offset"] = v.offset;
+    values.append(d);
+  }
+  for (const replay::Instruction &i : p.instructions) {
+    py::dict d;
+    d["name"] = i.name;
+    d["in"] = operands(i.in);
+    d["out"] = operands(i.out);
+    d["flops"] = i.flops;
+    d["layer"] = i.layer;
+    d["backward"] = i.backward;
+    d["site"] = i.site;
+    d["parts"] = i.parts;
+    instructions.append(d);
+  }
+  py::dict d;
+  d["values"] = values;
+  d["instructions"] = instructions;
+  d["results"] = operands(p.results);
+  d["arena"] = p.arena;
+  d["bytes_before"] = p.bytes_before;
+  d["instructions_before"] = p.instructions_before;
+  d["fused_groups"] = p.fused_groups;
+  return d;
+}
+
+} // namespace
+
+void define_replay(PyObject *module) {
+  init_compiled_type(module);
+  py::module_ m = py::reinterpret_borrow<py::module_>(module);
+  py::class_<replay::Program>(m, "_Program").def("describe", describe);
+  py::class_<PythonRecording>(m, "_Recording", "Records this thread's work; see ct.compile.")
+      .def(py::init<std::string, py::list, std::function<std::string()>>(), py::arg("name"), py::arg("inputs"),
+           py::arg("layer"))
+      .def("pause", &PythonRecording::pause)
+      .def("resume", &PythonRecording::resume)
+      .def("abandon", &PythonRecording::abandon)
+      .def("finish", &PythonRecording::finish, py::arg("results"))
+      .def("leaked", &PythonRecording::leaked);
+  py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.")
+      .def(py::init([](const replay::Program &program, const py::list &guards, py::object prepare, py::object rebuild) {
+             std::vector<Guard> all;
+             for (const py::handle &g : guards)
+               all.push_back(guard_of(g.cast<py::tuple>()));
+             return std::make_shared<Replay>(program, std::move(all),
+                                             prepare.is_none() ? Ref() : Ref::borrowed(prepare.ptr()),
+                                             rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()));
+           }),
+           py::arg("program"), py::arg("guards"), py::arg("prepare"), py::arg("rebuild"))
+      .def("broken_guard",
+           [](const Replay &r) { // its number, or -1
+             const Guard *g = r.broken_guard();
+             return g ? int(g - r.guards.data()) : -1;
+           })
+      .def("set_guard",
+           [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
+      .def("accepts_grads",
+           [](const Replay &r, const py::list &inputs) { // why not, or ""
+             std::string why;
+             return r.executable.accepts_grads(tensors_of(inputs), &why) ? std::string() : why;
+           })
+      .def("prepare", &Replay::prepare)
+      .def("refresh",
+           [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does
+             Refresh refresh(r.executable);
+             const RecorderScope scope(&refresh);
+             return host();
+           })
+      .def("call", [](Replay &r, const py::list &inputs) { return checked(r.call(tensors_of(inputs))); })
+      .def("profile",
+           [](Replay &r, const py::list &inputs) {
+             std::vector<double> seconds;
+             const std::vector<Tensor> results = r.executable.profile(tensors_of(inputs), seconds);
+             return seconds;
+           })
+      .def("set_arguments",
+           [](Replay &r, const py::object &arguments) { // None: not positional
+             r.arguments.clear();
+             r.positional = !arguments.is_none();
+             for (const py::handle &o : r.positional ? py::list(arguments) : py::list()) {
+               ArgumentSpec a{is_tensor(o.ptr()), Dtype::float32, {}, {}, false, Ref::borrowed(o.ptr())};
+               if (a.tensor) {
+                 const Tensor &t = tensor_of(o.ptr());
+                 a = {true, t.dtype(), t.shape(), t.strides(), t.requires_grad(), Ref()};
+               }
+               r.arguments.push_back(std::move(a));
+             }
+           })
+      .def("describe", [](const Replay &r) { return describe(r.executable.program()); });
+  m.def("_set_last", [](const py::object &compiled, std::shared_ptr<Replay> replay) {
+    set_last(compiled.ptr(), std::move(replay));
+  });
+  m.def("_run_passes",
+        [](replay::Program &program, const std::vector<std::string> &names) { replay::run_passes(program, names); });
+  m.def("_pass_names", replay::pass_names);
+  m.def("_shares_memory", [](const py::object &a, const py::object &b) {
+    return tensor_of(a.ptr())->storage.get() == tensor_of(b.ptr())->storage.get();
+  });
+  m.def("_has_history", [](const py::object &x) { // that backward could still walk
+    const Instr *creator = tensor_of(x.ptr())->creator;
+    return creator && !creator->freed;
+  });
+  m.def(
+      "is_recording", [] { return recorder() != nullptr; }, "Whether ct.compile is recording in this thread.");
+}
+
+} // namespace cinta::python

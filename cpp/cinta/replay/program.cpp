@@ -1,0 +1,75 @@
+#include "cinta/replay/program.h"
+
+namespace cinta::replay {
+
+const char *name_of(Role role) {
+  static const char *names[] = {"input", "gradient", "state", "constant", "host", "temporary", "result"};
+  return names[int(role)];
+}
+
+bool Operand::operator==(const Operand &o) const {
+  return value == o.value && dtype == o.dtype && offset == o.offset && shape == o.shape && strides == o.strides;
+}
+
+bool covers(const Operand &x, const Value &value) {
+  return size_t(count(x.shape)) * itemsize(x.dtype) == value.bytes && is_dense(x.shape, x.strides);
+}
+
+bool writes(const Instruction &i, int value) {
+  for (const Operand &y : i.out)
+    if (y.value == value)
+      return true;
+  return false;
+}
+bool reads(const Instruction &i, int value) {
+  for (const Operand &x : i.in)
+    if (x.value == value)
+      return true;
+  return false;
+}
+
+bool is_kept(const Value &v) {
+  return v.role == Role::input || v.role == Role::gradient || v.role == Role::state || v.role == Role::result;
+}
+
+void verify(const Program &p, const char *after) {
+  std::vector<bool> defined(p.values.size());
+  for (size_t k = 0; k < p.values.size(); ++k)
+    defined[k] = p.values[k].role != Role::temporary && p.values[k].role != Role::result;
+  for (size_t n = 0; n < p.instructions.size(); ++n) {
+    const Instruction &i = p.instructions[n];
+    const auto refuse = [&](const Operand &x, const char *what) {
+      fail<RuntimeError>("[compile] the program is broken after ", after, ": instruction ", n, " (", i.name, ") ", what,
+                         " value ", x.value, ": please report this with the function that was compiled");
+    };
+    const auto check = [&](const Operand &x, bool reading) {
+      if (x.value < 0)
+        return;
+      if (size_t(x.value) >= p.values.size())
+        refuse(x, "uses the unknown");
+      int64_t low = x.offset, high = x.offset + int64_t(itemsize(x.dtype));
+      for (int d = 0; d < x.shape.size(); ++d)
+        (x.strides[d] < 0 ? low : high) += (x.shape[d] - 1) * x.strides[d] * int64_t(itemsize(x.dtype));
+      if (count(x.shape) && (low < 0 || high > int64_t(p.values[size_t(x.value)].bytes)))
+        refuse(x, "reaches beyond");
+      if (reading && !defined[size_t(x.value)])
+        refuse(x, "reads, before anything was written there,");
+    };
+    for (const Operand &x : i.in)
+      check(x, true);
+    for (const Operand &y : i.out) {
+      check(y, false);
+      if (y.value >= 0) {
+        if (const Role role = p.values[size_t(y.value)].role; role == Role::constant || role == Role::host)
+          refuse(y, "writes the constant");
+        defined[size_t(y.value)] = true;
+      }
+    }
+  }
+  for (const Operand &y : p.results)
+    if (y.value >= 0 && !defined[size_t(y.value)])
+      fail<RuntimeError>("[compile] the program is broken after ", after, ": it returns value ", y.value,
+                         ", which nothing writes: please report this with the function that was compiled");
+}
+
+} // namespace cinta::replay

@@ -1,0 +1,89 @@
+// Program: a function's work as a list of instructions, in the order in which it was recorded. It is what `ct.compile`
+// replays; passes/ make it smaller, verify.cpp says what must hold between them, run.h runs it.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cinta/kernels/precision.h"
+#include "cinta/tape/compute.h"
+
+namespace cinta::replay {
+
+// Where a value's memory comes from.
+enum class Role : uint8_t {
+  input,     // a tensor that is given at each call
+  gradient,  // what a leaf's grad holds when the call begins
+  state,     // memory that was there before: parameters, running statistics, an optimizer's moments
+  constant,  // made while recording, and by no instruction: 0.5, an array of indices
+  host,      // bytes that the host writes before each run: an optimizer's options
+  temporary, // made and used within a run
+  result,    // made within a run and given out: what the function returns, gradients left in leaves
+};
+const char *name_of(Role role);
+
+struct Value { // memory that instructions read and write; its first byte is the tensor's for input and gradient
+  Role role;
+  size_t bytes;
+  bool parameter = false; // products prefer it packed
+  int number = -1;        // input: which; gradient: whose leaf; host: which
+  StorageRef storage;     // state, constant and host: the memory itself
+  int64_t offset = -1;    // temporary: in the arena, after planning
+};
+
+struct Operand {  // a look at a value
+  int value = -1; // none
+  Dtype dtype = Dtype::float32;
+  int64_t offset = 0; // bytes
+  Shape shape;
+  Strides strides;
+  bool operator==(const Operand &) const;
+  explicit operator bool() const { return value >= 0; }
+};
+bool covers(const Operand &x, const Value &value); // whether it writes or reads every byte
+
+struct Instruction {
+  std::shared_ptr<const Work> work;
+  std::string name;
+  Effect effect = Effect::none;
+  double flops = 0;
+  std::vector<Operand> in, out;
+  kernels::Precision precision = kernels::Precision::highest;
+  std::string layer;              // the dotted path of the module whose work it is
+  bool backward = false;          // a gradient rule's
+  std::string site;               // file:line of the Python code that called for it
+  std::vector<std::string> parts; // fused: the names of what it does
+};
+
+struct Leaf {    // whose grad the program reads or writes
+  Tensor tensor; // state; empty where an input is the leaf
+  int input = -1;
+  bool reset = false;   // the function begins by dropping the grad it finds
+  bool dropped = false; // it drops the grad at some time
+  bool read = false;    // the grad that it finds is an operand: `found`, a look at that value
+  bool set = false;     // it leaves a grad of its own, `grad`, or none
+  Operand found, grad;
+};
+
+struct Program {
+  std::vector<Value> values;
+  std::vector<Instruction> instructions;
+  std::vector<Operand> results; // what the function returns, its tensors in order
+  std::vector<Leaf> leaves;
+  int inputs = 0;
+  size_t arena = 0; // bytes, after planning
+  bool planned = false;
+  // what passes report
+  size_t bytes_before = 0; // of temporaries, each with memory of its own
+  int instructions_before = 0, fused_groups = 0;
+};
+
+// Writes an instruction whose work runs; used by passes.
+bool writes(const Instruction &i, int value);
+bool reads(const Instruction &i, int value);
+bool is_kept(const Value &v); // whether what it holds after a run is seen outside
+
+void verify(const Program &program, const char *after); // throws RuntimeError that names the pass and the instruction
+std::string print(const Program &program);
+
+} // namespace cinta::replay

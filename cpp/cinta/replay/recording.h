@@ -1,0 +1,64 @@
+// Recording: runs a function's work as ever, and writes down what it computes.
+#pragma once
+#include <functional>
+#include <unordered_map>
+
+#include "cinta/replay/program.h"
+
+namespace cinta::replay {
+
+class Recording final : public Recorder {
+public:
+  // `layer` tells the path of the module that is being called; `name` is the function's, for errors.
+  Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string()> layer);
+
+  void compute(const Label &label, Operands in, Operands out, std::unique_ptr<Work> work) override;
+  Tensor host(const void *bytes, size_t size) override;
+  void recorded(const Instr &instr) override;
+  void visiting(const Instr *instr) override;
+  void gradient_reset(const Tensor &leaf) override;
+  [[noreturn]] void read(const char *how) override;
+
+  // While paused, what runs is no part of the program, and memory that is made counts as having been there before.
+  void pause();
+  void resume();
+
+  // The program that returns these, when the function has returned.
+  Program finish(const std::vector<Tensor> &results);
+  // Memory made by instructions that is alive although neither returned nor in a grad: sites of its makers.
+  std::vector<std::string> leaked() const;
+
+private:
+  struct Key {
+    const Storage *storage;
+    uint64_t serial;
+    bool operator==(const Key &) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Key &k) const { return std::hash<const void *>()(k.storage) ^ k.serial * 0x9e3779b9; }
+  };
+
+  int value_of(const Tensor &x, bool written);
+  int input_of(const Tensor &x) const;
+  Operand operand(const Tensor &x, bool written);
+  bool was_there(const Storage &s) const;
+  void initialise(int value, const Tensor &x);
+  int leaf_of(const Tensor &leaf);
+  void see_leaf(const Tensor &x);
+
+  std::string name_;
+  std::function<std::string()> layer_;
+  uint64_t begin_; // serials from here on are of the function's own making
+  std::vector<std::pair<uint64_t, uint64_t>> paused_;
+  uint64_t pause_begin_ = 0;
+  std::unordered_map<Key, int, Hash> known_;
+  std::vector<Key> keys_; // of values
+  std::unordered_map<const Instr *, std::string> layers_;
+  const Instr *visited_ = nullptr;
+  std::vector<Tensor> inputs_;
+  std::unordered_map<int, const char *> found_grads_; // the first bytes of gradients that were found, by value
+  Program program_;
+  size_t prologue_ = 0; // instructions that initialise memory, in front
+};
+
+} // namespace cinta::replay

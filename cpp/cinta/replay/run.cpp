@@ -1,0 +1,220 @@
+#include "cinta/replay/run.h"
+
+#include <chrono>
+#include <map>
+
+#include "cinta/ops/elementwise.h"
+#include "cinta/tensor/allocator.h"
+#include "cinta/tensor/writes.h"
+
+namespace cinta::replay {
+namespace {
+
+constexpr uint32_t kAlwaysFresh = ~uint32_t(0); // a version that no write makes stale
+
+void keep(void *) {} // memory that the arena releases
+
+// A write that a replay has done: products pack the weight anew, what saved it finds out.
+void mark_replayed(const Tensor &x) {
+  Storage &s = *x->storage.get();
+  if (x.nbytes() == s.bytes && x.contiguous() && !s.writes)
+    ++s.version;
+  else
+    mark_written(alias(x));
+}
+
+// Sets the precision of this thread where an instruction asks for another.
+class PrecisionSwitch {
+public:
+  PrecisionSwitch() : before_(kernels::matmul_precision()), now_(before_) {}
+  ~PrecisionSwitch() { to(before_); }
+  void to(kernels::Precision p) {
+    if (p != now_)
+      kernels::set_matmul_precision(now_ = p, false);
+  }
+
+private:
+  kernels::Precision before_, now_;
+};
+
+} // namespace
+
+Executable::Executable(Program program) : program_(std::move(program)) {
+  const size_t n = program_.values.size();
+  if (program_.arena)
+    arena_ = allocate(program_.arena);
+  storages_.resize(n);
+  origins_.resize(n);
+  looks_.resize(n);
+  for (size_t k = 0; k < n; ++k) {
+    Value &v = program_.values[k];
+    if (v.role == Role::temporary && v.offset >= 0) {
+      char *at = static_cast<char *>(arena_) + v.offset;
+      storages_[k] = StorageRef(wrap_storage(at, v.bytes, false, nullptr, keep));
+      storages_[k]->parameter = v.parameter;
+    } else if (v.storage.get()) {
+      storages_[k] = v.storage;
+    }
+    if (storages_[k].get())
+      origins_[k] = storages_[k]->data;
+    if (v.role == Role::host) {
+      hosts_.resize(std::max(hosts_.size(), size_t(v.number) + 1));
+      hosts_[size_t(v.number)] = v.storage->data;
+    }
+    if (v.role == Role::result)
+      results_.push_back(int(k));
+  }
+  // One body for each look.
+  std::vector<std::vector<std::pair<Operand, Tensor>>> made(n);
+  const StorageRef nowhere(wrap_storage(nullptr, 0, false, nullptr, keep));
+  const auto body = [&](const Operand &x) {
+    if (!x)
+      return Tensor();
+    auto &of_value = made[size_t(x.value)];
+    for (const auto &[operand, tensor] : of_value)
+      if (operand == x)
+        return tensor;
+    const size_t k = size_t(x.value);
+    const bool placed = storages_[k].get() != nullptr;
+    Tensor t = from_storage(placed ? storages_[k] : nowhere, placed ? origins_[k] + x.offset : nullptr, x.shape,
+                            x.strides, x.dtype);
+    t->version = kAlwaysFresh;
+    if (!placed)
+      looks_[k].push_back({t.body(), x.offset});
+    of_value.emplace_back(x, t);
+    return t;
+  };
+  for (const Instruction &i : program_.instructions) {
+    Step s{i.work.get(), uint32_t(bodies_.size()), 0, i.precision, uint32_t(written_.size()), 0};
+    for (const Operand &x : i.in)
+      bodies_.push_back(body(x));
+    s.out = uint32_t(bodies_.size());
+    for (const Operand &y : i.out) {
+      bodies_.push_back(body(y));
+      if (y && is_kept(program_.values[size_t(y.value)]) && program_.values[size_t(y.value)].role != Role::result)
+        written_.push_back(bodies_.back());
+    }
+    s.written_end = uint32_t(written_.size());
+    steps_.push_back(s);
+  }
+}
+
+Executable::~Executable() {
+  bodies_.clear();
+  written_.clear();
+  storages_.clear();
+  if (arena_)
+    deallocate(arena_, program_.arena);
+}
+
+const Tensor &Executable::leaf(const Leaf &l, const std::vector<Tensor> &inputs) const {
+  return l.input >= 0 ? inputs[size_t(l.input)] : l.tensor;
+}
+
+bool Executable::accepts_grads(const std::vector<Tensor> &inputs, std::string *why) const {
+  for (const Leaf &l : program_.leaves) {
+    const Tensor &t = leaf(l, inputs), &grad = t->grad;
+    bool same = true;
+    if (l.read)
+      same =
+          grad && grad.shape() == l.found.shape && grad.strides() == l.found.strides && grad.dtype() == l.found.dtype;
+    else if (l.set && !l.reset)
+      same = !grad;
+    if (same)
+      continue;
+    if (why)
+      *why = join("the grad of a parameter of shape ", t.shape(), " is ", grad ? "there" : "None", ", expected ",
+                  l.read ? "as it lay when recorded" : "None");
+    return false;
+  }
+  return true;
+}
+
+void Executable::place(int value, const StorageRef &storage, char *origin) {
+  for (const Look &look : looks_[size_t(value)]) {
+    look.body->storage = storage;
+    look.body->data = origin + look.offset;
+  }
+  origins_[size_t(value)] = origin;
+}
+
+void Executable::bind(const std::vector<Tensor> &inputs) {
+  for (size_t k = 0; k < inputs.size(); ++k)
+    place(int(k), inputs[k]->storage, inputs[k].data<char>());
+  for (const Leaf &l : program_.leaves) {
+    const Tensor &t = leaf(l, inputs);
+    if (l.read)
+      place(l.found.value, t->grad->storage, t->grad.data<char>());
+    else if (l.set && l.reset)
+      t->grad = Tensor();
+  }
+  for (int value : results_) {
+    StorageRef &last = storages_[size_t(value)];
+    const Value &v = program_.values[size_t(value)];
+    // Looks hold it too; whoever else does may go on reading what an earlier run gave.
+    const int32_t ours = 1 + int32_t(looks_[size_t(value)].size());
+    if (!last.get() || last->refs > ours || last->exports) {
+      last = StorageRef(new_storage(v.bytes));
+      place(value, last, last->data);
+    }
+  }
+}
+
+std::vector<Tensor> Executable::finish(const std::vector<Tensor> &inputs) {
+  const auto look = [&](const Operand &y) {
+    const Value &v = program_.values[size_t(y.value)];
+    const size_t k = size_t(y.value);
+    const StorageRef &s = v.role == Role::input      ? inputs[k]->storage
+                          : v.role == Role::gradient ? leaf(program_.leaves[size_t(v.number)], inputs)->grad->storage
+                                                     : storages_[k];
+    Tensor t = from_storage(s, origins_[k] + y.offset, y.shape, y.strides, y.dtype);
+    if (v.role != Role::constant)
+      return t;
+    return ops::keep_value(t); // not what the next run will read
+  };
+  std::vector<Tensor> results;
+  results.reserve(program_.results.size());
+  for (const Operand &y : program_.results)
+    results.push_back(look(y));
+  for (const Leaf &l : program_.leaves)
+    if (l.set)
+      leaf(l, inputs)->grad = l.grad ? look(l.grad) : Tensor();
+  return results;
+}
+
+std::vector<Tensor> Executable::run(const std::vector<Tensor> &inputs) {
+  bind(inputs);
+  {
+    const RecorderScope off(nullptr);
+    GradMode no_grad(false);
+    PrecisionSwitch precision;
+    for (const Step &s : steps_) {
+      precision.to(s.precision);
+      s.work->run(&bodies_[s.in], &bodies_[s.out]);
+      for (uint32_t w = s.written; w < s.written_end; ++w)
+        mark_replayed(written_[w]);
+    }
+  }
+  return finish(inputs);
+}
+
+std::vector<Tensor> Executable::profile(const std::vector<Tensor> &inputs, std::vector<double> &seconds) {
+  bind(inputs);
+  {
+    const RecorderScope off(nullptr);
+    GradMode no_grad(false);
+    PrecisionSwitch precision;
+    seconds.clear();
+    for (const Step &s : steps_) {
+      precision.to(s.precision);
+      const auto begin = std::chrono::steady_clock::now();
+      s.work->run(&bodies_[s.in], &bodies_[s.out]);
+      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+      for (uint32_t w = s.written; w < s.written_end; ++w)
+        mark_replayed(written_[w]);
+    }
+  }
+  return finish(inputs);
+}
+
+} // namespace cinta::replay

@@ -1,0 +1,53 @@
+// Executable: a Program with its memory in place, to be run again and again.
+#pragma once
+#include "cinta/replay/program.h"
+
+namespace cinta::replay {
+
+class Executable {
+public:
+  explicit Executable(Program program);
+  Executable(const Executable &) = delete;
+  Executable &operator=(const Executable &) = delete;
+  ~Executable();
+
+  // Whether the leaves' grads are there, or not, as when the program was recorded; else `why` says what differs.
+  bool accepts_grads(const std::vector<Tensor> &inputs, std::string *why) const;
+  // The memory of a host value, to be filled before a run.
+  char *host(int number) const { return hosts_[size_t(number)]; }
+  std::vector<Tensor> run(const std::vector<Tensor> &inputs);
+  // The seconds that each instruction took, in a run of its own.
+  std::vector<Tensor> profile(const std::vector<Tensor> &inputs, std::vector<double> &seconds);
+
+  const Program &program() const { return program_; }
+
+private:
+  struct Step {
+    const Work *work;
+    uint32_t in, out; // into bodies_
+    kernels::Precision precision;
+    uint32_t written, written_end; // into written_
+  };
+  struct Look { // of a value whose memory changes from run to run
+    Body *body;
+    int64_t offset;
+  };
+
+  void place(int value, const StorageRef &storage, char *origin);
+  const Tensor &leaf(const Leaf &l, const std::vector<Tensor> &inputs) const;
+  void bind(const std::vector<Tensor> &inputs);
+  std::vector<Tensor> finish(const std::vector<Tensor> &inputs);
+
+  Program program_;
+  void *arena_ = nullptr;
+  std::vector<StorageRef> storages_; // of values; of results: the last run's
+  std::vector<char *> origins_;      // of values
+  std::vector<Tensor> bodies_;       // operands of all steps, one after the other
+  std::vector<Step> steps_;
+  std::vector<Tensor> written_;          // what a step writes that is seen outside
+  std::vector<std::vector<Look>> looks_; // of values
+  std::vector<char *> hosts_;
+  std::vector<int> results_; // values of that role
+};
+
+} // namespace cinta::replay

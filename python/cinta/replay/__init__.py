@@ -1,0 +1,12 @@
+"""The tape is the program: `ct.compile` records what a function computes and replays it without Python.
+
+compiled    the object that `ct.compile` returns: which recording a call takes, and how one is made
+captured    what a function sees besides its arguments, and whether that is still what it was
+layers      which module is being called, for the names in a program
+program     a program to look at: printed, counted, timed, drawn
+"""
+
+from .compiled import Compiled, compile
+from .program import Program
+
+__all__ = ["Compiled", "Program", "compile"]

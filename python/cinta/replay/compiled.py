@@ -1,0 +1,265 @@
+"""`ct.compile`: record once, replay natively."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Callable
+from functools import update_wrapper
+from types import MethodType
+from typing import Any, overload
+
+import numpy
+
+from cinta import _core
+from cinta._core import Tensor
+from cinta.autodiff import tree
+
+from .captured import Captured
+from .hosts import Hosts
+from .layers import Layers
+from .program import Program
+
+PASSES: tuple[str, ...] = tuple(_core._pass_names())
+
+
+@overload
+def compile(
+    f: Callable[..., Any], *, max_recordings: int = ..., passes: tuple[str, ...] | list[str] | None = ...
+) -> Compiled: ...
+@overload
+def compile(
+    f: None = None, *, max_recordings: int = ..., passes: tuple[str, ...] | list[str] | None = ...
+) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    max_recordings: int = 8,
+    passes: tuple[str, ...] | list[str] | None = None,
+) -> Any:
+    """The function `f`, recorded at its first call and from then on replayed with no Python in between.
+
+    Recorded is everything that is computed: forward, backward, the optimizer's updates, running statistics, random
+    draws. A replay gives the same bits as the call without it. It is taken where the arguments' shapes, dtypes and
+    strides, their Python numbers, and what the function sees of the world around it (training or evaluation, captured
+    numbers, the modules' parameters) are as they were; else the function is recorded once more. An optimizer's
+    options (`lr` ...) are read at every call.
+
+    Args:
+        f: takes and returns tensors, in nested lists, tuples and dicts if need be; also a decorator `@ct.compile`.
+        max_recordings: kept at a time; the one unused for longest goes, with a warning.
+        passes: which passes improve the program, all of them by default (see `ct.replay.PASSES`).
+
+    Errors: RuntimeError where the function reads a tensor's value (`.item()`, `if t > 0`, `print(t)`), changes
+    captured Python values or keeps tensors elsewhere, all of which a replay would not do; where a result still has
+    its history; where another thread runs it. ValueError for an unknown pass.
+
+    >>> import cinta as ct
+    >>> from cinta import nn, optim
+    >>> model = nn.Linear(3, 1)
+    >>> opt = optim.SGD(model.parameters(), lr=0.1)
+    >>> @ct.compile
+    ... def step(x, y):
+    ...     opt.zero_grad()
+    ...     loss = ((model(x) - y) ** 2).mean()
+    ...     loss.backward()
+    ...     opt.step()
+    ...     return loss
+    >>> x, y = ct.random.normal(shape=(8, 3)), ct.zeros(8, 1)
+    >>> losses = [step(x, y).item() for _ in range(3)]
+    >>> losses[2] < losses[0]
+    True
+    """
+    if f is None:
+        return lambda function: Compiled(function, max_recordings, passes)
+    return Compiled(f, max_recordings, passes)
+
+
+class _Recorded:
+    """A replay and what its use depends on."""
+
+    __slots__ = ("captured", "positional", "program", "replay")
+
+    def __init__(self, replay: Any, captured: Captured, positional: list[Any] | None, program: Program) -> None:
+        self.replay = replay
+        self.captured = captured
+        self.positional = positional
+        self.program = program
+
+
+class Compiled(_core.CompiledFunction):
+    """What `ct.compile` returns: call it as the function."""
+
+    def __init__(
+        self, f: Callable[..., Any], max_recordings: int = 8, passes: tuple[str, ...] | list[str] | None = None
+    ) -> None:
+        if not callable(f):
+            raise TypeError(f"[compile] got a {type(f).__name__}, expected a function")
+        if max_recordings < 1:
+            raise ValueError(f"[compile] max_recordings got {max_recordings}, expected 1 or more")
+        chosen = PASSES if passes is None else tuple(passes)
+        for name in chosen:
+            if name not in PASSES:
+                raise ValueError(f"[compile] passes got {name!r}, expected some of {list(PASSES)}")
+        self._f = f
+        self._name = getattr(f, "__qualname__", type(f).__name__).rsplit("<locals>.", 1)[-1]
+        self._passes = chosen
+        self._max = max_recordings
+        self._recordings: dict[Any, _Recorded] = {}
+        self._latest: _Recorded | None = None
+        self._why = "it had not been called before"
+        self._made = 0
+        update_wrapper(self, f, updated=())
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<ct.compile of {self._name}, {len(self._recordings)} recordings>"
+
+    def program(self) -> Program:
+        """The program that the latest call ran.
+
+        Errors: RuntimeError before the first call.
+        """
+        if self._latest is None:
+            raise RuntimeError(f"[compile] {self._name} has no program yet: call it once")
+        return self._latest.program
+
+    def clear(self) -> None:
+        """Forgets all recordings; the next call records again."""
+        self._recordings.clear()
+        self._latest = None
+        _core._set_last(self, None)
+
+    # Calls that the fast path does not take
+
+    def _record_or_replay(self, *args: Any, **kwargs: Any) -> Any:
+        if _core.is_recording():  # a compiled function inside another is part of that one's program
+            return self._f(*args, **kwargs)
+        leaves = tree.leaves((args, kwargs))
+        tensors, key = self._signature(args, kwargs, leaves)
+        recorded = self._recordings.get(key)
+        if recorded is not None:
+            why = self._unfit(recorded, tensors)
+            if why is None:
+                self._use(key, recorded)
+                return recorded.replay.call(tensors)
+            self._why = why
+            del self._recordings[key]
+        elif self._latest is not None:
+            self._why = "the arguments' shapes, dtypes, numbers or the modes around the call are new"
+        return self._record(key, args, kwargs, leaves, tensors)
+
+    def _signature(self, args: Any, kwargs: Any, leaves: list[Any]) -> tuple[list[Tensor], Any]:
+        """The tensors among the leaves, and what a recording must have in common with this call."""
+        tensors: list[Tensor] = []
+        kinds: list[Any] = []
+        for position, leaf in enumerate(leaves):
+            if isinstance(leaf, numpy.ndarray):
+                leaf = leaves[position] = _core.asarray(leaf)
+            if isinstance(leaf, Tensor):
+                if not leaf.is_leaf:
+                    raise RuntimeError(
+                        f"[compile] argument {tree.path((args, kwargs), position)} of {self._name} is the result of "
+                        "an operation that is recorded for backward, expected one without history: call .detach(), "
+                        "or compile the whole step"
+                    )
+                shared = [i for i, other in enumerate(tensors) if _core._shares_memory(leaf, other)]
+                kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, tuple(shared)))
+                tensors.append(leaf)
+            elif isinstance(leaf, (bool, int, float, complex, str, bytes)):
+                kinds.append((type(leaf), leaf))
+            else:
+                kinds.append((type(leaf), id(leaf)))
+        modes = (_core.is_grad_enabled(), _core.get_float32_matmul_precision(), str(_core.get_autocast()))
+        return tensors, (repr(tree.skeleton((args, kwargs))), tuple(kinds), modes)
+
+    def _unfit(self, recorded: _Recorded, tensors: list[Tensor]) -> str | None:
+        """Why a recording does not fit this call after all, or None; the host's values are prepared then."""
+        why = recorded.captured.changed(recorded.replay)
+        if why is None:
+            why = recorded.replay.accepts_grads(tensors) or None
+        if why is None and not recorded.replay.prepare():
+            why = "an optimizer's parameters, or the state that its options call for, are others"
+        return why
+
+    def _use(self, key: Any, recorded: _Recorded) -> None:
+        self._recordings[key] = self._recordings.pop(key)  # the youngest
+        self._latest = recorded
+        _core._set_last(self, recorded.replay)
+
+    def _record(self, key: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Tensor]) -> Any:
+        captured = Captured(self._f, [leaf for leaf in leaves if not isinstance(leaf, Tensor)])
+        call = tree.rebuild((args, kwargs), leaves)
+        hosts = Hosts()
+        with Layers() as layers:
+            recording = _core._Recording(self._name, tensors, layers.path)
+            try:
+                with hosts.recorded(recording):
+                    output = self._f(*call[0], **call[1])
+                results = self._results(output)
+                program = recording.finish(results)
+            finally:
+                recording.abandon()
+        captured.check_unchanged(self._name)
+        self._check_kept(recording)
+        raw = program
+        _core._run_passes(raw, list(self._passes))
+        replay = _core._Replay(raw, captured.guards(), hosts.prepare, self._rebuild(output, results))
+        hosts.replay = replay
+        flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
+        replay.set_arguments(list(args) if flat else None)
+        recorded = _Recorded(replay, captured, None, Program(self._name, replay))
+        if len(self._recordings) >= self._max:
+            del self._recordings[next(iter(self._recordings))]
+            warnings.warn(
+                f"[compile] {self._name} was recorded {self._made + 1} times and keeps {self._max}: each recording "
+                f"costs a call without replay. The last was made because {self._why}. Pass numbers that vary as "
+                "tensors, pad to a few sizes, or raise max_recordings",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        self._made += 1
+        self._recordings[key] = recorded
+        self._use(key, recorded)
+        return output
+
+    def _results(self, output: Any) -> list[Tensor]:
+        results = []
+        for position, leaf in enumerate(tree.leaves(output)):
+            if not isinstance(leaf, Tensor):
+                continue
+            if _core._has_history(leaf):
+                raise RuntimeError(
+                    f"[compile] result{tree.path(output, position)} of {self._name} can still be differentiated, and a "
+                    "replay cannot record that: take the gradients inside (loss.backward(), ct.grad), run under "
+                    "ct.no_grad(), or return .detach()"
+                )
+            results.append(leaf)
+        return results
+
+    def _check_kept(self, recording: Any) -> None:
+        if not recording.leaked():
+            return
+        gc.collect()
+        sites = recording.leaked()
+        if sites:
+            raise RuntimeError(
+                f"[compile] {self._name} keeps a tensor that it computes at {sites[0]} somewhere outside (a list, an "
+                "attribute, a global), where a replay would not renew it: return the tensor instead"
+            )
+
+    def _rebuild(self, output: Any, results: list[Tensor]) -> Callable[[list[Tensor]], Any] | None:
+        """From a replay's tensors to the function's result; None where that is one tensor or None."""
+        if output is None or (isinstance(output, Tensor) and len(results) == 1):
+            return None
+        is_tensor = [isinstance(leaf, Tensor) for leaf in tree.leaves(output)]
+        others = [None if isinstance(leaf, Tensor) else leaf for leaf in tree.leaves(output)]
+        shape = tree.skeleton(output)
+
+        def rebuild(tensors: list[Tensor]) -> Any:
+            given = iter(tensors)
+            return tree.rebuild(shape, [next(given) if t else other for t, other in zip(is_tensor, others)])
+
+        return rebuild
