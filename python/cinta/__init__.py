@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cinta.autodiff import *  # noqa: F403
     from cinta.files import load, load_metadata, save  # noqa: F401
     from cinta.mixed_precision import autocast  # noqa: F401
-    from cinta.replay import compile  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
+    from cinta.replay import compile  # noqa: F401
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
 _MODULES = ("autodiff", "data", "extend", "nn", "numpy", "optim", "replay", "scipy")

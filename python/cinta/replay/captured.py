@@ -80,9 +80,7 @@ class Captured:
                     self._walk(entry, f"{label}.{name}", names, depth + 1)
 
     def _walk_function(self, f: FunctionType, label: str, depth: int) -> None:
-        if (f.__module__ or "").split(".")[0] == "cinta":
-            if f.__closure__ is None:
-                return
+        own = (f.__module__ or "").split(".")[0] == "cinta"  # the library's globals do not change
         names = _names_in(f.__code__)
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
             try:
@@ -92,7 +90,7 @@ class Captured:
             self._guard("cell", cell, None, content, name)
             self._walk(content, name, names, depth + 1)
         for name in names:
-            if (f.__module__ or "").split(".")[0] != "cinta" and name in f.__globals__:
+            if not own and name in f.__globals__:
                 content = f.__globals__[name]
                 if isinstance(content, ModuleType):
                     continue
