@@ -128,9 +128,10 @@ struct Binary final : OpWith<BinaryAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return rule(op).name; }
   uint32_t saves() const override { return rule(op).saves; }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty_like(in[0]);
-    run(op, in[0], in[1], *out);
+  void forward(const Tensor *in, int, Tensor *out) const override { // a constant may be 0-d beside a tensor
+    const Tensor &whole = in[0].ndim() < in[1].ndim() ? in[1] : in[0];
+    *out = empty_like(whole);
+    run(op, broadcast_to(in[0], whole.shape()), broadcast_to(in[1], whole.shape()), *out);
   }
   void vjp(Vjp &v) const override {
     Tensor none;
