@@ -177,7 +177,7 @@ void define_autodiff() {
                       "The outputs, recorded as computed from the inputs with a gradient rule written in Python: "
                       "vjp(*dys) returns one gradient per input.");
   define<snapshot_as_lists>(
-      "snapshot(output, named, limit)",
+      "tape_snapshot(output, named, limit)",
       "What led to the output: (steps, values, gradients, named, output). A step is (op, site, inputs, outputs); "
       "inputs, outputs, named and output count into values and gradients, -1 for none.");
   define<[]() { return grad_enabled(); }>("is_grad_enabled()", "Whether operations are recorded in this thread.");

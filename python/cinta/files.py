@@ -124,10 +124,11 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Map
         },
         metadata=texts or None,
     )
-    _replace(os.fspath(path), content)
+    replace_file(path, content)
 
 
-def _replace(path: str, content: bytes) -> None:
+def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file whole or not at all: beside its place, then renamed."""
     folder, name = os.path.split(path)
     unfinished = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
