@@ -176,6 +176,9 @@ def test_markup_in_names_is_escaped() -> None:
     x = ct.tensor(1.0, requires_grad=True)
     name = "<script>&\"'"
     assert texts(ct.draw(ct.exp(x), names={name: x}), "leaf") == [name]
+    drawing = ct.draw(ct.exp(x), names={"\x00\x1b\ud800": x})  # what XML cannot hold
+    assert texts(drawing, "leaf") == ["\ufffd" * 3]
+    assert drawing.svg.encode()
 
 
 def test_a_leaf_alone() -> None:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cinta._core import Tensor
-from cinta.files import replace_file
+from cinta.atomic_write import atomic_write
 
-from .graph import read
-from .svg import render
-from .table import tabulate
+from . import graph, svg, table
 
 __all__ = ["Drawing", "draw"]
 
@@ -20,7 +18,14 @@ MOST_INSTRUCTIONS = 200
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
-    """A picture of a tape: `svg` for looking at, `text` as a table; notebooks show the picture by themselves."""
+    """A picture of a tape: `svg` for looking at, `text` as a table; notebooks show the picture by themselves.
+
+    Example:
+        >>> ct.draw(ct.tensor(2.0, requires_grad=True) * 3)
+        value                 shape  forward  gradient
+        x0                              2.00      3.00
+        v1 = multiply(x0, 3)            6.00      1.00
+    """
 
     svg: str
     text: str
@@ -40,7 +45,7 @@ class Drawing:
                 f"[draw] save got the file {os.fspath(path)!r} with suffix {suffix!r}, expected '.svg' "
                 "(browsers and Inkscape turn an SVG into PNG or PDF)"
             )
-        replace_file(path, self.svg.encode())
+        atomic_write(path, self.svg.encode())
 
     def __repr__(self) -> str:
         return self.text
@@ -50,14 +55,15 @@ class Drawing:
 
 
 def draw(output: Tensor, *, names: Mapping[str, Tensor] | None = None, digits: int = 2) -> Drawing:
-    """The tape that leads to `output` as a picture: every instruction a node, each value above its line, d output / d
-    value below it.
+    """The tape that leads to `output` as a picture: each value above its line, d output / d value below it.
 
-    `names` labels tensors, for example `dict(model.named_parameters())`; leaves without a name are x0, x1, ...; what
-    is not on the tape is passed over. A constant number stands in the node that takes it. A tensor of more than 4
-    elements shows its shape, and its gradient the Euclidean norm. An output of several elements is differentiated as
-    its sum: every element's gradient starts as 1. Values that no instruction saved are computed again; where that
-    would not give the same (after dropout, a gradient rule of one's own, or a write in place) none is shown.
+    Every instruction is a node. `names` labels tensors, for example `dict(model.named_parameters())`; leaves without
+    a name are x0, x1, ...; what is not on the tape is passed over. A constant number stands in the node that takes it.
+    A tensor of more than 4 elements shows its shape, and its gradient the Euclidean norm. An output of several elements
+    is differentiated as its sum: every element's gradient starts as 1.
+
+    Values that no instruction saved are computed again; where that would not give the same (dropout, a gradient rule
+    of one's own, a leaf written in place since) none is shown, nor is that of a constant array that no rule reads.
     The tape, every `grad` and the random numbers stay as they are: `output.backward()` may follow.
 
     Errors: RuntimeError where nothing was recorded or a backward has freed the tape (draw before it, or pass it
@@ -67,10 +73,10 @@ def draw(output: Tensor, *, names: Mapping[str, Tensor] | None = None, digits: i
         >>> x, w = ct.tensor(2.0, requires_grad=True), ct.tensor(-1.0, requires_grad=True)
         >>> ct.draw(ct.exp(w * x), names={"x": x, "w": w})
         value                shape  forward  gradient
-        w                              -1.00      0.27
-        x                               2.00     -0.14
-        v1 = multiply(w, x)            -2.00      0.14
-        v2 = exp(v1)                    0.14      1.00
+        w                             -1.00      0.27
+        x                              2.00     -0.14
+        v1 = multiply(w, x)           -2.00      0.14
+        v2 = exp(v1)                   0.14      1.00
     """
     if not isinstance(output, Tensor):
         raise TypeError(f"[draw] output got a {type(output).__name__}, expected a Tensor")
@@ -82,5 +88,5 @@ def draw(output: Tensor, *, names: Mapping[str, Tensor] | None = None, digits: i
             raise TypeError(f"[draw] names got {name!r}: a {type(tensor).__name__}, expected a Tensor under a str")
     if not isinstance(digits, int) or not 0 <= digits <= 16:
         raise ValueError(f"[draw] digits is {digits!r}, expected an int from 0 to 16")
-    graph = read(output, names, digits, MOST_INSTRUCTIONS)
-    return Drawing(render(graph), tabulate(graph))
+    tape = graph.read(output, names, digits, MOST_INSTRUCTIONS)
+    return Drawing(svg.render(tape), table.tabulate(tape))
