@@ -218,6 +218,15 @@ def test_dropout_is_never_drawn_again_with_other_numbers() -> None:
     assert kept["dropped"][0] == "[" + ", ".join(f"{value:.2f}" for value in dropped.tolist()) + "]"
 
 
+def test_dropout_written_without_recording_shows_no_value() -> None:
+    x = ct.ones(3).requires_grad_()
+    y = nn.functional.dropout(x, 0.5)
+    assert rows(ct.draw(y, names={"y": y}))["y"][0] == "[" + ", ".join(f"{value:.2f}" for value in y.tolist()) + "]"
+    with ct.no_grad():
+        y += 1.0
+    assert rows(ct.draw(y, names={"y": y}))["y"][0] == "-"
+
+
 def test_a_rule_of_ones_own_is_not_run_again() -> None:
     runs = []
 

@@ -81,8 +81,11 @@ public:
     GradMode off(false);
     for (size_t k = 0; k < ops_.size(); ++k)
       compute(*ops_[k], snapshot_.steps[k]);
-    if (Tensor &y = snapshot_.values[size_t(snapshot_.output)].forward; !y)
-      y = output_->creator ? unrecorded(output_) : output_;
+    Tensor &y = snapshot_.values[size_t(snapshot_.output)].forward;
+    if (!output_->creator)
+      y = output_;
+    else if (!y && output_->storage->version == output_->storage->recorded_write) // as its instruction left it
+      y = unrecorded(output_);
   }
 
   Snapshot differentiate() {
