@@ -18,6 +18,7 @@ SETTINGS = {
     "lenet.py": ["--quick"],
     "taylor_sine.py": [],
     "logistic_regression.py": [],
+    "draw_backpropagation.py": [],
 }
 
 
@@ -46,6 +47,11 @@ def test_taylor_sine(tmp_path):
 def test_logistic_regression(tmp_path):
     losses = re.findall(r"\d+\.\d{7,}", run("logistic_regression.py", folder=tmp_path))
     np.testing.assert_allclose([float(losses[0]), float(losses[-1])], [2.7725887, 0.3890075], atol=5e-8)
+
+
+def test_draw_backpropagation(tmp_path):
+    assert "v8 = divide(1, v7)               0.73      1.00" in run("draw_backpropagation.py", folder=tmp_path)
+    assert (tmp_path / "backpropagation.svg").read_text().startswith("<svg")
 
 
 class TestLenet:

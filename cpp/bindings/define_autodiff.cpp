@@ -5,6 +5,7 @@
 
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
+#include "cinta/tape/snapshot.h"
 #include "cinta/tape/tape.h"
 
 namespace cinta::python {
@@ -24,6 +25,7 @@ struct Custom final : OpWith<CustomAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return "custom"; }
   int outputs() const override { return outputs_n; }
+  bool repeatable() const override { return false; } // what computed them is not here
   void forward(const Tensor *, int, Tensor *) const override {}
   void vjp(Vjp &v) const override {
     Ref args = Ref::checked(PyTuple_New(outputs_n));
@@ -106,6 +108,27 @@ void method_backward(const Tensor &self, const std::optional<Tensor> &gradient, 
   backward({self}, seeds, nullptr, {retain_graph, create_graph});
 }
 
+PyObject *indices(const std::vector<int> &from) {
+  Ref list = Ref::checked(PyList_New(Py_ssize_t(from.size())));
+  for (size_t k = 0; k < from.size(); ++k)
+    PyList_SET_ITEM(list.get(), Py_ssize_t(k), PyLong_FromLong(from[k]));
+  return list.release();
+}
+
+PyObject *snapshot_as_lists(const Tensor &output, const std::vector<Tensor> &named, int64_t limit) {
+  const Snapshot s = snapshot(output, named, limit);
+  std::vector<Tensor> forward, gradient;
+  for (const Snapshot::Value &v : s.values)
+    forward.push_back(v.forward), gradient.push_back(v.gradient);
+  Ref steps = Ref::checked(PyList_New(0));
+  for (const Snapshot::Step &step : s.steps)
+    if (Ref row(
+            Py_BuildValue("(ssNN)", step.op.c_str(), step.site.c_str(), indices(step.inputs), indices(step.outputs)));
+        !row || PyList_Append(steps.get(), row.get()) < 0)
+      throw PythonError();
+  return Py_BuildValue("(NNNNi)", steps.release(), to_python(forward), to_python(gradient), indices(s.named), s.output);
+}
+
 PyObject *autocast_object(std::optional<Dtype> dtype) { return dtype ? to_python(*dtype) : Py_NewRef(Py_None); }
 
 // ---- where in Python an operation was recorded
@@ -153,6 +176,10 @@ void define_autodiff() {
   define<custom_node>("custom_node(outputs, inputs, vjp)",
                       "The outputs, recorded as computed from the inputs with a gradient rule written in Python: "
                       "vjp(*dys) returns one gradient per input.");
+  define<snapshot_as_lists>(
+      "tape_snapshot(output, named, limit)",
+      "What led to the output: (steps, values, gradients, named, output). A step is (op, site, inputs, outputs); "
+      "inputs, outputs, named and output count into values and gradients, -1 for none.");
   define<[]() { return grad_enabled(); }>("is_grad_enabled()", "Whether operations are recorded in this thread.");
   define<[](bool enabled) { return std::exchange(tape_state().grad_enabled, enabled); }>(
       "set_grad_enabled(enabled)", "Switches recording on or off in this thread; returns what it was.");

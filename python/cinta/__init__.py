@@ -16,6 +16,7 @@ from cinta._core import __version__ as __version__
 if TYPE_CHECKING:
     from cinta import autodiff, data, extend, nn, numpy, optim, replay, scipy  # noqa: F401
     from cinta.autodiff import *  # noqa: F403
+    from cinta.drawing import draw  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
     from cinta.mixed_precision import autocast  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
@@ -30,6 +31,7 @@ _AUTODIFF = (
 _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
+    "draw": "drawing",
     "autocast": "mixed_precision",
     "compile": "replay",
     "set_float32_matmul_precision": "precision",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cinta._core import Tensor, asarray
+from cinta.atomic_write import atomic_write
 
 # Where the nesting of dictionaries and lists, and the numbers and texts among the tensors, are written.
 _TREE = "cinta.tree"
@@ -124,22 +125,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Map
         },
         metadata=texts or None,
     )
-    _replace(os.fspath(path), content)
-
-
-def _replace(path: str, content: bytes) -> None:
-    folder, name = os.path.split(path)
-    unfinished = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-    try:
-        with open(unfinished, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
-        raise
+    atomic_write(path, content)
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[list[tuple[str, Any]], dict[str, str]]:

@@ -68,8 +68,8 @@ struct Binary final : OpWith<BinaryAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return rule(op).name; }
   uint32_t saves() const override { return rule(op).saves; }
-  void forward(const Tensor *in, int, Tensor *out) const override {
-    *out = empty_like(in[0]);
+  void forward(const Tensor *in, int, Tensor *out) const override { // a constant may be 0-d beside a tensor
+    *out = empty_like(in[0].ndim() < in[1].ndim() ? in[1] : in[0]);
     run(op, in, *out);
   }
   void vjp(Vjp &v) const override {

@@ -63,6 +63,7 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
   using OpWith::OpWith;
   const char *name() const override { return "dropout"; }
   int outputs() const override { return 2; }
+  bool repeatable() const override { return false; }
   uint32_t saves() const override { return saves::output(1); }
   void forward(const Tensor *in, int, Tensor *out) const override {
     Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());

@@ -36,6 +36,7 @@ public:
   virtual const char *name() const = 0;
   virtual uint32_t saves() const { return saves::none; }
   virtual int outputs() const { return 1; }
+  virtual bool repeatable() const { return true; } // whether forward gives the same again
   virtual void forward(const Tensor *in, int inputs, Tensor *out) const = 0;
   // Rules call ops, so they are themselves differentiable where recording is on; where it is off (first order) they may
   // run a fused kernel instead.

@@ -164,6 +164,9 @@ namespace {
 // One element of a larger tensor is saved by value: a loop that fills an array element by element writes beside it.
 bool is_element(const Tensor &x) { return x.size() == 1 && x->storage->bytes > itemsize(x.dtype()); }
 
+// A number alone, perhaps spread over a shape. A constant like that stays on the tape for a snapshot of it.
+bool is_number(const Tensor &x) { return x->storage->bytes == itemsize(x.dtype()); }
+
 Tensor copy_of_element(const Tensor &x) {
   Tensor y = empty(x.shape(), x.dtype());
   compute("copy", {x}, {y},
@@ -195,7 +198,7 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
     new (&input.value) Tensor();
     input.producer = nullptr;
     input.needs = in[k] && in[k]->requires_grad;
-    input.saved = (saves & saves::input(k < 15 ? k : 15)) != 0;
+    input.saved = !in[k] || (saves & saves::input(k < 15 ? k : 15)) != 0; // that one is absent is known
     if (!in[k])
       continue;
     if (input.needs) {
@@ -206,6 +209,9 @@ void record(const Op &op, const Tensor *in, int inputs, Tensor *out, int outputs
     if (input.saved || (input.needs && !input.producer)) {
       const bool leaf = input.needs && !input.producer; // known by its body
       input.value = !leaf && is_element(in[k]) ? copy_of_element(in[k]) : in[k];
+      input.version = input.value->storage->version;
+    } else if (!input.needs && is_number(in[k]) && !is_stale(in[k])) {
+      input.value = in[k];
       input.version = input.value->storage->version;
     }
   }

@@ -15,7 +15,7 @@ class Recorder; // tape/compute.h
 class Instr {
 public:
   struct Input {
-    Tensor value;     // where it is saved or a leaf
+    Tensor value;     // where it is saved, a leaf, or a constant that is a single number
     Instr *producer;  // where it has one
     uint32_t version; // of value's storage when it was saved
     uint8_t output_index;
