@@ -52,7 +52,8 @@ class Captured:
         if isinstance(value, FunctionType):
             self._walk_function(value, label, depth)
         elif isinstance(value, MethodType):
-            self._walk_function(value.__func__, label, depth)
+            if isinstance(value.__func__, FunctionType):
+                self._walk_function(value.__func__, label, depth)
             self._walk(value.__self__, f"{label}.__self__", _names_in(value.__func__.__code__), depth)
         elif isinstance(value, partial):
             for part in (value.func, value.args, value.keywords):
