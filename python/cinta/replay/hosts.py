@@ -81,7 +81,7 @@ class Hosts:
             plain_run(self, number, plan, run, grads)
 
         hosts = self
-        Optimizer._plan, Optimizer._run = plan, run  # type: ignore[method-assign]
+        Optimizer._plan, Optimizer._run = plan, run  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
