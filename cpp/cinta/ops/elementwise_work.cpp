@@ -7,9 +7,6 @@ namespace cinta::ops {
 namespace {
 
 constexpr double kCheap = 0.3, kDear = 2; // ns per element, for deciding on threads
-double cost(UnaryOp op) { return op <= UnaryOp::Sqrt || op == UnaryOp::Relu ? kCheap : kDear; }
-double cost(BinaryOp op) { return op <= BinaryOp::Div ? kCheap : kDear; }
-
 struct UnaryContext {
   kernels::Unary forward;
   kernels::UnaryVjp vjp;
@@ -29,6 +26,9 @@ Operand spread(const Tensor &t, const Tensor &over) {
 }
 
 } // namespace
+
+double cost(UnaryOp op) { return op <= UnaryOp::Sqrt || op == UnaryOp::Relu ? kCheap : kDear; }
+double cost(BinaryOp op) { return op <= BinaryOp::Div ? kCheap : kDear; }
 
 void UnaryWork::operator()(const Tensor *in, const Tensor *out) const {
   const Tensor &x = in[0], &y = out[0];

@@ -33,7 +33,17 @@ std::vector<uint32_t> bits(int64_t n) {
   return out;
 }
 
+struct DropoutWork { // out: y and the mask of what was kept
+  static constexpr bool elementwise = true;
+  double p;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const int64_t n = in[0].size();
+    kernel().dropout_fill[floating_index(in[0].dtype())](n, generator.key, generator.take(uint64_t(n)), p, in[0].data(),
+                                                         out[0].data(), out[1].data<uint8_t>());
+  }
+};
 struct DropoutVjpWork {
+  static constexpr bool elementwise = true;
   double scale;
   void operator()(const Tensor *in, const Tensor *out) const {
     kernel().dropout_vjp[floating_index(in[0].dtype())](in[0].size(), scale, in[1].data<uint8_t>(), in[0].data(),
@@ -69,11 +79,7 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
     Tensor x = contiguous_native(in[0]), y = empty(x.shape(), x.dtype());
     out[1] = empty(x.shape(), Dtype::bool_);
     if (x.size())
-      compute({name(), Effect::random}, {x}, {y, out[1]}, [p = p](const Tensor *in, const Tensor *out) {
-        const int64_t n = in[0].size();
-        kernel().dropout_fill[floating_index(in[0].dtype())](n, generator.key, generator.take(uint64_t(n)), p,
-                                                             in[0].data(), out[0].data(), out[1].data<uint8_t>());
-      });
+      compute({name(), Effect::random}, {x}, {y, out[1]}, DropoutWork{p});
     out[0] = from_native(y, in[0].dtype());
   }
   void vjp(Vjp &v) const override {

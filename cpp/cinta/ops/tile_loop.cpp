@@ -8,7 +8,6 @@
 namespace cinta::ops {
 namespace {
 
-constexpr int kMaxOperands = 6;
 constexpr int64_t kTile = 512; // elements converted at a time; all tiles stay in L1
 constexpr int64_t kBlock =
     int64_t(1) << 14; // elements per unit of parallel work; fixed, so results never depend on threads

@@ -17,7 +17,8 @@ inline Operand scalar_operand(const Tensor &t) { return {t.data<char>(), t.strid
 inline Operand raw_operand(const Tensor &t) { return {t.data<char>(), t.strides(), t.dtype(), false, true}; }
 
 // Calls tile(context, n, pointers, steps) until every element is done. Operands [0, inputs) are read, the rest written.
-// A step is 1, or 0 where one value serves the whole tile (inputs that say scalar_ok). At most 6 operands.
+// A step is 1, or 0 where one value serves the whole tile (inputs that say scalar_ok).
+inline constexpr int kMaxOperands = 12;
 using Tile = void (*)(const void *context, int64_t n, void *const *pointers, const int *steps);
 void tile_loop(const Shape &shape, const Operand *operands, int inputs, int outputs, Tile tile, const void *context,
                double ns_per_element);

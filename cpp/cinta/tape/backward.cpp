@@ -20,9 +20,7 @@ bool in_same_order(const Tensor &own, const Tensor &other) {
 }
 
 void add_to(const Tensor &sum, const Tensor &gradient) {
-  compute("accumulate", {sum, gradient}, {sum}, [](const Tensor *in, const Tensor *out) {
-    kernels::table().accumulate[int(compute_type(out[0].dtype()))](out[0].size(), in[1].data(), out[0].data());
-  });
+  compute("accumulate", {sum, gradient}, {sum}, AccumulateWork{});
 }
 
 // slot += gradient, in place where nobody else can see it.
@@ -281,6 +279,10 @@ private:
 };
 
 } // namespace
+
+void AccumulateWork::operator()(const Tensor *in, const Tensor *out) const {
+  kernels::table().accumulate[int(compute_type(out[0].dtype()))](out[0].size(), in[1].data(), out[0].data());
+}
 
 std::vector<Tensor> backward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &seeds,
                              const std::vector<Tensor> *inputs, BackwardOptions options) {

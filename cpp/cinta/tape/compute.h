@@ -37,6 +37,9 @@ public:
   virtual ~Work() = default;
   virtual void run(const Tensor *in, const Tensor *out) const = 0;
   virtual bool same(const Work &other) const = 0; // the same function of its operands; false where in doubt
+  // Whether result `out` may be written where operand `in` lies, if both lie alike and nothing reads that one
+  // afterwards.
+  virtual bool may_overwrite(int out, int in) const = 0;
 };
 
 template <class F> class WorkOf final : public Work {
@@ -53,6 +56,12 @@ public:
       return that && std::memcmp(&f, &that->f, sizeof f) == 0;
     else
       return false;
+  }
+  bool may_overwrite(int out, int in) const override {
+    if constexpr (requires { f.may_overwrite(out, in); })
+      return f.may_overwrite(out, in);
+    else
+      return requires { F::elementwise; };
   }
   const F f;
 };
@@ -71,8 +80,8 @@ public:
   virtual void compute(const Label &label, Operands in, Operands out, std::unique_ptr<Work> work) = 0;
   // A tensor of these bytes that a replay will find changed: what the optimizers' options are kept in.
   virtual Tensor host(const void *bytes, size_t size) = 0;
-  virtual void recorded(const Instr &instr) = 0; // was put on the tape
-  virtual void visiting(const Instr *instr) = 0; // backward is about to run its rule, or null: has run it
+  virtual void recorded(const Instr &instr) = 0;       // was put on the tape
+  virtual void visiting(const Instr *instr) = 0;       // backward is about to run its rule, or null: has run it
   virtual void gradient_reset(const Tensor &leaf) = 0; // somebody sets or drops its grad
   // Somebody wants to see elements of x outside of any compute; throws.
   [[noreturn]] virtual void read(const char *how) = 0;

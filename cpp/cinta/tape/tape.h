@@ -124,6 +124,9 @@ void retain_grad(const Tensor &x); // keeps x's gradient in x->grad, leaf or not
 int64_t live_instructions();       // on this thread's tape
 int64_t tape_position();           // of the next instruction on it
 
+struct AccumulateWork { // y += x; in: y, x
+  void operator()(const Tensor *in, const Tensor *out) const;
+};
 // Sum of two gradients, recorded where grad mode is on; given by ops at start-up (tape lies below ops).
 extern Tensor (*add_gradients)(const Tensor &, const Tensor &);
 
