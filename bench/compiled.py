@@ -137,9 +137,6 @@ def regression(jax: Any) -> Sides:
 
 def main(threads: int = 1, only: str = "") -> Rows:
     harness.pin(threads)
-    os.environ.setdefault(
-        "TORCHINDUCTOR_CACHE_DIR", tempfile.mkdtemp()
-    )  # else a second run's first call compiles nothing
     jax = start_jax(threads)
     makers: dict[str, Callable[[], Sides]] = {
         name: functools.partial(sides_of, name, network, jax) for name, network in training.NETWORKS.items()
