@@ -140,11 +140,11 @@ void Executable::place(int value, const StorageRef &storage, char *origin) {
 
 void Executable::bind(const std::vector<Tensor> &inputs) {
   for (size_t k = 0; k < inputs.size(); ++k)
-    place(int(k), inputs[k]->storage, inputs[k].data<char>());
+    place(int(k), inputs[k]->storage, inputs[k].data<char>() - program_.values[k].first);
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs);
     if (l.read)
-      place(l.found.value, t->grad->storage, t->grad.data<char>());
+      place(l.found.value, t->grad->storage, t->grad.data<char>() - program_.values[size_t(l.found.value)].first);
     else if (l.set && l.reset)
       t->grad = Tensor();
   }
