@@ -19,9 +19,10 @@ namespace {
 std::vector<Tensor> tensors_of(const py::list &list) {
   std::vector<Tensor> tensors;
   for (const py::handle &o : list)
-    tensors.push_back(to_tensor(o.ptr(), "compile"));
+    tensors.push_back(o.is_none() ? Tensor() : to_tensor(o.ptr(), "compile"));
   return tensors;
 }
+py::list list_of(const std::vector<Tensor> &tensors) { return py::reinterpret_steal<py::list>(to_python(tensors)); }
 py::object checked(PyObject *o) {
   if (!o)
     throw py::error_already_set();
@@ -56,6 +57,12 @@ public:
   replay::Program finish(const py::list &results) {
     abandon();
     return recording_.finish(tensors_of(results));
+  }
+  py::list leaves() const { return list_of(recording_.leaves()); }
+  void begin_backward(const py::list &seeds) { recording_.begin_backward(tensors_of(seeds)); }
+  std::pair<replay::Program, replay::Program> finish_both(const py::list &results, const py::list &gradients) {
+    abandon();
+    return recording_.finish_both(tensors_of(results), tensors_of(gradients));
   }
   std::vector<std::string> leaked() const { return recording_.leaked(); }
 
@@ -158,6 +165,9 @@ void define_replay(PyObject *module) {
       .def("resume", &PythonRecording::resume)
       .def("abandon", &PythonRecording::abandon)
       .def("finish", &PythonRecording::finish, py::arg("results"))
+      .def("leaves", &PythonRecording::leaves)
+      .def("begin_backward", &PythonRecording::begin_backward, py::arg("seeds"))
+      .def("finish_both", &PythonRecording::finish_both, py::arg("results"), py::arg("gradients"))
       .def("leaked", &PythonRecording::leaked);
   py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.")
       .def(py::init([](const replay::Program &program, const py::list &guards, py::object prepare, py::object rebuild) {
@@ -181,6 +191,8 @@ void define_replay(PyObject *module) {
              std::string why;
              return r.executable.accepts_grads(tensors_of(inputs), &why) ? std::string() : why;
            })
+      .def_readwrite("differentiable", &Replay::differentiable)
+      .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
       .def("prepare", &Replay::prepare)
       .def("refresh",
            [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does

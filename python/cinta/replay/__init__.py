@@ -6,7 +6,7 @@ layers      which module is being called, for the names in a program
 program     a program to look at: printed, counted, timed, drawn
 """
 
-from .compiled import Compiled, compile
+from .compiled import PASSES, Compiled, compile
 from .program import Program
 
-__all__ = ["Compiled", "Program", "compile"]
+__all__ = ["PASSES", "Compiled", "Program", "compile"]
