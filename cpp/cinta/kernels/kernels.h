@@ -113,6 +113,10 @@ using Im2colPlanes = void (*)(const Conv2d &, int64_t images, const void *x, int
                               int64_t pitch);
 using Col2imPlanes = void (*)(const Conv2d &, int64_t images, const void *matrix, int64_t pitch, int64_t first,
                               int64_t last, void *x);
+// The same of images side by side, x[c, h, w, n], all rows of the output: matrix[c KH KW + kh KW + kw,
+// (i OW + j) images + n].
+using Im2colWoven = void (*)(const Conv2d &, int64_t images, const void *x, void *matrix);
+using Col2imWoven = void (*)(const Conv2d &, int64_t images, const void *matrix, void *x);
 // The im2col matrix with a row for every output pixel of rows [first, last) of the output: matrix[pixel, kh, kw, c];
 // and its adjoint, which adds to the image. Channels are contiguous, pixels `pixel` elements apart.
 using Im2colPixels = void (*)(const Conv2d &, int64_t pixel, const void *x, int64_t first, int64_t last, void *matrix);
@@ -232,6 +236,8 @@ struct Table {
   Conv2dStrided conv2d_strided = nullptr;
   Im2colPlanes im2col_planes[2] = {};
   Col2imPlanes col2im_planes[2] = {};
+  Im2colWoven im2col_woven[2] = {};
+  Col2imWoven col2im_woven[2] = {};
   Im2colPixels im2col_pixels[2] = {};
   Col2imPixels col2im_pixels[2] = {};
   MaxPool max_pool[2] = {};

@@ -6,6 +6,7 @@
 #include "cinta/ops/conv_pixels.h"
 #include "cinta/ops/conv_planes.h"
 #include "cinta/ops/elementwise.h"
+#include "cinta/ops/im2col_blocks.h"
 #include "cinta/ops/matmul.h"
 
 namespace cinta::ops {
@@ -28,13 +29,21 @@ Conv2d one_group(const ConvGeometry &g) {
 }
 
 // Whether products are faster although those kernels would do: a stride wastes what they load, small images with
-// few outputs leave their lanes idle in the gradients of the weights.
+// few outputs leave their lanes idle in the gradients of the weights, long sums over channels stream planes through L1
+// for every tile of outputs, and so do groups one image after the other.
 bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction) {
-  if (g.stride_h == 1 && g.stride_w == 1)
-    return direction == Direction::backward_weight && group.C >= 24 && group.O < 16 && g.OH * g.OW < 128;
-  const int64_t channels = g.groups > 1 && direction == Direction::forward ? 16 : 6;
-  const bool few_columns = g.groups == 1 && g.OW < 16;
-  return group.O > 2 && (group.C >= channels || few_columns);
+  if (g.groups > 1 && planes_weave(g))
+    return true;
+  if (g.stride_h > 1 || g.stride_w > 1) {
+    const int64_t channels = g.groups > 1 && direction == Direction::forward ? 16 : 6;
+    const bool few_columns = g.groups == 1 && g.OW < 16;
+    return group.O > 2 && (group.C >= channels || few_columns);
+  }
+  if (direction == Direction::forward)
+    return group.C >= 128;
+  if (direction == Direction::backward_data)
+    return group.O >= 96 && group.C < 16;
+  return (group.C >= 24 && group.O < 16 && g.OH * g.OW < 128) || (group.O >= 32 && (group.C >= 32 || group.O >= 256));
 }
 
 // So few under so many weights that whatever touches the weights once more costs as much as the products.
@@ -59,15 +68,18 @@ template <class F> void for_groups(const ConvGeometry &g, const Tensor &x, const
 // Whether its rows are pixels: where channels are many enough that these are made of longer runs than rows of an image,
 // of which a stride leaves single elements.
 bool by_pixels(const ConvGeometry &g, const Tensor &x) {
-  const bool image = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && !g.pad_h && !g.pad_w;
-  if (image && lies_channels_last(x) && g.C > 1)
-    return true;
+  const bool last = lies_channels_last(x), one_tap = g.KH * g.KW == 1;
+  const int64_t channels = g.C / g.groups;
+  if (every_pixel(g))
+    return last && g.C > 1 && (g.groups == 1 || channels >= 8);
   if (few_pixels(one_group(g))) // their weights would have to be put in another order
     return false;
-  if (g.C / g.groups <= 3 && g.OW >= 16 && !lies_channels_last(x)) // colours as planes: rows are longer than any run
+  if (!last && (one_tap || (channels <= 3 && g.OW >= 16))) // planes, colours say: rows are longer than any run
     return false;
-  const int64_t run = g.C / g.groups * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
-  return !image && run >= (g.stride_w > 1 ? 4 : 8);
+  if (g.groups > 1 && channels < 16 && planes_weave(g))
+    return false;
+  const int64_t run = channels * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
+  return run >= (g.stride_w > 1 ? 4 : 8);
 }
 
 // ---- the kernels that take images in either memory order

@@ -30,6 +30,8 @@ struct Blocks {
   explicit Blocks(const GroupShape &g) {
     const int64_t pixels = std::clamp<int64_t>(kMatrixElements / g.depth(), kLeastPixels, kMostPixels);
     images = std::clamp<int64_t>(pixels / g.places(), 1, g.N);
+    if (images >= kVector && images < g.N)
+      images -= images % kVector;
     rows = images > 1 ? g.OH : std::clamp<int64_t>(pixels / g.OW, 1, g.OH);
     bands = (g.OH + rows - 1) / rows;
     count = (g.N + images - 1) / images * bands;
@@ -41,6 +43,7 @@ struct Blocks {
 
   static constexpr int64_t kMatrixElements = int64_t(1) << 17; // stay in L2
   static constexpr int64_t kLeastPixels = 256, kMostPixels = 2048;
+  static constexpr int64_t kVector = 16; // images side by side fill whole vectors
 };
 
 // f(i) for i < count, each worth `products` multiplications: on all threads at the caller's precision, or, for a single
