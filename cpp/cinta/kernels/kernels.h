@@ -229,7 +229,8 @@ struct Table {
   Conv2dForward conv2d_forward = nullptr;
   Conv2dBackwardData conv2d_backward_data = nullptr;
   Conv2dBackwardWeight conv2d_backward_weight = nullptr;
-  Conv2dForward depthwise_forward = nullptr; // a filter for every channel: C = O = groups, all in one call, any shape
+  Conv2dForward depthwise_forward = nullptr; // a filter for every channel of x, all in one call, any shape; of O > C
+                                             // channels of y, [N,C,H,W] only, each (O / C)th from the first on
   Conv2dBackwardData depthwise_backward_data = nullptr;
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
   Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none
