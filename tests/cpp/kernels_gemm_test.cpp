@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cinta/base/parallel.h"
@@ -107,6 +108,43 @@ TEST_CASE("gemm agrees with plain loops for every layout, edge and epilogue") {
         check<double>(table_of(isa.c_str()), s, a, b, !accumulate, bias);
         check<int64_t>(table_of(isa.c_str()), s, a, b, accumulate, !bias);
       }
+}
+
+TEST_CASE("gemm rounds no worse than short chains of sums do, however long the sum") {
+  struct Sum {
+    int64_t K;
+    double most; // RMS of the errors over RMS of the results
+  };
+  for (const std::string &isa : available_isas())
+    for (const Sum &sum :
+         {Sum{192, 2.4e-7}, Sum{256, 2.4e-7}, Sum{1000, 2.4e-7}, Sum{8192, 2.8e-7}, Sum{1 << 15, 3.8e-7}})
+      for (const auto &[M, N] : {std::pair<int64_t, int64_t>{8, 100}, {20, 49}})
+        for (const Layout layout : {Layout::row_major, Layout::column_major}) {
+          CAPTURE(isa);
+          CAPTURE(sum.K);
+          CAPTURE(M);
+          CAPTURE(int(layout));
+          std::mt19937 random(5);
+          std::normal_distribution<float> normal;
+          Matrix<float> A(M, sum.K, Layout::row_major, random), B(sum.K, N, layout, random);
+          for (Matrix<float> *matrix : {&A, &B})
+            for (float &x : matrix->data)
+              x = normal(random);
+          std::vector<float> C(size_t(M * N));
+          table_of(isa.c_str())
+              .gemm[0]({M, N, sum.K, A.data.data(), A.row, A.col, B.data.data(), B.row, B.col, C.data(), N, false,
+                        nullptr, nullptr});
+          double errors = 0, squares = 0;
+          for (int64_t i = 0; i < M; ++i)
+            for (int64_t j = 0; j < N; ++j) {
+              double exact = 0;
+              for (int64_t p = 0; p < sum.K; ++p)
+                exact += double(A.at(i, p)) * double(B.at(p, j));
+              errors += std::pow(double(C[size_t(i * N + j)]) - exact, 2);
+              squares += exact * exact;
+            }
+          CHECK(std::sqrt(errors / squares) <= sum.most);
+        }
 }
 
 TEST_CASE("gemm gives the same bits on any number of threads") {

@@ -86,6 +86,7 @@ template <class T> void multiply_panels(const Product<T> &p, int64_t part, int64
                                         int64_t begin, int64_t end, T *a, T *b) {
   const Gemm &g = *p.g;
   const bool first = p.k0 + part == 0;
+  const int64_t chain = chain_of(g.K);
   const int64_t origin = p.column(begin), first_rows = p.row(strip_begin + 1) - p.row(strip_begin);
   Tile<T> t;
   t.k = p.k(part + 1) - p.k(part);
@@ -122,7 +123,7 @@ template <class T> void multiply_panels(const Product<T> &p, int64_t part, int64
       t.b_row = in_place ? g.b_row : width;
       t.bias_n = first && g.bias_n ? static_cast<const T *>(g.bias_n) + j : nullptr;
       t.c = static_cast<T *>(g.C) + (p.i0 + i) * g.ldc + j;
-      run_tile(t, height, least(width, g.N - j));
+      run_tile(t, chain, height, least(width, g.N - j));
     }
   }
 }
