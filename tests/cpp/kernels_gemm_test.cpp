@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <type_traits>
 #include <utility>
@@ -166,6 +167,86 @@ TEST_CASE("gemm gives the same bits on any number of threads") {
           CHECK(std::memcmp(first.data(), C.data(), C.size() * sizeof(float)) == 0);
       }
     }
+}
+
+TEST_CASE("gemm activates with the bits of a pass of its own, in C or beside it") {
+  const Shape shapes[] = {{3, 4, 0},       {1, 1, 1},      {7, 33, 40},  {64, 96, 1},    {301, 203, 700},
+                          {20, 512, 300},  {500, 3, 64},   {300, 1, 40}, {16, 90, 300},  {2000, 33, 9},
+                          {128, 256, 784}, {4100, 24, 40}, {40, 5, 500}, {130, 600, 20}, {2100, 40, 900}};
+  const std::pair<UnaryOp, double> activations[] = {
+      {UnaryOp::Relu, 0}, {UnaryOp::Tanh, 0},        {UnaryOp::Sigmoid, 0},  {UnaryOp::Gelu, 0},
+      {UnaryOp::Silu, 0}, {UnaryOp::LeakyRelu, 0.1}, {UnaryOp::GeluTanh, 0}, {UnaryOp::Elu, 1}};
+  int which = 0;
+  for (const std::string &isa : available_isas())
+    for (const Shape &s : shapes)
+      for (const Layout la : {Layout::row_major, Layout::column_major})
+        for (const Layout lb : {Layout::row_major, Layout::column_major})
+          for (const bool beside : {false, true}) {
+            const auto &[op, parameter] = activations[size_t(which++) % std::size(activations)];
+            CAPTURE(isa);
+            CAPTURE(s.M);
+            CAPTURE(s.N);
+            CAPTURE(s.K);
+            CAPTURE(int(op));
+            const Table &table = table_of(isa.c_str());
+            std::mt19937 random(9);
+            const Matrix<float> A(s.M, s.K, la, random), B(s.K, s.N, lb, random);
+            const Matrix<float> rows(1, s.N, Layout::row_major, random), columns(1, s.M, Layout::row_major, random);
+            const int64_t ldc = s.N + which % 2 * 3;
+            std::vector<float> C(size_t(s.M * ldc), 0.25f), own = C, next = C, expected = C;
+            const double params[2] = {parameter, 0};
+            Gemm g{s.M,
+                   s.N,
+                   s.K,
+                   A.data.data(),
+                   A.row,
+                   A.col,
+                   B.data.data(),
+                   B.row,
+                   B.col,
+                   C.data(),
+                   ldc,
+                   which % 3 == 0,
+                   rows.data.data(),
+                   which % 5 == 0 ? columns.data.data() : nullptr};
+            table.gemm[0](g);
+            for (int64_t i = 0; i < s.M; ++i)
+              table.unary[int(op)][0](s.N, C.data() + i * ldc, expected.data() + i * ldc, params);
+            g.C = own.data();
+            g.activation = table.unary[int(op)][0];
+            g.activation_params = params;
+            g.activated = beside ? next.data() : nullptr;
+            table.gemm[0](g);
+            CHECK(std::memcmp((beside ? next : own).data(), expected.data(), expected.size() * sizeof(float)) == 0);
+            if (beside)
+              CHECK(std::memcmp(own.data(), C.data(), C.size() * sizeof(float)) == 0);
+          }
+}
+
+TEST_CASE("gemm_batch activates every item, gemm integers too") {
+  for (const std::string &isa : available_isas()) {
+    const Table &table = table_of(isa.c_str());
+    std::mt19937 random(11);
+    const int64_t batch = 5, M = 6, N = 7, K = 9;
+    const Matrix<float> A(batch * M, K, Layout::row_major, random), B(batch * K, N, Layout::row_major, random);
+    std::vector<float> C(size_t(batch * M * N)), own = C, next = C;
+    Gemm g{M, N, K, A.data.data(), K, 1, B.data.data(), N, 1, C.data(), N, false, nullptr, nullptr};
+    table.gemm_batch[0](g, batch, M * K, K * N, M * N);
+    g.C = own.data();
+    g.activation = table.unary[int(UnaryOp::Relu)][0];
+    g.activated = next.data();
+    table.gemm_batch[0](g, batch, M * K, K * N, M * N);
+    for (size_t i = 0; i < C.size(); ++i) {
+      REQUIRE(own[i] == C[i]);
+      REQUIRE(next[i] == (C[i] > 0 ? C[i] : 0));
+    }
+    const int64_t a[] = {1, -2}, b[] = {3, -4};
+    int64_t c[4];
+    Gemm whole{2, 2, 1, a, 1, 1, b, 2, 1, c, 2, false, nullptr, nullptr};
+    whole.activation = table.unary[int(UnaryOp::Relu)][int(Compute::i64)];
+    table.gemm[int(Compute::i64)](whole);
+    CHECK((c[0] == 3 && c[1] == 0 && c[2] == 0 && c[3] == 8));
+  }
 }
 
 TEST_CASE("gemm_batch is gemm item by item") {

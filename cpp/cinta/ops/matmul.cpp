@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cinta/ops/elementwise.h"
 #include "cinta/ops/packed_weights.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
@@ -59,8 +58,8 @@ bool run_bfloat16(Gemm g, const Tensor &a, const Tensor &b, const Tensor &c) {
   return true;
 }
 
-// [M,K] x [K,N] + bias [N] in their dtype: sums in the compute type, rounded once.
-Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {}) {
+// [M,K] x [K,N] + bias [N] in their dtype: sums in the compute type, rounded once. `activation`: of a native dtype.
+Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {}, const Activation *activation = nullptr) {
   Tensor z = empty({a.shape()[0], b.shape()[1]}, a.dtype()), bias = bias_n ? contiguous_native(bias_n) : bias_n;
   if (z.size() == 0)
     return z;
@@ -69,7 +68,7 @@ Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {}) {
   if (run_bfloat16(g, a, b, z))
     return z;
   Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
-  gemm(x, y, c, bias);
+  gemm(x, y, c, bias, activation);
   return from_native(c, a.dtype());
 }
 
@@ -112,13 +111,16 @@ struct Matmul final : OpWith<NoAttributes> {
   }
 };
 
-struct Linear final : OpWith<NoAttributes> { // x [M,K], weight [N,K], bias [N]
+struct LinearAttributes {
+  std::optional<Activation> activation; // only where nothing is recorded
+};
+struct Linear final : OpWith<LinearAttributes> { // x [M,K], weight [N,K], bias [N]
   using OpWith::OpWith;
   const char *name() const override { return "linear"; }
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
   void forward(const Tensor *in, int n, Tensor *out) const override {
     GradMode off(false);
-    *out = product(in[0], matrix_transpose(in[1]), n > 2 ? in[2] : Tensor());
+    *out = product(in[0], matrix_transpose(in[1]), n > 2 ? in[2] : Tensor(), activation ? &*activation : nullptr);
   }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
@@ -130,13 +132,39 @@ struct Linear final : OpWith<NoAttributes> { // x [M,K], weight [N,K], bias [N]
   }
 };
 
+Tensor apply_linear(const OpRef &op, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  if (weight.ndim() != 2)
+    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out_features, in_features]");
+  if (x.ndim() == 0 || x.shape(-1) != weight.shape()[1])
+    fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
+                     weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
+  if (bias && !(bias.shape() == Shape{weight.shape()[0]}))
+    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0],
+                     "] (weight [out,in] = ", weight.shape(), ")");
+  Dtype dtype = product_dtype(x, weight, "linear");
+  Tensor rows = astype(x, dtype);
+  if (x.ndim() != 2)
+    rows = reshape(rows, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
+  Tensor in[3] = {rows, astype(weight, dtype), bias ? astype(bias, dtype) : bias}, y;
+  apply(op, in, bias ? 3 : 2, &y);
+  if (x.ndim() == 2)
+    return y;
+  Shape shape = x.shape();
+  shape[shape.size() - 1] = weight.shape()[0];
+  return reshape(y, shape);
+}
+
 } // namespace
 
-void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n) {
+void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n, const Activation *activation) {
   if (c.size() == 0)
     return;
   Gemm g = problem(a, b, c);
   g.bias_n = bias_n ? bias_n.data() : nullptr;
+  if (activation) {
+    g.activation = kernel().unary[int(activation->op)][int(compute_type(c.dtype()))];
+    g.activation_params = activation->parameters.value;
+  }
   const PackedWeights weights(b, g);
   kernel().gemm[int(compute_type(a.dtype()))](g);
 }
@@ -185,26 +213,17 @@ Tensor matmul(const Tensor &a, const Tensor &b) {
 }
 
 Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias) {
-  if (weight.ndim() != 2)
-    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out_features, in_features]");
-  if (x.ndim() == 0 || x.shape(-1) != weight.shape()[1])
-    fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
-                     weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
-  if (bias && !(bias.shape() == Shape{weight.shape()[0]}))
-    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0],
-                     "] (weight [out,in] = ", weight.shape(), ")");
-  Dtype dtype = product_dtype(x, weight, "linear");
-  Tensor rows = astype(x, dtype);
-  if (x.ndim() != 2)
-    rows = reshape(rows, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
   static const OpRef &op = *new OpRef(make_op<Linear>({}));
-  Tensor in[3] = {rows, astype(weight, dtype), bias ? astype(bias, dtype) : bias}, y;
-  apply(op, in, bias ? 3 : 2, &y);
-  if (x.ndim() == 2)
-    return y;
-  Shape shape = x.shape();
-  shape[shape.size() - 1] = weight.shape()[0];
-  return reshape(y, shape);
+  return apply_linear(op, x, weight, bias);
+}
+
+Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias, const Activation &activation) {
+  const Dtype dtype = product_dtype(x, weight, "linear");
+  const bool records =
+      grad_enabled() && (x.requires_grad() || weight.requires_grad() || (bias && bias.requires_grad()));
+  if (records || !is_native(dtype) || !kernel().unary[int(activation.op)][int(compute_type(dtype))])
+    return unary(activation.op, linear(x, weight, bias), activation.parameters);
+  return apply_linear(make_op<Linear>({activation}), x, weight, bias);
 }
 
 Tensor tensordot(const Tensor &a, const Tensor &b, const Axes &a_axes, const Axes &b_axes) {
