@@ -215,7 +215,7 @@ template <class T> void cross_entropy_rows(const CrossEntropy &ce, const void *x
 template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const void *x_, const void *logsumexp_,
                                                const void *scale_, int scale_step, void *dx_) {
   const double smooth = ce.label_smoothing / double(ce.cols), weights = smooth != 0 ? total_weight<T>(ce) : 0;
-  for_rows<T>(ce.rows, ce.cols, 8, [&](int64_t r) {
+  const auto spread = [&](int64_t r) { // all but the target's share, which is returned
     const T *x = static_cast<const T *>(x_) + r * ce.cols, *weight = static_cast<const T *>(ce.weight);
     T *dx = static_cast<T *>(dx_) + r * ce.cols;
     const int64_t target = ce.target[r];
@@ -223,7 +223,7 @@ template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const voi
     const double scale = counts ? double(static_cast<const T *>(scale_)[r * scale_step]) : 0;
     if (!counts) {
       for_vectors<T>(0, ce.cols, [=](int64_t c, int64_t n) { store_some(Vec<T>(T(0)), dx + c, n); });
-      return;
+      return T(0);
     }
     const double on_target = scale * (1 - ce.label_smoothing) * (weight ? double(weight[target]) : 1);
     const Vec<T> shift(static_cast<const T *>(logsumexp_)[r]), factor(T(on_target + scale * smooth * weights));
@@ -234,7 +234,15 @@ template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const voi
         d -= weight ? each * load_some(weight + c, n) : each;
       store_some(d, dx + c, n);
     });
-    dx[target] -= T(on_target);
+    return T(on_target);
+  };
+  for_row_groups<T>(ce.rows, ce.cols, 8, [&](int64_t first, int64_t n) {
+    T on_target[kRowGroup];
+    for (int64_t r = 0; r < n; ++r)
+      on_target[r] = spread(first + r);
+    for (int64_t r = 0; r < n; ++r) // later: a number out of a vector just stored is waited for
+      if (on_target[r] != T(0))
+        static_cast<T *>(dx_)[(first + r) * ce.cols + ce.target[first + r]] -= on_target[r];
   });
 }
 
