@@ -138,9 +138,17 @@ void Executable::place(int value, const StorageRef &storage, char *origin) {
   origins_[size_t(value)] = origin;
 }
 
-void Executable::bind(const std::vector<Tensor> &inputs) {
+void Executable::see(const std::vector<Tensor> &inputs) {
   for (size_t k = 0; k < inputs.size(); ++k)
     place(int(k), inputs[k]->storage, inputs[k].data<char>());
+}
+
+const char *Executable::found(int input) const {
+  return looks_[size_t(input)].empty() ? nullptr : origins_[size_t(input)];
+}
+
+void Executable::bind(const std::vector<Tensor> &inputs) {
+  see(inputs);
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs);
     if (l.read)

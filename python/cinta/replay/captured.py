@@ -32,7 +32,7 @@ class Captured:
         self._guards: list[tuple[str, Any, Any, Any, bool]] = []  # kind, container, key, expected, by value
         self._labels: list[str] = []
         self._seen: dict[int, Any] = {}
-        self._modules: list[tuple[str, Module]] = []
+        self.modules: list[tuple[str, Module]] = []
         self._walk(f, getattr(f, "__name__", "the function"), set(), 0)
         for other in others:
             self._walk(other, type(other).__name__, set(), 0)
@@ -61,7 +61,7 @@ class Captured:
         elif isinstance(value, _core.CompiledFunction):
             self._walk(value._f, label, names, depth)
         elif isinstance(value, Module):
-            self._modules.append((label, value))
+            self.modules.append((label, value))
             self._walk_module_code(value, label, depth)
         elif isinstance(value, Optimizer):
             pass  # its options are read at each call, its plan is checked there
@@ -111,12 +111,17 @@ class Captured:
         """For the core, with the count of changes to any module at the end."""
         return [*self._guards, ("item", nn_module.changes, 0, nn_module.changes[0], True)]
 
+    def tensors(self) -> list[tuple[str, Tensor]]:
+        """Those among what is guarded, by the names that the function has for them."""
+        found = [(label, guard[3]) for guard, label in zip(self._guards, self._labels)]
+        return [(label, value) for label, value in found if isinstance(value, Tensor)]
+
     # Modules
 
     def _photograph(self) -> list[tuple[str, Any]]:
         """Everything about the modules that a recording depends on."""
         picture: list[tuple[str, Any]] = []
-        for label, root in self._modules:
+        for label, root in self.modules:
             for path, module in root.named_modules():
                 for name, value in module.__dict__.items():
                     plain = isinstance(value, _PLAIN)

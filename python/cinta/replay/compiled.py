@@ -18,6 +18,7 @@ from cinta.autodiff import tree
 from .captured import Captured
 from .hosts import Hosts
 from .layers import Layers
+from .names import ModuleNames, Names
 from .program import Program
 
 PASSES: tuple[str, ...] = tuple(_core._pass_names())
@@ -192,8 +193,8 @@ class Compiled(_core.CompiledFunction):
     def _record(self, key: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Tensor]) -> Any:
         captured = Captured(self._f, [leaf for leaf in leaves if not isinstance(leaf, Tensor)])
         call = tree.rebuild((args, kwargs), leaves)
-        hosts = Hosts()
-        with Layers() as layers:
+        hosts, modules = Hosts(), ModuleNames(captured.modules)
+        with Layers(modules) as layers:
             recording = _core._Recording(self._name, tensors, layers.path)
             try:
                 with hosts.recorded(recording):
@@ -210,7 +211,11 @@ class Compiled(_core.CompiledFunction):
         hosts.replay = replay
         flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
         replay.set_arguments(list(args) if flat else None)
-        recorded = _Recorded(replay, captured, None, Program(self._name, replay))
+        replay.see(tensors)
+        positions = [position for position, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        names = Names(self._f, tree.skeleton((args, kwargs)), positions, modules, captured, hosts)
+        shapes = [(x.shape, x.strides, x.dtype.name) for x in tensors]
+        recorded = _Recorded(replay, captured, None, Program(self._name, replay, names, shapes))
         if len(self._recordings) >= self._max:
             del self._recordings[next(iter(self._recordings))]
             warnings.warn(
