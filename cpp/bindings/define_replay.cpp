@@ -9,6 +9,7 @@
 #include "cinta/replay/passes/passes.h"
 #include "cinta/replay/profile.h"
 #include "cinta/replay/recording.h"
+#include "cinta/tensor/writes.h"
 
 namespace py = pybind11;
 
@@ -21,9 +22,10 @@ namespace {
 std::vector<Tensor> tensors_of(const py::list &list) {
   std::vector<Tensor> tensors;
   for (const py::handle &o : list)
-    tensors.push_back(to_tensor(o.ptr(), "compile"));
+    tensors.push_back(o.is_none() ? Tensor() : to_tensor(o.ptr(), "compile"));
   return tensors;
 }
+py::list list_of(const std::vector<Tensor> &tensors) { return py::reinterpret_steal<py::list>(to_python(tensors)); }
 py::object checked(PyObject *o) {
   if (!o)
     throw py::error_already_set();
@@ -59,6 +61,12 @@ public:
     abandon();
     return recording_.finish(tensors_of(results));
   }
+  py::list leaves() const { return list_of(recording_.leaves()); }
+  void begin_backward(const py::list &seeds) { recording_.begin_backward(tensors_of(seeds)); }
+  std::pair<replay::Program, replay::Program> finish_both(const py::list &results, const py::list &gradients) {
+    abandon();
+    return recording_.finish_both(tensors_of(results), tensors_of(gradients));
+  }
   std::vector<std::string> leaked() const { return recording_.leaked(); }
 
 private:
@@ -88,11 +96,33 @@ private:
 };
 
 Guard guard_of(const py::tuple &t) {
-  const std::string kind = t[0].cast<std::string>();
-  return {kind == "cell"   ? Guard::cell
-          : kind == "dict" ? Guard::dict
-                           : Guard::item,
-          Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()), Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
+  static const char *const kinds[] = {"cell", "dict", "item", "length", "attribute", "code", "defaults", "equal"};
+  const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
+  const bool absent = t[3].ptr() == Py_Ellipsis;
+  return {Guard::Kind(kind - kinds), Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()),
+          absent ? Ref() : Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
+}
+
+// Guards hold what may hold the function itself: cycles that Python's collector has to see.
+void collected(PyHeapTypeObject *heap) {
+  PyTypeObject *type = &heap->ht_type;
+  type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type->tp_traverse = [](PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return py::detail::is_holder_constructed(self) ? py::cast<const Replay &>(py::handle(self)).traverse(visit, arg)
+                                                   : 0;
+  };
+  type->tp_clear = [](PyObject *self) {
+    if (py::detail::is_holder_constructed(self))
+      py::cast<Replay &>(py::handle(self)).clear();
+    return 0;
+  };
+}
+
+// A storage of its own over the same memory: what an argument reads is told from what the function sees by itself.
+StorageRef twin_of(const StorageRef &s) {
+  return StorageRef(wrap_storage(s->data, s->bytes, s->readonly, new StorageRef(s),
+                                 [](void *owner) { delete static_cast<StorageRef *>(owner); }));
 }
 
 py::object operand(const replay::Program &p, const replay::Operand &x) {
@@ -106,9 +136,13 @@ py::object operand(const replay::Program &p, const replay::Operand &x) {
   d["dtype"] = info(x.dtype).name;
   d["itemsize"] = itemsize(x.dtype);
   const replay::Value &v = p.values[size_t(x.value)];
-  if (v.role == replay::Role::constant && x.shape.empty()) // a copy of the one number
-    d["constant"] = checked(
-        wrap(ops::keep_value(from_storage(v.storage, v.storage->data + x.offset, x.shape, x.strides, x.dtype))));
+  const Shape &shape = x.shape;
+  bool one = v.role == replay::Role::constant && count(shape) > 0; // number, perhaps spread over a shape
+  for (int axis = 0; axis < shape.size(); ++axis)
+    one = one && (shape[axis] == 1 || x.strides[axis] == 0);
+  if (one) // a copy of it
+    d["constant"] =
+        checked(wrap(ops::keep_value(from_storage(v.storage, v.storage->data + x.offset, {}, {}, x.dtype))));
   return d;
 }
 py::list operands(const replay::Program &p, const std::vector<replay::Operand> &xs) {
@@ -162,6 +196,7 @@ py::dict describe(const replay::Program &p) {
   d["instructions"] = instructions;
   d["results"] = operands(p, p.results);
   d["leaves"] = leaves;
+  d["inputs"] = p.inputs;
   d["arena"] = p.arena;
   d["bytes_before"] = p.bytes_before;
   d["instructions_before"] = p.instructions_before;
@@ -182,17 +217,23 @@ void define_replay(PyObject *module) {
       .def("resume", &PythonRecording::resume)
       .def("abandon", &PythonRecording::abandon)
       .def("finish", &PythonRecording::finish, py::arg("results"))
+      .def("leaves", &PythonRecording::leaves)
+      .def("begin_backward", &PythonRecording::begin_backward, py::arg("seeds"))
+      .def("finish_both", &PythonRecording::finish_both, py::arg("results"), py::arg("gradients"))
       .def("leaked", &PythonRecording::leaked);
-  py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.")
-      .def(py::init([](const replay::Program &program, const py::list &guards, py::object prepare, py::object rebuild) {
+  py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
+                                              py::custom_type_setup(collected))
+      .def(py::init([](const replay::Program &program, const py::list &guards, const py::list &seen, py::object host,
+                       py::object rebuild, const py::list &inputs) {
              std::vector<Guard> all;
              for (const py::handle &g : guards)
                all.push_back(guard_of(g.cast<py::tuple>()));
-             return std::make_shared<Replay>(program, std::move(all),
-                                             prepare.is_none() ? Ref() : Ref::borrowed(prepare.ptr()),
-                                             rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()));
+             return std::make_shared<Replay>(
+                 program, std::move(all), tensors_of(seen), host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+                 rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
-           py::arg("program"), py::arg("guards"), py::arg("prepare"), py::arg("rebuild"))
+           py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
+           py::arg("inputs"))
       .def("broken_guard",
            [](const Replay &r) { // its number, or -1
              const Guard *g = r.broken_guard();
@@ -200,19 +241,25 @@ void define_replay(PyObject *module) {
            })
       .def("set_guard",
            [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
-      .def("accepts_grads",
-           [](const Replay &r, const py::list &inputs) { // why not, or ""
+      .def("why_not",
+           [](const Replay &r, const py::list &inputs) { // "": it accepts them
              std::string why;
-             return r.executable.accepts_grads(tensors_of(inputs), &why) ? std::string() : why;
+             return r.accepts(tensors_of(inputs), &why) ? std::string() : why;
            })
-      .def("prepare", &Replay::prepare)
+      .def_readwrite("differentiable", &Replay::differentiable)
+      .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
       .def("refresh",
            [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does
              Refresh refresh(r.executable);
              const RecorderScope scope(&refresh);
              return host();
            })
-      .def("call", [](Replay &r, const py::list &inputs) { return checked(r.call(tensors_of(inputs))); })
+      .def("call",
+           [](Replay &r, const py::list &inputs) { // NotImplemented: the host does not fit
+             PyObject *result = r.call(tensors_of(inputs));
+             return result || PyErr_Occurred() ? checked(result)
+                                               : py::reinterpret_borrow<py::object>(Py_NotImplemented);
+           })
       .def("see", [](Replay &r, const py::list &inputs) { r.executable.see(tensors_of(inputs)); })
       .def("profile",
            [](const Replay &r, const py::object &inputs, int runs) { // None: the latest call's
@@ -243,8 +290,27 @@ void define_replay(PyObject *module) {
   m.def("_run_passes",
         [](replay::Program &program, const std::vector<std::string> &names) { replay::run_passes(program, names); });
   m.def("_pass_names", replay::pass_names);
-  m.def("_shares_memory", [](const py::object &a, const py::object &b) {
-    return tensor_of(a.ptr())->storage.get() == tensor_of(b.ptr())->storage.get();
+  m.def("_apart", [](const py::list &inputs, const py::list &seen) {
+    std::vector<Tensor> given = tensors_of(inputs);
+    const std::vector<Tensor> others = tensors_of(seen);
+    std::vector<std::pair<const Storage *, StorageRef>> twins;
+    for (Tensor &x : given) {
+      const Storage *own = x->storage.get();
+      const auto shared = [&](const Tensor &other) { return other->storage.get() == own; };
+      if (x.requires_grad() || std::none_of(others.begin(), others.end(), shared))
+        continue;
+      auto twin = std::find_if(twins.begin(), twins.end(), [&](const auto &t) { return t.first == own; });
+      if (twin == twins.end())
+        twin = twins.emplace(twins.end(), own, twin_of(x->storage));
+      x = from_storage(twin->second, x.data<char>(), x.shape(), x.strides(), x.dtype());
+    }
+    return checked(to_python(given));
+  });
+  m.def("_overlap", [](const py::object &a, const py::object &b) { // how far b begins after a, where they overlap
+    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
+    const Region of_x(x), of_y(y);
+    const bool overlap = x->storage.get() == y->storage.get() && of_x.begin < of_y.end && of_y.begin < of_x.end;
+    return overlap ? std::optional<ptrdiff_t>(y.data<char>() - x.data<char>()) : std::nullopt;
   });
   m.def("_has_history", [](const py::object &x) { // that backward could still walk
     const Instr *creator = tensor_of(x.ptr())->creator;

@@ -44,22 +44,22 @@ std::vector<std::vector<double>> profile(const Executable &executable, const std
       v.storage = copy_of(v.storage->data, v.bytes);
       v.storage->parameter = parameter; // products pack it, as they pack the original
     }
-  std::vector<Tensor> copies;
-  for (int k = 0; k < p.inputs; ++k) {
-    const Value &v = p.values[size_t(k)];
-    const StorageRef s = copy_of(inputs ? (*inputs)[size_t(k)].data<char>() : executable.found(k), v.bytes);
-    copies.push_back(from_storage(s, s->data, {int64_t(v.bytes)}, {1}, Dtype::uint8));
-  }
+  std::vector<Tensor> copies(size_t(p.inputs), empty({0}, Dtype::uint8)); // of those that nothing looks at
+  for (size_t k = 0; k < p.values.size(); ++k)
+    if (const Value &v = p.values[k]; v.role == Role::input) {
+      const char *from = inputs ? (*inputs)[size_t(v.number)].data<char>() - v.first : executable.found(int(k));
+      const StorageRef s = copy_of(from, v.bytes);
+      copies[size_t(v.number)] = from_storage(s, s->data + v.first, {0}, {1}, Dtype::uint8);
+    }
   std::vector<Tensor> leaves, grads;
   for (Leaf &l : p.leaves) {
     Tensor grad;
     if (l.read) {
-      const Tensor &there = l.input < 0 ? l.tensor->grad : Tensor();
-      const size_t bytes = p.values[size_t(l.found.value)].bytes;
-      const StorageRef s = copy_of(
-          there && there.shape() == l.found.shape && there.strides() == l.found.strides ? there.data<char>() : nullptr,
-          bytes);
-      grad = from_storage(s, s->data, l.found.shape, l.found.strides, l.found.dtype);
+      const Value &v = p.values[size_t(l.found.value)];
+      const Tensor there = l.input < 0 ? l.tensor->grad : Tensor();
+      const bool alike = there && there.shape() == l.found.shape && there.strides() == l.found.strides;
+      const StorageRef s = copy_of(alike ? there.data<char>() - v.first : nullptr, v.bytes);
+      grad = from_storage(s, s->data + v.first, l.found.shape, l.found.strides, l.found.dtype);
     }
     if (l.input < 0)
       l.tensor = empty({0}, Dtype::float32);

@@ -20,10 +20,6 @@ struct ZeroWork { // memory that begins as zeros
   void operator()(const Tensor *, const Tensor *out) const { std::memset(out[0].data(), 0, out[0].nbytes()); }
 };
 
-size_t extent(const Tensor &x) { // bytes from its first element in memory to its last
-  const Region r(x);
-  return size_t(r.end - r.begin);
-}
 StorageRef share(Storage *s) {
   ++s->refs;
   return StorageRef(s);
@@ -34,22 +30,48 @@ StorageRef share(Storage *s) {
 Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
   program_.inputs = int(inputs.size());
-  for (size_t k = 0; k < inputs.size(); ++k) {
-    const Tensor &x = inputs[k];
-    program_.values.push_back({Role::input, extent(x), x->storage->parameter, int(k), {}, -1});
-    keys_.push_back({});
-  }
+  for (size_t k = 0; k < inputs.size(); ++k)
+    add_input(int(k));
 }
 
-// The input whose elements x looks at, or -1.
+// Inputs that overlap share one value, so that no pass takes them for different memory.
+void Recording::add_input(int k) {
+  const Tensor &x = inputs_[size_t(k)];
+  const Region own(x);
+  const char *begin = own.begin, *end = own.end;
+  int root = k;
+  const auto joins = [&](int j) {
+    const char *other = origins_[size_t(j)];
+    return inputs_[size_t(j)]->storage.get() == x->storage.get() && begin < other + program_.values[size_t(j)].bytes &&
+           other < end;
+  };
+  for (int j = 0; j < k; ++j) {
+    if (roots_[size_t(j)] != j || !joins(j))
+      continue;
+    begin = std::min(begin, origins_[size_t(j)]);
+    end = std::max(end, origins_[size_t(j)] + program_.values[size_t(j)].bytes);
+    root = std::min(root, j);
+    for (int &r : roots_)
+      r = r == j ? root : r;
+  }
+  roots_.push_back(root);
+  origins_.push_back(begin);
+  program_.values.push_back({Role::input, size_t(end - begin), x->storage->parameter, k, {}, -1, 0});
+  keys_.push_back({});
+  Value &v = program_.values[size_t(root)];
+  origins_[size_t(root)] = begin;
+  v.bytes = size_t(end - begin);
+  v.first = inputs_[size_t(root)].data<char>() - begin;
+}
+
+// The value of the input whose elements x looks at, or -1.
 int Recording::input_of(const Tensor &x) const {
   for (size_t k = 0; k < inputs_.size(); ++k) {
-    const Tensor &input = inputs_[k];
-    if (input->storage.get() != x->storage.get())
+    if (inputs_[k]->storage.get() != x->storage.get())
       continue;
-    const Region whole(input), part(x);
+    const Region whole(inputs_[k]), part(x);
     if (x.size() == 0 || (part.begin >= whole.begin && part.end <= whole.end))
-      return int(k);
+      return roots_[k];
   }
   return -1;
 }
@@ -83,6 +105,9 @@ int Recording::leaf_of(const Tensor &leaf) {
       return -1; // the function's own
     l.tensor = leaf;
   }
+  if (leaf->grad && input_of(leaf->grad) >= 0)
+    fail<ValueError>("[compile] an argument of ", name_, " is the grad of a parameter that it trains, expected other ",
+                     "memory: read the grad inside, or pass a copy");
   program_.leaves.push_back(std::move(l));
   return int(program_.leaves.size()) - 1;
 }
@@ -112,10 +137,12 @@ int Recording::value_of(const Tensor &x, bool written) {
         continue;
       v.role = Role::gradient;
       v.number = int(k);
-      v.bytes = extent(grad);
+      const Region region(grad);
+      v.bytes = size_t(region.end - region.begin);
+      v.first = grad.data<char>() - region.begin;
       l.read = true;
-      found_grads_[index] = grad.data<char>();
-      l.found = {index, grad.dtype(), 0, grad.shape(), grad.strides()};
+      found_grads_[index] = region.begin;
+      l.found = {index, grad.dtype(), v.first, grad.shape(), grad.strides()};
     }
   } else if (!written || !whole) {
     v.role = Role::constant;
@@ -154,7 +181,7 @@ void Recording::initialise(int value, const Tensor &x) {
     i.work = std::make_shared<WorkOf<ops::CopyWork>>(ops::CopyWork{});
   }
   i.out.push_back(all);
-  program_.instructions.insert(program_.instructions.begin() + int64_t(prologue_++), std::move(i));
+  program_.instructions.insert(program_.instructions.begin() + int64_t(split_ + prologue_++), std::move(i));
 }
 
 Operand Recording::operand(const Tensor &x, bool written) {
@@ -163,8 +190,8 @@ Operand Recording::operand(const Tensor &x, bool written) {
   const int value = value_of(x, written);
   const Value &v = program_.values[size_t(value)];
   const char *origin = x->storage->data;
-  if (v.role == Role::input)
-    origin = inputs_[size_t(value)].data<char>();
+  if (v.role == Role::input && size_t(value) < inputs_.size()) // not a seed
+    origin = origins_[size_t(value)];
   else if (v.role == Role::gradient)
     origin = found_grads_[value];
   return {value, x.dtype(), x.data<char>() - origin, x.shape(), x.strides()};
@@ -238,7 +265,23 @@ void Recording::read(const char *how) {
 void Recording::pause() { pause_begin_ = next_serial(); }
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
+// Passes take values for different memory: what an argument shares with state may not be written.
+void Recording::check_aliases() const {
+  for (const Value &v : program_.values)
+    for (size_t k = 0; v.role == Role::state && k < inputs_.size(); ++k) {
+      const char *begin = origins_[size_t(roots_[k])], *state_begin = v.storage->data;
+      if (begin >= state_begin + v.bytes || state_begin >= begin + program_.values[size_t(roots_[k])].bytes)
+        continue;
+      const int state = int(&v - program_.values.data());
+      for (const Instruction &i : program_.instructions)
+        if (writes(i, state) || writes(i, roots_[k]))
+          fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
+                           "sees without being given it, and ", i.name, " at ", i.site, " writes there: pass a copy");
+    }
+}
+
 Program Recording::finish(const std::vector<Tensor> &results) {
+  check_aliases();
   for (const Tensor &x : results) {
     const Operand y = operand(x, false);
     if (Value &v = program_.values[size_t(y.value)]; v.role == Role::temporary)
@@ -268,6 +311,76 @@ Program Recording::finish(const std::vector<Tensor> &results) {
   }
   program_.instructions_before = int(program_.instructions.size());
   return program_;
+}
+
+std::vector<Tensor> Recording::leaves() const {
+  std::vector<Tensor> tensors;
+  for (const Leaf &l : program_.leaves) {
+    const Tensor &t = l.input >= 0 ? inputs_[size_t(l.input)] : l.tensor;
+    if (t->requires_grad)
+      tensors.push_back(t);
+  }
+  return tensors;
+}
+
+void Recording::begin_backward(const std::vector<Tensor> &seeds) {
+  split_ = program_.instructions.size();
+  prologue_ = 0;
+  for (const Tensor &seed : seeds) {
+    const Storage &s = *seed->storage.get();
+    seeds_.push_back(int(program_.values.size()));
+    known_.emplace(Key{&s, s.serial}, seeds_.back());
+    program_.values.push_back({Role::input, s.bytes, false, -1, {}, -1});
+    keys_.push_back({&s, s.serial});
+  }
+}
+
+std::pair<Program, Program> Recording::finish_both(const std::vector<Tensor> &results,
+                                                   const std::vector<Tensor> &gradients) {
+  program_.leaves.clear(); // nobody's grad changes
+  std::vector<Operand> given;
+  for (const Tensor &x : results)
+    given.push_back(operand(x, false));
+  std::vector<Operand> grads;
+  for (const Tensor &g : gradients)
+    grads.push_back(g ? operand(g, false) : Operand());
+  const auto split = program_.instructions.begin() + int64_t(split_);
+  Program forward = program_, backward = program_;
+  forward.instructions.assign(program_.instructions.begin(), split);
+  backward.instructions.assign(split, program_.instructions.end());
+  backward.inputs = program_.inputs;
+  forward.results = given;
+  // Values that the first writes and the second reads are results of the first and inputs of the second.
+  for (size_t k = 0; k < program_.values.size(); ++k) {
+    Value &made = forward.values[k], &used = backward.values[k];
+    if (made.role != Role::temporary)
+      continue;
+    const auto writes_it = [&](const Instruction &i) { return writes(i, int(k)); };
+    const auto reads_it = [&](const Instruction &i) { return reads(i, int(k)); };
+    const bool written = std::any_of(forward.instructions.begin(), forward.instructions.end(), writes_it);
+    const bool read = std::any_of(backward.instructions.begin(), backward.instructions.end(), reads_it) ||
+                      std::any_of(grads.begin(), grads.end(), [&](const Operand &g) { return g.value == int(k); });
+    if (std::any_of(given.begin(), given.end(), [&](const Operand &y) { return y.value == int(k); }))
+      made.role = Role::result;
+    if (!written || !read)
+      continue;
+    made.role = Role::result;
+    const Shape shape{int64_t(made.bytes)};
+    forward.results.push_back({int(k), Dtype::uint8, 0, shape, contiguous_strides(shape)});
+    used.role = Role::input;
+    used.number = backward.inputs++;
+  }
+  for (int seed : seeds_) {
+    backward.values[size_t(seed)].number = backward.inputs++;
+    forward.values[size_t(seed)].role = Role::temporary; // nobody's there
+  }
+  for (const Operand &g : grads)
+    if (g && backward.values[size_t(g.value)].role == Role::temporary)
+      backward.values[size_t(g.value)].role = Role::result;
+  backward.results = std::move(grads);
+  for (Program *p : {&forward, &backward})
+    p->instructions_before = int(p->instructions.size());
+  return {std::move(forward), std::move(backward)};
 }
 
 std::vector<std::string> Recording::leaked() const {

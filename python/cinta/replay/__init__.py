@@ -9,9 +9,9 @@ program     a program to look at, made of instructions: printed (listing), count
             (picture)
 """
 
-from .compiled import Compiled, compile
+from .compiled import PASSES, Compiled, compile
 from .profile import Profile
 from .program import Program
 from .stats import Stats
 
-__all__ = ["Compiled", "Profile", "Program", "Stats", "compile"]
+__all__ = ["PASSES", "Compiled", "Profile", "Program", "Stats", "compile"]

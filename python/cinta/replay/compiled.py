@@ -6,6 +6,7 @@ import gc
 import warnings
 from collections.abc import Callable
 from functools import update_wrapper
+from threading import RLock
 from types import MethodType
 from typing import Any, overload
 
@@ -16,12 +17,14 @@ from cinta._core import Tensor
 from cinta.autodiff import tree
 
 from .captured import Captured
+from .differentiable import Differentiable
 from .hosts import Hosts
 from .layers import Layers
 from .names import ModuleNames, Names
 from .program import Program
 
 PASSES: tuple[str, ...] = tuple(_core._pass_names())
+_recordings = RLock()  # a recording changes what modules and optimizers do when they are called
 
 
 @overload
@@ -44,7 +47,8 @@ def compile(
     draws. A replay gives the same bits as the call without it. It is taken where the arguments' shapes, dtypes and
     strides, their Python numbers, and what the function sees of the world around it (training or evaluation, captured
     numbers, the modules' parameters) are as they were; else the function is recorded once more. An optimizer's
-    options (`lr` ...) are read at every call.
+    options (`lr` ...) are read at every call. Results that can be differentiated, as those of `ct.compile(model)`, can
+    be so after a replay too (once, not with create_graph); fastest is a whole step in one function.
 
     Args:
         f: takes and returns tensors, in nested lists, tuples and dicts if need be; also a decorator `@ct.compile`.
@@ -52,8 +56,8 @@ def compile(
         passes: which passes improve the program, all of them by default (see `ct.replay.PASSES`).
 
     Errors: RuntimeError where the function reads a tensor's value (`.item()`, `if t > 0`, `print(t)`), changes
-    captured Python values or keeps tensors elsewhere, all of which a replay would not do; where a result still has
-    its history; where another thread runs it. ValueError for an unknown pass.
+    captured Python values or keeps tensors elsewhere, all of which a replay would not do; where another thread runs
+    it. ValueError for an unknown pass.
 
     >>> import cinta as ct
     >>> from cinta import nn, optim
@@ -142,10 +146,13 @@ class Compiled(_core.CompiledFunction):
         tensors, key = self._signature(args, kwargs, leaves)
         recorded = self._recordings.get(key)
         if recorded is not None:
-            why = self._unfit(recorded, tensors)
-            if why is None:
+            why = recorded.captured.changed(recorded.replay) or recorded.replay.why_not(tensors)
+            if not why:
                 self._use(key, recorded)
-                return recorded.replay.call(tensors)
+                result = recorded.replay.call(tensors)
+                if result is not NotImplemented:
+                    return result
+                why = "an optimizer's parameters, or the state that its options call for, are others"
             self._why = why
             del self._recordings[key]
         elif self._latest is not None:
@@ -166,8 +173,8 @@ class Compiled(_core.CompiledFunction):
                         "an operation that is recorded for backward, expected one without history: call .detach(), "
                         "or compile the whole step"
                     )
-                shared = [i for i, other in enumerate(tensors) if _core._shares_memory(leaf, other)]
-                kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, tuple(shared)))
+                shared = tuple(_core._overlap(other, leaf) for other in tensors)
+                kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, shared))
                 tensors.append(leaf)
             elif isinstance(leaf, (bool, int, float, complex, str, bytes)):
                 kinds.append((type(leaf), leaf))
@@ -176,15 +183,6 @@ class Compiled(_core.CompiledFunction):
         modes = (_core.is_grad_enabled(), _core.get_float32_matmul_precision(), str(_core.get_autocast()))
         return tensors, (repr(tree.skeleton((args, kwargs))), tuple(kinds), modes)
 
-    def _unfit(self, recorded: _Recorded, tensors: list[Tensor]) -> str | None:
-        """Why a recording does not fit this call after all, or None; the host's values are prepared then."""
-        why = recorded.captured.changed(recorded.replay)
-        if why is None:
-            why = recorded.replay.accepts_grads(tensors) or None
-        if why is None and not recorded.replay.prepare():
-            why = "an optimizer's parameters, or the state that its options call for, are others"
-        return why
-
     def _use(self, key: Any, recorded: _Recorded) -> None:
         self._recordings[key] = self._recordings.pop(key)  # the youngest
         self._latest = recorded
@@ -192,22 +190,31 @@ class Compiled(_core.CompiledFunction):
 
     def _record(self, key: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Tensor]) -> Any:
         captured = Captured(self._f, [leaf for leaf in leaves if not isinstance(leaf, Tensor)])
-        call = tree.rebuild((args, kwargs), leaves)
+        told_apart = _core._apart(tensors, captured.tensors)
+        supply = iter(told_apart)
+        call = tree.rebuild((args, kwargs), [next(supply) if isinstance(leaf, Tensor) else leaf for leaf in leaves])
         hosts, modules = Hosts(), ModuleNames(captured.modules)
-        with Layers(modules) as layers:
-            recording = _core._Recording(self._name, tensors, layers.path)
+        backward = None
+        with _recordings, Layers(modules) as layers:
+            recording = _core._Recording(self._name, told_apart, layers.path)
             try:
                 with hosts.recorded(recording):
                     output = self._f(*call[0], **call[1])
-                results = self._results(output)
-                program = recording.finish(results)
+                results = [leaf for leaf in tree.leaves(output) if isinstance(leaf, Tensor)]
+                rebuild: Callable[..., Any] | None = self._rebuild(output, results)
+                if any(map(_core._has_history, results)):
+                    program, rebuild, backward = self._record_backward(recording, told_apart, results, rebuild)
+                else:
+                    program = recording.finish(results)
             finally:
                 recording.abandon()
         captured.check_unchanged(self._name)
-        self._check_kept(recording)
-        raw = program
-        _core._run_passes(raw, list(self._passes))
-        replay = _core._Replay(raw, captured.guards(), hosts.prepare, self._rebuild(output, results))
+        if backward is None:  # else the tape keeps what the program's second half reads
+            self._check_kept(recording)
+        _core._run_passes(program, list(self._passes))
+        host = hosts if hosts.updates else None
+        replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
+        replay.differentiable = backward is not None
         hosts.replay = replay
         flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
         replay.set_arguments(list(args) if flat else None)
@@ -215,7 +222,12 @@ class Compiled(_core.CompiledFunction):
         positions = [position for position, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
         names = Names(self._f, tree.skeleton((args, kwargs)), positions, modules, captured, hosts)
         shapes = [(x.shape, x.strides, x.dtype.name) for x in tensors]
-        recorded = _Recorded(replay, captured, None, Program(self._name, replay, names, shapes))
+        live = sum(map(_core._has_history, results))
+        gradient = None
+        if isinstance(rebuild, Differentiable):
+            gradient = Program(self._name, rebuild.backward, names, [], live, leaves=rebuild.leaves)
+        seen = Program(self._name, replay, names, shapes, len(results), gradient)
+        recorded = _Recorded(replay, captured, None, seen)
         if len(self._recordings) >= self._max:
             del self._recordings[next(iter(self._recordings))]
             warnings.warn(
@@ -230,19 +242,22 @@ class Compiled(_core.CompiledFunction):
         self._use(key, recorded)
         return output
 
-    def _results(self, output: Any) -> list[Tensor]:
-        results = []
-        for position, leaf in enumerate(tree.leaves(output)):
-            if not isinstance(leaf, Tensor):
-                continue
-            if _core._has_history(leaf):
-                raise RuntimeError(
-                    f"[compile] result{tree.path(output, position)} of {self._name} can still be differentiated, and a "
-                    "replay cannot record that: take the gradients inside (loss.backward(), ct.grad), run under "
-                    "ct.no_grad(), or return .detach()"
-                )
-            results.append(leaf)
-        return results
+    def _record_backward(
+        self, recording: Any, inputs: list[Tensor], results: list[Tensor], rebuild: Any
+    ) -> tuple[Any, Differentiable, Any]:
+        """The results can still be differentiated: their gradient becomes a program of its own."""
+        live = [result for result in results if _core._has_history(result)]
+        leaves = recording.leaves()
+        seeds = [_core.ones_like(result.detach()) for result in live]
+        recording.begin_backward(seeds)
+        gradients = _core.backward(live, seeds, leaves, retain_graph=True)
+        program, second = recording.finish_both(results, gradients)
+        _core._run_passes(second, list(self._passes))
+        backward = _core._Replay(second, [], [], None, list, [])
+        numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
+        wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
+        plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild
+        return program, Differentiable(self._name, plain, results, wanted, backward), backward
 
     def _check_kept(self, recording: Any) -> None:
         if not recording.leaked():

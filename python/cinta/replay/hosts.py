@@ -14,12 +14,13 @@ from cinta.optim.optimizer import Optimizer, Plan, Run
 class _Update:
     """One call of an optimizer's fused update, as it was recorded."""
 
-    __slots__ = ("blank", "group", "mask", "number", "optimizer", "plan", "run")
+    __slots__ = ("blank", "group", "groups", "number", "optimizer", "plan", "run")
 
     def __init__(self, optimizer: Optimizer, number: int, plan: Plan, run: Run) -> None:
         self.optimizer = optimizer
         self.number = number
         self.group = optimizer.param_groups[number]
+        self.groups = len(optimizer.param_groups)
         self.plan = plan
         self.run = run
         # Without parameters an update computes nothing; what it hands to the core are its options.
@@ -30,6 +31,7 @@ class _Update:
         return (
             optimizer._plans[number] is self.plan
             and optimizer.param_groups[number] is self.group
+            and len(optimizer.param_groups) == self.groups
             and optimizer._names(self.group) == self.plan.names
         )
 
@@ -40,25 +42,35 @@ class _Update:
 
 
 class Hosts:
-    """The updates of a recording, in order; `prepare` goes through them before each replay."""
+    """The updates of a recording, in order."""
 
     def __init__(self) -> None:
         self.updates: list[_Update] = []
         self.replay: Any = None
-        self.prepare = self._prepare
 
-    def _prepare(self) -> bool:
-        updates = self.updates
-        for update in updates:
+    def prepare(self) -> bool:
+        """Before each replay: hands the options on and counts the steps; False where a recording has to be made."""
+        for update in self.updates:
             if not update.fits():
                 return False
-        if updates:
-            self.replay.refresh(self._refresh)
+        self.replay.refresh(self._refresh)
         return True
 
     def _refresh(self) -> None:
+        done = 0
+        try:
+            for update in self.updates:
+                update.refresh()
+                done += 1
+        except BaseException:
+            for update in self.updates[:done]:
+                update.run.steps -= 1
+            raise
+
+    def take_back(self) -> None:
+        """After a replay that failed."""
         for update in self.updates:
-            update.refresh()
+            update.run.steps -= 1
 
     def state(self) -> Iterator[tuple[Tensor, str, Tensor]]:
         """What optimizers keep: the parameter, the name and the tensor of each state that is updated."""

@@ -87,7 +87,9 @@ class Description:
         return [v for v in self.values if v.offset is not None]
 
 
-def read(raw: dict[str, Any], names: dict[int, str], inputs: list[str], kinds: dict[str, str]) -> Description:
+def read(
+    raw: dict[str, Any], names: dict[int, str], inputs: list[str], results: list[str], kinds: dict[str, str]
+) -> Description:
     """From what the core tells. `names` are of state, by value; `kinds` the types of modules, by their paths."""
     values = [
         Value("", v["role"], v["bytes"], v["parameter"], v["offset"] if v["offset"] >= 0 else None)
@@ -97,7 +99,7 @@ def read(raw: dict[str, Any], names: dict[int, str], inputs: list[str], kinds: d
         for x in filter(None, i["in"] + i["out"]):
             v = values[x["value"]]
             v.first, v.last = n if v.first is None else v.first, n
-    _name(values, raw, names, inputs)
+    _name(values, raw, names, inputs, results)
 
     def operands(raw_operands: list[dict[str, Any] | None]) -> list[Operand]:
         return [
@@ -138,18 +140,21 @@ def _phase(raw: dict[str, Any], reads: list[Operand], writes: list[Operand]) -> 
     return "update" if updates else "forward"
 
 
-def _name(values: list[Value], raw: dict[str, Any], names: dict[int, str], inputs: list[str]) -> None:
+def _name(
+    values: list[Value], raw: dict[str, Any], names: dict[int, str], inputs: list[str], results: list[str]
+) -> None:
     for number, name in names.items():
         values[number].name = name
-    for number, name in enumerate(inputs):
-        values[number].name = name
+    for v, told in zip(values, raw["values"]):
+        if v.role == "input":
+            v.name = inputs[told["number"]]
     for leaf in raw["leaves"]:
         for x in filter(None, (leaf["found"], leaf["grad"])):
             whose = inputs[leaf["input"]] if leaf["input"] >= 0 else names.get(leaf["state"], "")
             values[x["value"]].name = values[x["value"]].name or (f"{whose}.grad" if whose else "")
-    outputs = list(dict.fromkeys(x["value"] for x in raw["results"]))
-    for n, number in enumerate(outputs):
-        values[number].name = values[number].name or (f"result{n}" if len(outputs) > 1 else "result")
+    for x, name in zip(raw["results"], results):
+        if x:
+            values[x["value"]].name = values[x["value"]].name or name
     free = {role: count() for role in _LETTERS}
     for v in sorted((v for v in values if v.first is not None), key=lambda v: v.first or 0):
         v.name = v.name or f"{_LETTERS[v.role]}{next(free[v.role])}"

@@ -65,10 +65,29 @@ class Names:
     def inputs(self) -> list[str]:
         return argument_names(self._f, self._call, self._positions)
 
+    def given(self, inputs: int, returned: int) -> list[str]:
+        """What goes in; a gradient's program takes saved values and the gradients of what was returned, too."""
+        own = self.inputs
+        more = inputs - len(own)
+        if not more:
+            return own
+        return own + [f"saved{n}" for n in range(more - returned)] + [f"{r}.grad" for r in self.results(returned)]
+
+    @staticmethod
+    def results(returned: int, saved: int = 0) -> list[str]:
+        own = ["result"] if returned == 1 else [f"result{n}" for n in range(returned)]
+        return own + [f"saved{n}" for n in range(saved)]
+
+    def gradients(self, leaves: list[Tensor | int]) -> list[str]:
+        """Of tensors, and of inputs by number."""
+        known = {id(tensor): name for name, tensor in (*self._captured.named_tensors(), *self.modules.tensors())}
+        names = [self.inputs[x] if isinstance(x, int) else known.get(id(x), "") for x in leaves]
+        return [name and f"{name}.grad" for name in names]
+
     def state(self, value_of: Callable[[Tensor], int]) -> dict[int, str]:
         """Names of values that are memory from before; `value_of` tells which a tensor is, or -1."""
         names: dict[int, str] = {}
-        for name, tensor in (*self.modules.tensors(), *self._captured.tensors()):
+        for name, tensor in (*self.modules.tensors(), *self._captured.named_tensors()):
             names.setdefault(value_of(tensor), name)
         for param, state, tensor in self._hosts.state():
             if owner := names.get(value_of(param)):

@@ -200,9 +200,9 @@ class Picture:
         ]
         if height >= 9:
             inside, radius = (4.5, 1.7) if height > 22 else (3.0, 1.3)
+            y_dots = f"{y + height - inside:.1f}"
             parts += [
-                f'<circle class="{phase}-solid" cx="{self.x(i.number):.1f}" cy="{y + height - inside:.1f}" r="{radius}"/>'
-                for i in users
+                f'<circle class="{phase}-solid" cx="{self.x(i.number):.1f}" cy="{y_dots}" r="{radius}"/>' for i in users
             ]
         return parts + _label(v, look, phase, x, y, width, height)
 

@@ -36,28 +36,46 @@ class Program:
         >>> print(predict.program())
     """
 
-    def __init__(self, name: str, replay: Any, names: Names, inputs: list[tuple[Any, Any, str]]) -> None:
-        self._function = name
+    def __init__(
+        self,
+        function: str,
+        replay: Any,
+        names: Names,
+        inputs: list[tuple[Any, Any, str]],
+        returned: int,
+        gradient: Program | None = None,
+        leaves: list[Tensor | int] | None = None,
+    ) -> None:
+        self._function = function
         self._replay = replay
         self._names = names
         self._inputs = inputs  # shapes, strides and dtypes
+        self._returned = returned
+        self._leaves = leaves  # of a gradient's program: what it is taken by, tensors or numbers of inputs
+        self.gradient = gradient
+        """Of results that can be differentiated: what their `backward` runs, from what this program saves for it."""
 
     @property
     def name(self) -> str:
         """The function with its tensors: `step(images, labels)`."""
-        return f"{self._function}({', '.join(self._names.inputs)})"
+        name = f"{self._function}({', '.join(self._names.inputs)})"
+        return name if self._leaves is None else f"gradient of {name}"
 
     @cached_property
     def _description(self) -> instructions.Description:
-        state = self._names.state(self._replay.state_of)
-        return instructions.read(self._replay.describe(), state, self._names.inputs, self._names.modules.kinds)
+        raw, names = self._replay.describe(), self._names
+        if self._leaves is None:
+            given, results = names.inputs, names.results(self._returned, len(raw["results"]) - self._returned)
+        else:
+            given, results = names.given(raw["inputs"], self._returned), names.gradients(self._leaves)
+        return instructions.read(raw, names.state(self._replay.state_of), given, results, names.modules.kinds)
 
     # Text
 
     def _summary(self) -> str:
         d = self._description
         return (
-            f"{self.name}: {len(d.instructions)} instructions of {d.instructions_before} recorded "
+            f"{self.name}: {len(d.instructions)} of {d.instructions_before} recorded instructions "
             f"({listing.phase_counts(d)}), {bytes_text(d.arena)} arena for {bytes_text(d.bytes_before)} of temporaries"
         )
 
@@ -110,6 +128,8 @@ class Program:
         return profile.summarize(self.name, self._description, self._replay.profile(tensors, runs))
 
     def _tensors(self, args: Any, kwargs: Any) -> list[Tensor]:
+        if self._leaves is not None:
+            raise ValueError("[profile] a gradient's program got arguments, expected none: it takes the latest call's")
         leaves = [_core.asarray(x) if isinstance(x, numpy.ndarray) else x for x in tree.leaves((args, kwargs))]
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         got = [(x.shape, x.strides, x.dtype.name) for x in tensors]
