@@ -70,7 +70,7 @@ def compile(
     ...     loss.backward()
     ...     opt.step()
     ...     return loss
-    >>> x, y = ct.random.normal(shape=(8, 3)), ct.zeros(8, 1)
+    >>> x, y = ct.random.normal(shape=(8, 3)), ct.zeros((8, 1))
     >>> losses = [step(x, y).item() for _ in range(3)]
     >>> losses[2] < losses[0]
     True

@@ -34,6 +34,13 @@ class Program:
         ...         return model(x).tanh()
         >>> y = predict(ct.ones((5, 3)))
         >>> print(predict.program())
+        predict(x): 2 of 2 recorded instructions (2 forward), 64 B arena for 64 B of temporaries
+        <BLANKLINE>
+        #  layer   FLOP  life    arena  instruction
+        <BLANKLINE>
+        forward:
+        0  Linear    60  0..1  0 +40 B  t0[5,2] = matmul(x[5,3], weight[3,2], bias[2])
+        1                               result[5,2] = tanh(t0[5,2])
     """
 
     def __init__(
@@ -157,6 +164,11 @@ class Program:
         """Writes the picture to an .svg file, which appears whole or not at all.
 
         Errors: ValueError for another suffix, OSError where the file cannot be written.
+
+        Example:
+            >>> step = ct.compile(lambda x: (x @ x).sum())
+            >>> y = step(ct.ones((64, 64)))
+            >>> step.program().save_svg("step.svg")
         """
         save_svg(self.to_svg(), path, "[program] save_svg")
 
