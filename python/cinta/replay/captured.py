@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from cinta._core import Tensor
 from cinta.nn import module as nn_module
-from cinta.nn.module import Module
 
 from .reach import ABSENT, PLAIN, Reach
 
@@ -24,7 +24,7 @@ class Captured:
             reach.walk(argument, type(argument).__name__)
         reach.walk(f, getattr(f, "__name__", "the function"))
         self.tensors = list({id(tensor): tensor for tensor in reach.tensors}.values())
-        self._modules = reach.modules
+        self.modules = reach.modules
         self._optimizers = reach.optimizers
         self._changes = nn_module.changes[0]
         self._snapshot = self._photograph()
@@ -42,12 +42,17 @@ class Captured:
         """For the core, with the count of changes to any module at the end."""
         return [*self._guards, ("item", nn_module.changes, 0, nn_module.changes[0], True)]
 
+    def named_tensors(self) -> list[tuple[str, Tensor]]:
+        """Those among what is guarded, by the names that the function has for them."""
+        found = [(label, guard[3]) for guard, label in zip(self._guards, self._labels)]
+        return [(label, value) for label, value in found if isinstance(value, Tensor)]
+
     # Modules
 
     def _photograph(self) -> list[tuple[str, Any]]:
         """Everything about the modules that a recording depends on."""
         picture: list[tuple[str, Any]] = []
-        for label, root in self._modules:
+        for label, root in self.modules:
             for path, module in root.named_modules():
                 for name, value in module.__dict__.items():
                     plain = isinstance(value, PLAIN)
