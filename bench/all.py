@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 import cinta as ct
+import compiled
 import conv
 import gemm
 import harness
@@ -49,6 +50,7 @@ def imports(threads: int) -> Rows:
 PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "ops": ("Single operations, one thread", ("cinta", "PyTorch"), lambda threads: ops.main()),
     "training": ("Training steps", ("cinta", "PyTorch"), training.main),
+    "compiled": ("Compiled training steps", ("cinta compiled", "peer"), compiled.main),
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
@@ -61,8 +63,8 @@ def summary(rows: Rows) -> list[str]:
     counted = [row for row in rows if row.met is not None]
     missed = [row for row in counted if not row.met]
     lines = [f"Goals met: {len(counted) - len(missed)} of {len(counted)}"]
-    if len(rows) > len(counted):
-        lines[0] += f"; {len(rows) - len(counted)} more suppose what this run lacks"
+    if lacking := sum(bool(row.lacking) for row in rows):
+        lines[0] += f"; {lacking} more suppose what this run lacks"
     return lines + [f"- {row.name}: {row.result} (goal {row.hoped_for})" for row in missed]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from timeit import Timer
 from typing import NamedTuple
 
@@ -36,6 +36,17 @@ class Contestant(NamedTuple):
     error: Error | None = None
 
 
+def duration(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def mebibytes(count: float) -> str:
+    return f"{count / 2**20:.3g} MiB"
+
+
 class Row(NamedTuple):
     """One line of the table: seconds of ours and of the best peer, their ratio, and what was hoped for."""
 
@@ -49,10 +60,11 @@ class Row(NamedTuple):
     lacking: str = ""  # what the goal supposes and this run does not have: then there is no verdict
     forms: str = ""  # which of ours and of theirs are compared, what the other ours take
     errors: str = ""  # ours / theirs
+    written: Callable[[float], str] = duration  # a figure with its unit
 
     @property
     def met(self) -> bool | None:
-        if self.lacking:
+        if self.lacking or not self.hoped_for:
             return None
         return self.ratio <= self.goal and self.ours <= self.limit
 
@@ -65,14 +77,14 @@ class Row(NamedTuple):
     @property
     def hoped_for(self) -> str:
         goals = [f"{self.goal:g}"] * (self.goal < float("inf")) + [duration(self.limit)] * (self.limit < float("inf"))
-        return f"<= {', '.join(goals)}{self.lacking and f' ({self.lacking})'}"
+        return f"<= {', '.join(goals)}{self.lacking and f' ({self.lacking})'}" if goals else ""
 
     def __str__(self) -> str:
         """The row in Markdown."""
         name = f"{self.name} ({self.forms})" if self.forms else self.name
         ratio = f"{self.ratio:.3f} ± {self.interval:.3f}"
         met = {True: "yes", False: "no", None: "-"}[self.met]
-        figures = f"{duration(self.ours)} | {duration(self.theirs)} | {ratio}"
+        figures = f"{self.written(self.ours)} | {self.written(self.theirs)} | {ratio}"
         return f"| {name} | {figures} | {self.hoped_for} | {met} | {self.errors} |"
 
 
@@ -144,10 +156,3 @@ def error_of(got: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> Error:
         rms = max(rms, float(np.linalg.norm(difference) / max(np.linalg.norm(b), 1e-300)))
         largest = max(largest, float(abs(difference).max() / max(abs(b).max(), 1e-300)))
     return Error(rms, largest)
-
-
-def duration(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"

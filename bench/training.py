@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from timeit import Timer
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,13 +61,12 @@ def blurred(side: int):
     return np.stack([np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image in half])[:, None], x
 
 
-def stepper(library, model, batches, loss_name, **options):
-    """A function that makes one step on the next batch and returns the loss."""
-    optimizer = library.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **options)
-    loss_of, forever = getattr(library.nn.functional, loss_name), itertools.cycle(batches)
+def training_step(library, model, loss_name, **options):
+    """A function that makes one step on a batch and returns the loss."""
+    optimizer = library.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, **options)
+    loss_of = getattr(library.nn.functional, loss_name)
 
-    def step():
-        x, y = next(forever)
+    def step(x, y):
         optimizer.zero_grad()
         loss = loss_of(model(x), y)
         loss.backward()
@@ -76,16 +76,31 @@ def stepper(library, model, batches, loss_name, **options):
     return step
 
 
+def on_batches(step, batches):
+    """The step on the next of the batches, for ever."""
+    forever = itertools.cycle(batches)
+    return lambda: step(*next(forever))
+
+
+LR, MOMENTUM = 0.01, 0.9
+
+
 class Network(NamedTuple):
     """What is trained on what, and the ratio hoped for."""
 
-    goal: float
+    goal: float  # uncompiled
     needs_amx: bool  # for the goal; what costs per operation rather than per multiply needs none
     build: Callable[..., Any]
     data: Callable[[], tuple[np.ndarray, np.ndarray]]
     batch: int
     layouts: tuple[torch.memory_format, ...] = (torch.contiguous_format,)
     loss: str = "cross_entropy"
+
+    def batches(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        x, y = self.data()
+        return [(x[i : i + self.batch], y[i : i + self.batch]) for i in range(0, len(x) - self.batch + 1, self.batch)][
+            :64
+        ]
 
 
 BOTH = (torch.contiguous_format, torch.channels_last)
@@ -105,25 +120,65 @@ NETWORKS = {
 }
 
 
-def steps(network: Network) -> tuple[Callable[[], Any], list[Callable[[], Any]]]:
-    """Ours and PyTorch's in each of its forms, from the same weights."""
-    x, y = network.data()
-    cuts = [slice(i, i + network.batch) for i in range(0, len(x) - network.batch + 1, network.batch)][:64]
+Step = Callable[[], Any]
+Wrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def as_it_is(step: Callable[..., Any]) -> Callable[..., Any]:
+    return step
+
+
+def weights_of(model) -> dict[str, np.ndarray]:
+    return {key: value.detach().numpy().copy() for key, value in model.state_dict().items()}
+
+
+def own_step(network: Network, weights, batches, compiled: Wrapper = as_it_is) -> Step:
     model = network.build(ct.nn)
-    weights = {key: torch.from_numpy(value.detach().numpy().copy()) for key, value in model.state_dict().items()}
-    ours = stepper(ct, model, [(ct.tensor(x[cut]), ct.tensor(y[cut])) for cut in cuts], network.loss)
-    peers = []
+    model.load_state_dict({key: ct.tensor(value) for key, value in weights.items()})
+    pairs = [(ct.tensor(x), ct.tensor(y)) for x, y in batches]
+    return on_batches(compiled(training_step(ct, model, network.loss)), pairs)
+
+
+def peer_step(
+    network: Network,
+    weights,
+    batches,
+    layout=torch.contiguous_format,
+    options: Mapping[str, bool] = MappingProxyType({}),
+    compiled: Wrapper = as_it_is,
+    compiled_model: Wrapper = as_it_is,
+) -> Step:
+    """PyTorch's, with these options of its optimizer."""
+    model = network.build(torch.nn)
+    model.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    pairs = [(torch.from_numpy(x.copy()), torch.from_numpy(y.copy())) for x, y in batches]
+    if layout is not torch.contiguous_format:
+        model = model.to(memory_format=layout)
+        pairs = [(images.to(memory_format=layout), labels) for images, labels in pairs]
+    return on_batches(compiled(training_step(torch, compiled_model(model), network.loss, **options)), pairs)
+
+
+def peer_steps(network: Network, weights, batches) -> dict[str, Step]:
+    """PyTorch's in each of its forms."""
+    steps = {}
     for layout, options in itertools.product(network.layouts, ({}, {"fused": True}, {"foreach": True})):
-        peer = network.build(torch.nn)
-        peer.load_state_dict(weights)
-        pairs = [(torch.from_numpy(x[cut].copy()), torch.from_numpy(y[cut].copy())) for cut in cuts]
-        if layout is not torch.contiguous_format:
-            peer = peer.to(memory_format=layout)
-            pairs = [(images.to(memory_format=layout), labels) for images, labels in pairs]
-        peers.append(stepper(torch, peer, pairs, network.loss, **options))
-    losses = [step().item() for step in (ours, *peers)]
-    assert np.allclose(losses, losses[0], rtol=1e-5), f"not the same model, first losses {losses}"
-    return ours, peers
+        form = " ".join(["channels last"] * (layout is torch.channels_last) + [*options])
+        steps[form] = peer_step(network, weights, batches, layout, options)
+    return steps
+
+
+def check_results(results: dict[str, Any]) -> None:
+    """AssertionError unless all sides compute the same at first."""
+    values = list(results.values())
+    assert all(np.allclose(value, values[0], rtol=1e-5) for value in values), f"not the same model, first {results}"
+
+
+def steps(network: Network) -> tuple[Step, list[Step]]:
+    """Ours and PyTorch's in each of its forms, from the same weights."""
+    batches, weights = network.batches(), weights_of(network.build(ct.nn))
+    ours, theirs = own_step(network, weights, batches), peer_steps(network, weights, batches)
+    check_results({"cinta": ours().item()} | {form: step().item() for form, step in theirs.items()})
+    return ours, list(theirs.values())
 
 
 def main(threads: int = 1, only: str = "") -> list[harness.Row]:

@@ -179,7 +179,10 @@ PyObject *Replay::call(const std::vector<Tensor> &inputs) {
   if (!rebuild_)
     return results.empty() ? Py_NewRef(Py_None) : wrap(std::move(results[0]));
   Ref list = Ref::checked(to_python(results));
-  return Ref::checked(PyObject_CallOneArg(rebuild_.get(), list.get())).release();
+  if (!differentiable)
+    return Ref::checked(PyObject_CallOneArg(rebuild_.get(), list.get())).release();
+  Ref given = Ref::checked(to_python(inputs));
+  return Ref::checked(PyObject_CallFunctionObjArgs(rebuild_.get(), list.get(), given.get(), nullptr)).release();
 }
 
 bool Replay::fits(PyObject *const *args, Py_ssize_t n, std::vector<Tensor> &inputs) const {

@@ -20,9 +20,10 @@ namespace {
 std::vector<Tensor> tensors_of(const py::list &list) {
   std::vector<Tensor> tensors;
   for (const py::handle &o : list)
-    tensors.push_back(to_tensor(o.ptr(), "compile"));
+    tensors.push_back(o.is_none() ? Tensor() : to_tensor(o.ptr(), "compile"));
   return tensors;
 }
+py::list list_of(const std::vector<Tensor> &tensors) { return py::reinterpret_steal<py::list>(to_python(tensors)); }
 py::object checked(PyObject *o) {
   if (!o)
     throw py::error_already_set();
@@ -57,6 +58,12 @@ public:
   replay::Program finish(const py::list &results) {
     abandon();
     return recording_.finish(tensors_of(results));
+  }
+  py::list leaves() const { return list_of(recording_.leaves()); }
+  void begin_backward(const py::list &seeds) { recording_.begin_backward(tensors_of(seeds)); }
+  std::pair<replay::Program, replay::Program> finish_both(const py::list &results, const py::list &gradients) {
+    abandon();
+    return recording_.finish_both(tensors_of(results), tensors_of(gradients));
   }
   std::vector<std::string> leaked() const { return recording_.leaked(); }
 
@@ -181,6 +188,9 @@ void define_replay(PyObject *module) {
       .def("resume", &PythonRecording::resume)
       .def("abandon", &PythonRecording::abandon)
       .def("finish", &PythonRecording::finish, py::arg("results"))
+      .def("leaves", &PythonRecording::leaves)
+      .def("begin_backward", &PythonRecording::begin_backward, py::arg("seeds"))
+      .def("finish_both", &PythonRecording::finish_both, py::arg("results"), py::arg("gradients"))
       .def("leaked", &PythonRecording::leaked);
   py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
                                               py::custom_type_setup(collected))
@@ -207,6 +217,8 @@ void define_replay(PyObject *module) {
              std::string why;
              return r.accepts(tensors_of(inputs), &why) ? std::string() : why;
            })
+      .def_readwrite("differentiable", &Replay::differentiable)
+      .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
       .def("refresh",
            [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does
              Refresh refresh(r.executable);

@@ -2,9 +2,9 @@
 #include <cstring>
 
 #include "bindings/function.h"
-#include "cinta/tape/compute.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
+#include "cinta/tape/compute.h"
 
 namespace cinta::python {
 namespace {

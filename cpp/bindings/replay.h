@@ -65,6 +65,9 @@ public:
   // Whether positional arguments fit the spec; then the tensors among them.
   bool fits(PyObject *const *args, Py_ssize_t n, std::vector<Tensor> &inputs) const;
 
+  // The gradients of results that can be differentiated; made with every call's own memory.
+  bool differentiable = false;
+
   replay::Executable executable;
   std::vector<Guard> guards;
   std::vector<ArgumentSpec> arguments; // of a call with positional arguments only, none of them nested

@@ -17,7 +17,7 @@ struct BinaryContext {
   kernels::BinaryVjp vjp;
 };
 
-// Whether y is 0-d beside larger operands: a constant that is read as it is, without being spread over their shape.
+// A constant, 0-d beside larger operands, is read as it is, without being spread over their shape.
 Operand spread(const Tensor &t, const Tensor &over) {
   Operand o = scalar_operand(t);
   if (t.ndim() == 0 && over.ndim())
@@ -99,7 +99,7 @@ void BinaryVjpWork::operator()(const Tensor *in, const Tensor *out) const {
 
 void CompareWork::operator()(const Tensor *in, const Tensor *out) const {
   const kernels::Compare f = kernel().compare[int(op)][int(compute_type(in[0].dtype()))];
-  Operand operands[3] = {scalar_operand(in[0]), scalar_operand(in[1]), raw_operand(out[0])};
+  Operand operands[3] = {spread(in[0], out[0]), spread(in[1], out[0]), raw_operand(out[0])};
   tile_loop(
       out[0].shape(), operands, 2, 1,
       [](const void *context, int64_t n, void *const *p, const int *steps) {
@@ -111,7 +111,7 @@ void CompareWork::operator()(const Tensor *in, const Tensor *out) const {
 
 void SelectWork::operator()(const Tensor *in, const Tensor *out) const {
   const kernels::Select f = kernel().select[int(compute_type(out[0].dtype()))];
-  Operand operands[4] = {raw_operand(in[0]), scalar_operand(in[1]), scalar_operand(in[2]), operand(out[0])};
+  Operand operands[4] = {raw_operand(in[0]), spread(in[1], out[0]), spread(in[2], out[0]), operand(out[0])};
   tile_loop(
       out[0].shape(), operands, 3, 1,
       [](const void *context, int64_t n, void *const *p, const int *steps) {

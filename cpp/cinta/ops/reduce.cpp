@@ -6,6 +6,7 @@
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/index.h"
 #include "cinta/ops/join.h"
+#include "cinta/ops/reduce_work.h"
 #include "cinta/ops/shape.h"
 
 namespace cinta::ops {
@@ -16,61 +17,52 @@ using kernels::ReduceOp;
 
 constexpr int64_t kChunk = int64_t(1) << 16; // elements per unit of work; fixed, so that sums never depend on threads
 
-const char *name_of(ReduceOp op) {
-  static const char *names[] = {"sum", "prod", "max", "min"};
-  return names[int(op)];
-}
-
 struct Axis { // a run of neighbouring axes that are all reduced, or all kept
   int64_t size;
   bool reduced;
 };
 
-struct Rows {
-  kernels::ReduceRows f;
-  const char *x;
-  char *y;
-  int64_t rows, cols, per_block, chunks, chunk;
-  size_t bytes;
-};
-
-struct ReduceRowsWork { // y[rows, chunks] from x[rows, cols]
-  ReduceOp op;
-  int64_t rows, cols, chunks;
-  void operator()(const Tensor *in, const Tensor *out) const;
-};
-void ReduceRowsWork::operator()(const Tensor *in, const Tensor *out) const {
-  const Tensor &x = in[0], &y = out[0];
-  Rows r;
-  r.f = kernel().reduce_rows[int(op)][int(compute_type(x.dtype()))];
-  r.chunks = chunks;
-  r.chunk = chunks > 1 ? kChunk : cols;
-  r.x = x.data<char>();
-  r.y = y.data<char>();
-  r.rows = rows;
-  r.cols = cols;
-  r.per_block = std::max<int64_t>(1, kChunk / std::max<int64_t>(cols, 1));
-  r.bytes = itemsize(x.dtype());
-  if (r.chunks == 1) {
-    parallel_for((rows + r.per_block - 1) / r.per_block, double(rows) * double(cols) * 0.3,
-                 [](void *context, int64_t block) {
-                   const Rows &r = *static_cast<Rows *>(context);
-                   int64_t first = block * r.per_block, n = std::min(r.per_block, r.rows - first);
-                   r.f(n, r.cols, r.x + size_t(first * r.cols) * r.bytes, r.cols, r.y + size_t(first) * r.bytes);
-                 },
-                 &r);
-    return;
-  }
-  parallel_for(
-      rows * r.chunks, double(rows) * double(cols) * 0.3,
-      [](void *context, int64_t block) {
-        const Rows &r = *static_cast<Rows *>(context);
-        int64_t row = block / r.chunks, first = block % r.chunks * r.chunk;
-        r.f(1, std::min(r.chunk, r.cols - first), r.x + size_t(row * r.cols + first) * r.bytes, r.cols,
-            r.y + size_t(block) * r.bytes);
-      },
-      &r);
+const char *name_of(ReduceOp op) {
+  static const char *names[] = {"sum", "prod", "max", "min"};
+  return names[int(op)];
 }
+
+} // namespace
+
+int64_t ReduceRowsWork::blocks() const {
+  const int64_t per_block = std::max<int64_t>(1, kChunk / std::max<int64_t>(cols, 1));
+  return chunks > 1 ? rows * chunks : (rows + per_block - 1) / per_block;
+}
+
+ReduceRowsWork::Block ReduceRowsWork::block(int64_t index) const {
+  if (chunks > 1) {
+    const int64_t row = index / chunks, first = index % chunks * kChunk, n = std::min(kChunk, cols - first);
+    return {row * cols + first, 1, n, index};
+  }
+  const int64_t per_block = std::max<int64_t>(1, kChunk / std::max<int64_t>(cols, 1)), first = index * per_block;
+  return {first * cols, std::min(per_block, rows - first), cols, first};
+}
+
+void ReduceRowsWork::operator()(const Tensor *in, const Tensor *out) const {
+  struct Context {
+    const ReduceRowsWork &work;
+    kernels::ReduceRows f;
+    const char *x;
+    char *y;
+    int64_t bytes;
+  } c{*this, kernel().reduce_rows[int(op)][int(compute_type(in[0].dtype()))], in[0].data<char>(), out[0].data<char>(),
+      int64_t(itemsize(in[0].dtype()))};
+  parallel_for(
+      blocks(), double(rows) * double(cols) * 0.3,
+      [](void *context, int64_t index) {
+        const Context &c = *static_cast<const Context *>(context);
+        const Block b = c.work.block(index);
+        c.f(b.rows, b.cols, c.x + b.first * c.bytes, b.cols, c.y + b.result * c.bytes);
+      },
+      &c);
+}
+
+namespace {
 
 // y[rows]; long rows are cut into chunks whose results are reduced again.
 Tensor reduce_rows(ReduceOp op, const Tensor &x, int64_t rows, int64_t cols) {

@@ -49,6 +49,9 @@ void run_tile(const void *context, int64_t n, void *const *pointers, const int *
       case Stage::select:
         k.select[compute](m, static_cast<const uint8_t *>(x), at[in[1]], step[in[1]], at[in[2]], step[in[2]], y);
         break;
+      case Stage::copy:
+        std::memcpy(y, x, size_t(m * bytes));
+        break;
       }
     }
   }
@@ -64,6 +67,24 @@ bool FusedWork::may_overwrite(int out, int in) const {
     written |= s.out == inputs + out;
   }
   return true;
+}
+
+void FusedWork::run_range(const Tensor *in, const Tensor *out, int64_t first, int64_t n, int aside,
+                          void *memory) const {
+  void *pointers[ops::kMaxOperands];
+  int steps[ops::kMaxOperands];
+  const int64_t all = count(shape);
+  for (int o = 0; o < inputs + outputs; ++o) {
+    if (o == inputs + aside) {
+      pointers[o] = memory;
+      continue;
+    }
+    const int given = o - inputs - (o > inputs + aside);
+    const Tensor &t = o < inputs ? in[o] : out[given];
+    steps[o] = t.size() == all;
+    pointers[o] = t.data<char>() + first * steps[o] * int64_t(itemsize(t.dtype()));
+  }
+  run_tile(this, n, pointers, steps);
 }
 
 void FusedWork::operator()(const Tensor *in, const Tensor *out) const {

@@ -5,7 +5,7 @@
 namespace cinta::replay {
 
 struct Stage { // one kernel call for a tile
-  enum Kind : uint8_t { unary, unary_vjp, binary, binary_vjp, compare, select } kind;
+  enum Kind : uint8_t { unary, unary_vjp, binary, binary_vjp, compare, select, copy } kind;
   uint8_t op, which;
   int8_t in[4]; // places: operands of the fused instruction [0, operands), then registers
   int8_t out;
@@ -23,6 +23,8 @@ struct FusedWork {
   Shape shape; // over which the operands are looked at
   double cost; // ns per element
   void operator()(const Tensor *in, const Tensor *out) const;
+  // Over n elements from `first` on, of operands that are all contiguous; output `aside` goes to other memory.
+  void run_range(const Tensor *in, const Tensor *out, int64_t first, int64_t n, int aside, void *memory) const;
   bool may_overwrite(int out, int in) const; // no stage reads `in` after `out` is written
 };
 

@@ -25,6 +25,12 @@ public:
 
   // The program that returns these, when the function has returned.
   Program finish(const std::vector<Tensor> &results);
+  // The function's results can still be differentiated: from here on what is recorded is their gradient's program,
+  // which begins with these gradients of the results. Then both programs: the first returns what the second needs after
+  // the results; the second takes the first's inputs, those values and the seeds, and returns the gradients.
+  void begin_backward(const std::vector<Tensor> &seeds);
+  std::pair<Program, Program> finish_both(const std::vector<Tensor> &results, const std::vector<Tensor> &gradients);
+  std::vector<Tensor> leaves() const; // that the results may depend on
   // Memory made by instructions that is alive although neither returned nor in a grad: sites of its makers.
   std::vector<std::string> leaked() const;
 
@@ -62,7 +68,9 @@ private:
   std::vector<const char *> origins_; // of inputs' values: their first bytes
   std::unordered_map<int, const char *> found_grads_; // the first bytes of gradients that were found, by value
   Program program_;
-  size_t prologue_ = 0; // instructions that initialise memory, in front
+  size_t split_ = 0; // the first instruction of the gradient's program
+  std::vector<int> seeds_;
+  size_t prologue_ = 0; // instructions that initialise memory, from there on
 };
 
 } // namespace cinta::replay

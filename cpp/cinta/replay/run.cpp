@@ -46,6 +46,7 @@ Executable::Executable(Program program) : program_(std::move(program)) {
   storages_.resize(n);
   origins_.resize(n);
   looks_.resize(n);
+  inputs_.assign(size_t(program_.inputs), -1);
   for (size_t k = 0; k < n; ++k) {
     Value &v = program_.values[k];
     if (v.role == Role::temporary && v.offset >= 0) {
@@ -63,6 +64,8 @@ Executable::Executable(Program program) : program_(std::move(program)) {
     }
     if (v.role == Role::result)
       results_.push_back(int(k));
+    if (v.role == Role::input)
+      inputs_[size_t(v.number)] = int(k);
   }
   // One body for each look.
   std::vector<std::vector<std::pair<Operand, Tensor>>> made(n);
@@ -140,7 +143,8 @@ void Executable::place(int value, const StorageRef &storage, char *origin) {
 
 void Executable::bind(const std::vector<Tensor> &inputs) {
   for (size_t k = 0; k < inputs.size(); ++k)
-    place(int(k), inputs[k]->storage, inputs[k].data<char>() - program_.values[k].first);
+    if (const int value = inputs_[k]; value >= 0)
+      place(value, inputs[k]->storage, inputs[k].data<char>() - program_.values[size_t(value)].first);
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs);
     if (l.read)
@@ -175,11 +179,19 @@ std::vector<Tensor> Executable::finish(const std::vector<Tensor> &inputs) {
   std::vector<Tensor> results;
   results.reserve(program_.results.size());
   for (const Operand &y : program_.results)
-    results.push_back(look(y));
+    results.push_back(y ? look(y) : Tensor());
   for (const Leaf &l : program_.leaves)
     if (l.set)
       leaf(l, inputs)->grad = l.grad ? look(l.grad) : Tensor();
   return results;
+}
+
+std::vector<uint32_t> Executable::state_versions() const {
+  std::vector<uint32_t> versions;
+  for (const Value &v : program_.values)
+    if (v.role == Role::state)
+      versions.push_back(v.storage->version);
+  return versions;
 }
 
 std::vector<Tensor> Executable::run(const std::vector<Tensor> &inputs) {

@@ -19,6 +19,7 @@ public:
   // The seconds that each instruction took, in a run of its own.
   std::vector<Tensor> profile(const std::vector<Tensor> &inputs, std::vector<double> &seconds);
 
+  std::vector<uint32_t> state_versions() const; // how often the memory it reads was written so far
   const Program &program() const { return program_; }
 
 private:
@@ -47,6 +48,7 @@ private:
   std::vector<Tensor> written_;          // what a step writes that is seen outside
   std::vector<std::vector<Look>> looks_; // of values
   std::vector<char *> hosts_;
+  std::vector<int> inputs_;  // values of inputs, by number; -1: nothing reads it
   std::vector<int> results_; // values of that role
 };
 

@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from cinta.nn import module as nn_module
-from cinta.nn.module import Module
 
 from .reach import ABSENT, PLAIN, Reach
 
@@ -61,7 +60,7 @@ class Captured:
         if number < 0:
             return None
         if number < len(self._guards):
-            return _change(self._guards[number], self._labels[number]) + " as when it was recorded"
+            return _change(self._guards[number], self._labels[number])
         now = self._photograph()
         for before, after in zip(self._snapshot, now):
             if before != after:
@@ -144,10 +143,10 @@ def _change(guard: Guard, label: str) -> str:
     kind, container, key, expected, by_value = guard
     now = _current(kind, container, key)
     if now is ABSENT or expected is ABSENT:
-        return f"{label!r} is {'gone' if now is ABSENT else 'new'}, expected it to be {'there' if now is ABSENT else 'absent'}"
+        return f"{label!r} is gone" if now is ABSENT else f"{label!r} is new"
     if by_value:
-        return f"{label!r} is {now!r}, expected {expected!r}"
-    return f"{label!r} is another object, expected the same"
+        return f"{label!r} is {now!r}, expected {expected!r} as before"
+    return f"{label!r} is another object than before"
 
 
 def _difference(before: tuple[str, Any], after: tuple[str, Any]) -> str:

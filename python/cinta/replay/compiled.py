@@ -17,6 +17,7 @@ from cinta._core import Tensor
 from cinta.autodiff import tree
 
 from .captured import Captured
+from .differentiable import Differentiable
 from .hosts import Hosts
 from .layers import Layers
 from .program import Program
@@ -45,7 +46,8 @@ def compile(
     draws. A replay gives the same bits as the call without it. It is taken where the arguments' shapes, dtypes and
     strides, their Python numbers, and what the function sees of the world around it (training or evaluation, captured
     numbers, the modules' parameters) are as they were; else the function is recorded once more. An optimizer's
-    options (`lr` ...) are read at every call.
+    options (`lr` ...) are read at every call. Results that can be differentiated, as those of `ct.compile(model)`, can
+    be so after a replay too (once, not with create_graph); fastest is a whole step in one function.
 
     Args:
         f: takes and returns tensors, in nested lists, tuples and dicts if need be; also a decorator `@ct.compile`.
@@ -53,8 +55,8 @@ def compile(
         passes: which passes improve the program, all of them by default (see `ct.replay.PASSES`).
 
     Errors: RuntimeError where the function reads a tensor's value (`.item()`, `if t > 0`, `print(t)`), changes
-    captured Python values or keeps tensors elsewhere, all of which a replay would not do; where a result still has
-    its history; where another thread runs it. ValueError for an unknown pass.
+    captured Python values or keeps tensors elsewhere, all of which a replay would not do; where another thread runs
+    it. ValueError for an unknown pass.
 
     >>> import cinta as ct
     >>> from cinta import nn, optim
@@ -191,22 +193,27 @@ class Compiled(_core.CompiledFunction):
         supply = iter(told_apart)
         call = tree.rebuild((args, kwargs), [next(supply) if isinstance(leaf, Tensor) else leaf for leaf in leaves])
         hosts = Hosts()
+        backward = None
         with _recordings, Layers() as layers:
             recording = _core._Recording(self._name, told_apart, layers.path)
             try:
                 with hosts.recorded(recording):
                     output = self._f(*call[0], **call[1])
-                results = self._results(output)
-                program = recording.finish(results)
+                results = [leaf for leaf in tree.leaves(output) if isinstance(leaf, Tensor)]
+                rebuild = self._rebuild(output, results)
+                if any(map(_core._has_history, results)):
+                    program, rebuild, backward = self._record_backward(recording, tensors, results, rebuild)
+                else:
+                    program = recording.finish(results)
             finally:
                 recording.abandon()
         captured.check_unchanged(self._name)
-        self._check_kept(recording)
-        raw = program
-        _core._run_passes(raw, list(self._passes))
+        if backward is None:  # else the tape keeps what the program's second half reads
+            self._check_kept(recording)
+        _core._run_passes(program, list(self._passes))
         host = hosts if hosts.updates else None
-        rebuild = self._rebuild(output, results)
-        replay = _core._Replay(raw, captured.guards(), captured.tensors, host, rebuild, tensors)
+        replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
+        replay.differentiable = backward is not None
         hosts.replay = replay
         flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
         replay.set_arguments(list(args) if flat else None)
@@ -225,19 +232,22 @@ class Compiled(_core.CompiledFunction):
         self._use(key, recorded)
         return output
 
-    def _results(self, output: Any) -> list[Tensor]:
-        results = []
-        for position, leaf in enumerate(tree.leaves(output)):
-            if not isinstance(leaf, Tensor):
-                continue
-            if _core._has_history(leaf):
-                raise RuntimeError(
-                    f"[compile] result{tree.path(output, position)} of {self._name} can still be differentiated, and a "
-                    "replay cannot record that: take the gradients inside (loss.backward(), ct.grad), run under "
-                    "ct.no_grad(), or return .detach()"
-                )
-            results.append(leaf)
-        return results
+    def _record_backward(
+        self, recording: Any, inputs: list[Tensor], results: list[Tensor], rebuild: Any
+    ) -> tuple[Any, Differentiable, Any]:
+        """The results can still be differentiated: their gradient becomes a program of its own."""
+        live = [result for result in results if _core._has_history(result)]
+        leaves = recording.leaves()
+        seeds = [_core.ones_like(result.detach()) for result in live]
+        recording.begin_backward(seeds)
+        gradients = _core.backward(live, seeds, leaves, retain_graph=True)
+        program, second = recording.finish_both(results, gradients)
+        _core._run_passes(second, list(self._passes))
+        backward = _core._Replay(second, [], [], None, list, [])
+        numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
+        wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
+        plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild
+        return program, Differentiable(self._name, plain, results, wanted, backward), backward
 
     def _check_kept(self, recording: Any) -> None:
         if not recording.leaked():

@@ -75,7 +75,8 @@ void merge_common_subexpressions(Program &p) {
     }
   p.instructions.resize(kept);
   for (Operand &y : p.results)
-    y.value = stands_for[size_t(y.value)];
+    if (y)
+      y.value = stands_for[size_t(y.value)];
 }
 
 } // namespace cinta::replay

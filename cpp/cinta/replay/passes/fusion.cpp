@@ -46,6 +46,9 @@ bool as_member(const Instruction &i, Member &m) {
   } else if (as<SelectWork>(w)) {
     m.stage.kind = Stage::select;
     m.in = {0, 1, 2}, m.steps = 6, m.cost = cost(BinaryOp::Add), m.dtype = i.in[1].dtype;
+  } else if (as<CopyWork>(w)) {
+    m.stage.kind = Stage::copy;
+    m.in = {0}, m.steps = 0, m.cost = cost(UnaryOp::Neg);
   } else if (as<AccumulateWork>(w)) {
     m.stage.kind = Stage::binary, m.stage.op = uint8_t(BinaryOp::Add);
     m.in = {0, 1}, m.steps = 0, m.cost = cost(BinaryOp::Add);
@@ -80,7 +83,10 @@ public:
   void run() {
     for (size_t n = 0; n < p_.instructions.size(); ++n) {
       Member m;
-      is_member_[n] = as_member(p_.instructions[n], m) && fits_alone(p_.instructions[n], m);
+      is_member_[n] = as_member(p_.instructions[n], m);
+      if (is_member_[n])
+        gather_constants(p_.instructions[n], m);
+      is_member_[n] = is_member_[n] && fits_alone(p_.instructions[n], m);
       members_[n] = m;
       const int joined = is_member_[n] ? join_group(int(n)) : -1;
       for (size_t g = 0; g < groups_.size(); ++g)
@@ -91,6 +97,15 @@ public:
   }
 
 private:
+  // One number that was spread over a shape is a constant again.
+  static void gather_constants(Instruction &i, const Member &m) {
+    for (size_t k = 0; k < m.in.size(); ++k) {
+      Operand &x = i.in[size_t(m.in[k])];
+      if ((m.steps >> k & 1) && !x.shape.empty() && count(x.shape) > 1 &&
+          std::all_of(x.strides.begin(), x.strides.end(), [](int64_t s) { return s == 0; }))
+        x.shape = Shape{}, x.strides = Strides{};
+    }
+  }
   // Whether its operands are what a fused instruction can read: whole tensors, or constants where a kernel takes one.
   bool fits_alone(const Instruction &i, const Member &m) const {
     const Operand &y = i.out[0];
@@ -104,6 +119,8 @@ private:
       if (!(x.shape == y.shape) && !(x.shape.empty() && (m.steps >> k & 1)))
         return false;
       if (x.value == y.value && !(x == y))
+        return false;
+      if (m.stage.kind == Stage::copy && !(x.strides == y.strides)) // transposing copies have kernels of their own
         return false;
     }
     return y.dtype == (m.stage.kind == Stage::compare ? Dtype::bool_ : m.dtype);
@@ -276,12 +293,15 @@ private:
           at[j] = found->second;
         }
       }
-      // Registers whose last reader this is are free for its result, and later ones.
-      for (const Operand &x : i.in)
-        if (x && last_read[x.value] == int(k))
-          if (const auto found = now.find(x.value); found != now.end() && found->second.kind == Place::reg)
-            register_used[size_t(found->second.index)] = false;
       const Operand &y = i.out[0];
+      // Registers whose last reader this is are free: for its result too, unless that would overtake the reading.
+      const auto release = [&](bool before) {
+        for (const Operand &x : i.in)
+          if (x && last_read[x.value] == int(k) && (itemsize(x.dtype) >= itemsize(y.dtype)) == before)
+            if (const auto found = now.find(x.value); found != now.end() && found->second.kind == Place::reg)
+              register_used[size_t(found->second.index)] = false;
+      };
+      release(true);
       Place to;
       if (const auto found = now.find(y.value); found != now.end()) {
         to = found->second;
@@ -299,6 +319,7 @@ private:
         b.out.push_back(y);
         to = {Place::output, int(b.out.size()) - 1};
       }
+      release(false);
       now[y.value] = to;
       at[4] = to;
       places.push_back(at);

@@ -10,9 +10,8 @@ struct Pass {
   void (*run)(Program &);
 };
 constexpr Pass passes[] = {
-    {"dead_code", remove_dead_code},
-    {"common_subexpressions", merge_common_subexpressions},
-    {"fusion", fuse_elementwise},
+    {"dead_code", remove_dead_code}, {"common_subexpressions", merge_common_subexpressions},
+    {"fusion", fuse_elementwise},    {"reductions", fuse_reductions},
     {"in_place", reuse_in_place},
 };
 
