@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from cinta import _core
 from cinta.nn import module as nn_module
 
 from .reach import ABSENT, PLAIN, Reach
@@ -23,6 +24,7 @@ class Captured:
             reach.walk(argument, type(argument).__name__)
         reach.walk(f, getattr(f, "__name__", "the function"))
         self.tensors = list({id(tensor): tensor for tensor in reach.tensors}.values())
+        self._aliases = [tensor.detach() for tensor in self.tensors]
         self._modules = reach.modules
         self._optimizers = reach.optimizers
         self._changes = nn_module.changes[0]
@@ -87,6 +89,12 @@ class Captured:
                         f"[compile] {name} changes a module ({_difference(before, after)}), which a replay would not "
                         "do: keep state in buffers that are written in place, or return it"
                     )
+        for tensor, alias in zip(self.tensors, self._aliases):
+            if tensor.size and _core._overlap(tensor, alias) != 0:
+                raise RuntimeError(
+                    f"[compile] {name} exchanges the memory of a tensor of shape {list(tensor.shape)} (.data = ...), "
+                    "which a replay would not do: write into it (.copy_) instead"
+                )
         if self._options != self._read_options():
             raise RuntimeError(
                 f"[compile] {name} changes an optimizer's options, which a replay would not do: set them before the "
