@@ -11,13 +11,13 @@ import argparse
 import functools
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from timeit import Timer
 from typing import Any
 
 import torch
+from torch._inductor.utils import fresh_cache
 
 import cinta as ct
 import harness
@@ -60,9 +60,9 @@ class Sides:
     def add_torch_compile(self, forms: dict[str, Callable[[], Any]]) -> None:
         for form, step in forms.items():
             torch.compiler.reset()  # all steps share their code, and a function is compiled a few times only
-            os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp()  # a first call that finds nothing made before
             try:
-                self.add("torch.compile", {form: step})
+                with fresh_cache():  # a first call that finds nothing made before
+                    self.add("torch.compile", {form: step})
             except Exception as error:  # whatever its compiler lacks here
                 what = f"torch.compile of {form} of {self.name}"
                 print(f"{what} skipped: {type(error).__name__}: {str(error).splitlines()[0]}", flush=True)

@@ -201,9 +201,9 @@ class Compiled(_core.CompiledFunction):
                 with hosts.recorded(recording):
                     output = self._f(*call[0], **call[1])
                 results = [leaf for leaf in tree.leaves(output) if isinstance(leaf, Tensor)]
-                rebuild = self._rebuild(output, results)
+                rebuild: Callable[..., Any] | None = self._rebuild(output, results)
                 if any(map(_core._has_history, results)):
-                    program, rebuild, backward = self._record_backward(recording, tensors, results, rebuild)
+                    program, rebuild, backward = self._record_backward(recording, told_apart, results, rebuild)
                 else:
                     program = recording.finish(results)
             finally:
