@@ -1,4 +1,4 @@
-"""Replay equals eager, bit for bit, over ten steps: losses, parameters, gradients, buffers, optimizer state, streams."""
+"""Replay equals eager, bit for bit, over ten steps: losses, parameters, gradients, buffers, states, random streams."""
 
 from __future__ import annotations
 

@@ -149,6 +149,7 @@ PyObject *dlpack_device(PyObject *, PyObject *) { return Py_BuildValue("(ii)", 1
 // Pickled as bytes, dtype and shape; the history stays behind.
 PyObject *reduce(PyObject *self, PyObject *) {
   return guarded([&]() -> PyObject * {
+    check_readable("pickle or copy.deepcopy");
     GradMode off(false);
     Tensor t = ops::contiguous(ops::detach(tensor_of(self)));
     Ref core = Ref::checked(PyImport_ImportModule("cinta._core"));

@@ -10,7 +10,7 @@ namespace cinta::replay {
 namespace {
 
 std::string here() {
-  Site site = site_here();
+  Site site = site_outside();
   std::string text = describe(site);
   drop_site(site);
   return text;

@@ -24,7 +24,8 @@ class Handle:
             rest = [hook for hook in hooks if hook is not self._hook]
             self._module._hooks = rest  # set, never changed: recordings notice
             if not rest:
-                del self._module._hooks, self._module.forward
+                delattr(self._module, "_hooks")
+                del self._module.forward
 
     def __enter__(self) -> Handle:
         return self
