@@ -85,6 +85,7 @@ public:
   }
   void recorded(const Instr &) override {}
   void visiting(const Instr *) override {}
+  void gradient_looked_at(const Tensor &) override {}
   void gradient_reset(const Tensor &) override {}
   [[noreturn]] void read(const char *how) override {
     fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
@@ -228,8 +229,11 @@ void define_replay(PyObject *module) {
              std::vector<Guard> all;
              for (const py::handle &g : guards)
                all.push_back(guard_of(g.cast<py::tuple>()));
+             std::vector<Ref> tensors;
+             for (const py::handle &t : seen)
+               tensors.push_back(Ref::borrowed(t.ptr()));
              return std::make_shared<Replay>(
-                 program, std::move(all), tensors_of(seen), host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+                 program, std::move(all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
                  rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
            py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),

@@ -123,11 +123,13 @@ bool Executable::accepts_grads(const std::vector<Tensor> &inputs, std::string *w
           grad && grad.shape() == l.found.shape && grad.strides() == l.found.strides && grad.dtype() == l.found.dtype;
     else if (l.set && !l.reset)
       same = !grad;
+    if (l.looked)
+      same = same && bool(grad) == l.there;
     if (same)
       continue;
     if (why)
       *why = join("the grad of a parameter of shape ", t.shape(), " is ", grad ? "there" : "None", ", expected ",
-                  l.read ? "as it lay when recorded" : "None");
+                  l.read || l.there ? "as it lay when recorded" : "None");
     return false;
   }
   return true;

@@ -6,6 +6,7 @@ import gc
 import warnings
 from collections.abc import Callable
 from functools import update_wrapper
+from itertools import combinations
 from threading import RLock
 from types import MethodType
 from typing import Any, overload
@@ -216,8 +217,9 @@ class Compiled(_core.CompiledFunction):
         replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
         hosts.replay = replay
-        flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
-        replay.set_arguments(list(args) if flat else None)
+        flat = not kwargs and len(leaves) == len(args) and all(leaf is arg for leaf, arg in zip(leaves, args))
+        apart = not any(_core._overlap(a, b) is not None for a, b in combinations(tensors, 2))
+        replay.set_arguments(list(args) if flat and apart else None)
         replay.see(tensors)
         positions = [position for position, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
         names = Names(self._f, tree.skeleton((args, kwargs)), positions, modules, captured, hosts)
