@@ -149,7 +149,8 @@ def _change(guard: Guard, label: str) -> str:
     kind, container, key, expected, by_value = guard
     now = _current(kind, container, key)
     if now is ABSENT or expected is ABSENT:
-        return f"{label!r} is {'gone' if now is ABSENT else 'new'}, expected it to be {'there' if now is ABSENT else 'absent'}"
+        found, wanted = ("gone", "there") if now is ABSENT else ("new", "absent")
+        return f"{label!r} is {found}, expected it to be {wanted}"
     if by_value:
         return f"{label!r} is {now!r}, expected {expected!r}"
     return f"{label!r} is another object, expected the same"

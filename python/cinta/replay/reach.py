@@ -75,7 +75,7 @@ class Reach:
         elif isinstance(value, property):
             later((value.fget, label))
         elif isinstance(value, _core.CompiledFunction):
-            later((value._f, label))  # type: ignore[attr-defined]
+            later((value._f, label))
         elif isinstance(value, Optimizer):
             self.optimizers.append(value)  # its options are read at each call
         elif isinstance(value, (dict, list, tuple, set, frozenset)):
