@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from cinta._core import Tensor
 
-from . import graph, svg, table
-from .file import save_svg
+from . import file, graph, svg, table
 
 __all__ = ["Drawing", "draw"]
 
@@ -39,7 +38,7 @@ class Drawing:
             >>> x = ct.tensor(2.0, requires_grad=True)
             >>> ct.draw(x * x).save("square.svg")
         """
-        save_svg(self.svg, path, "[draw] save")
+        file.save_svg(self.svg, path, "[draw] save")
 
     def __repr__(self) -> str:
         return self.text

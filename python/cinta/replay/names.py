@@ -23,16 +23,17 @@ class ModuleNames:
     """
 
     def __init__(self, modules: Iterable[tuple[str, Module]]) -> None:
-        modules = list(modules)
-        below = {id(module) for _, root in modules for path, module in root.named_modules() if path}
-        roots = [(label, root) for label, root in modules if id(root) not in below]
-        self._roots = [("" if len(roots) == 1 else label, root) for label, root in roots]
+        walks = [(label, list(root.named_modules())) for label, root in modules]
+        below = {id(module) for _, walk in walks for path, module in walk if path}
+        roots = [(label, walk) for label, walk in walks if id(walk[0][1]) not in below]
+        self._roots = [("" if len(roots) == 1 else label, walk[0][1]) for label, walk in roots]
         self.paths: dict[int, str] = {}  # by identity
         self.kinds: dict[str, str] = {}  # by path: the module's type
-        for label, root in self._roots:
-            for path, module in root.named_modules():
-                self.paths[id(module)] = whole = join(label, path) or type(root).__name__
-                self.kinds[whole] = type(module).__name__
+        for (label, _), (_, walk) in zip(self._roots, roots):
+            for path, module in walk:
+                kind = type(module).__name__
+                self.paths[id(module)] = whole = join(label, path) or kind
+                self.kinds[whole] = kind
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         for label, root in self._roots:
@@ -41,7 +42,7 @@ class ModuleNames:
 
 
 def join(*parts: str) -> str:
-    return ".".join(part for part in parts if part)
+    return ".".join(filter(None, parts))
 
 
 class Names:

@@ -11,9 +11,8 @@ import numpy
 from cinta import _core
 from cinta._core import Tensor
 from cinta.autodiff import tree
-from cinta.drawing.file import save_svg
 
-from . import instructions, listing, picture, profile, stats
+from . import instructions, listing, profile, stats
 from .names import Names
 from .units import bytes_text
 
@@ -31,7 +30,7 @@ class Program:
         >>> @ct.compile
         ... def predict(x):
         ...     with ct.no_grad():
-        ...         return model(x).tanh()
+        ...         return model(x).argmax(axis=1)
         >>> y = predict(ct.ones((5, 3)))
         >>> print(predict.program())
         predict(x): 2 of 2 recorded instructions (2 forward), 64 B arena for 64 B of temporaries
@@ -40,7 +39,7 @@ class Program:
         <BLANKLINE>
         forward:
         0  Linear    60  0..1  0 +40 B  t0[5,2] = matmul(x[5,3], weight[3,2], bias[2])
-        1                               result[5,2] = tanh(t0[5,2])
+        1                               result:int64[5] = argmax(t0[5,2])
     """
 
     def __init__(
@@ -155,6 +154,8 @@ class Program:
         Each rectangle is a temporary, as wide as its life and as high as its bytes; marks on it show where it is
         written and read. Its colour tells whether forward, backward or an update makes it.
         """
+        from . import picture  # and with it cinta.drawing: whoever compiles need not wait for it
+
         return picture.render(self.name, self._description)
 
     def _repr_svg_(self) -> str:
@@ -170,6 +171,8 @@ class Program:
             >>> y = step(ct.ones((64, 64)))
             >>> step.program().save_svg("step.svg")
         """
+        from cinta.drawing.file import save_svg
+
         save_svg(self.to_svg(), path, "[program] save_svg")
 
 

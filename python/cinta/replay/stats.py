@@ -36,8 +36,8 @@ class Stats:
             ("FLOPs", count_text(self.flops), flops),
             (
                 "temporaries",
-                bytes_text(self.arena_bytes),
-                f"arena of {self.temporaries}, which have {bytes_text(self.temporary_bytes)} ({saved:.0%} less)",
+                f"{self.temporaries} of {bytes_text(self.temporary_bytes)}",
+                f"in an arena of {bytes_text(self.arena_bytes)}, {saved:.0%} less",
             ),
             ("inputs", bytes_text(self.input_bytes), ""),
             ("state", bytes_text(self.state_bytes), ""),
