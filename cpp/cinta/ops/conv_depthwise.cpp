@@ -9,7 +9,7 @@
 namespace cinta::ops {
 namespace {
 
-using kernels::Conv2d, kernels::Compute;
+using kernels::Conv2d, kernels::Compute, kernels::Direction;
 
 Conv2d in_order(const ConvGeometry &g, bool last) {
   Conv2d p = g;
@@ -17,16 +17,16 @@ Conv2d in_order(const ConvGeometry &g, bool last) {
   p.channels_last = last;
   return p;
 }
-Tensor images(const Shape &shape, bool last) {
-  return last ? empty_channels_last(shape, Dtype::float32) : empty(shape, Dtype::float32);
-}
 
 // [filter][channel][n] of [channel][filter][n], or back.
-Tensor swapped(int64_t channels, int64_t filters, int64_t n, const Tensor &x) {
-  const Tensor y = empty({channels * filters * n}, Dtype::float32);
+void swap(int64_t channels, int64_t filters, int64_t n, const Tensor &from, const Tensor &to) {
   for (int64_t c = 0; c < channels; ++c)
     for (int64_t m = 0; m < filters; ++m)
-      std::copy_n(x.data<float>() + (c * filters + m) * n, n, y.data<float>() + (m * channels + c) * n);
+      std::copy_n(from.data<float>() + (c * filters + m) * n, n, to.data<float>() + (m * channels + c) * n);
+}
+Tensor swapped(int64_t channels, int64_t filters, int64_t n, const Tensor &x) {
+  const Tensor y = empty({channels * filters * n}, Dtype::float32);
+  swap(channels, filters, n, x, y);
   return y;
 }
 
@@ -41,17 +41,22 @@ struct Filters {
 
 } // namespace
 
-bool depthwise(const ConvGeometry &g, const Tensor &x) {
+bool depthwise(const ConvGeometry &g, Direction direction, const Tensor &x) {
   if (g.groups == 1 || g.C != g.groups || compute_type(x.dtype()) != Compute::f32)
     return false;
-  // Several filters read the images as often: worth it where lanes are busy, along rows or along channels.
-  const bool rows = g.stride_h == 1 && g.stride_w == 1 && std::min(g.W, g.OW) >= 6;
-  return g.O == g.C || (g.O <= 4 * g.C && g.OH * g.OW >= 8 && (rows || g.C >= 64));
+  if (g.O == g.C)
+    return true;
+  // Several filters read the images as often: worth it where lanes are busy along rows, or along channels.
+  const int64_t row = std::min(g.W, g.OW);
+  const bool strides = g.stride_h > 1 || g.stride_w > 1, sums = direction == Direction::backward_weight && row < 24;
+  const bool busy = g.C >= 64 || (!strides && row >= 16);
+  return busy && g.H > 1 && g.OH * g.OW >= 8 && g.O <= (strides || sums ? 2 : 4) * g.C;
 }
 
-Tensor depthwise_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias) {
+Tensor depthwise_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias,
+                         const Tensor &into) {
   const Filters f(g, x);
-  const Tensor from = f.laid(x), y = images({g.N, g.O, g.OH, g.OW}, f.last);
+  const Tensor from = f.laid(x), y = result_memory({g.N, g.O, g.OH, g.OW}, Dtype::float32, f.last, into);
   const Tensor weights = f.count > 1 ? swapped(g.C, f.count, f.taps, w) : w;
   const Tensor start = bias && f.count > 1 ? swapped(g.C, f.count, 1, bias) : bias;
   for (int64_t m = 0; m < f.count; ++m)
@@ -60,11 +65,11 @@ Tensor depthwise_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w
   return y;
 }
 
-Tensor depthwise_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w) {
+Tensor depthwise_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w, const Tensor &into) {
   const Filters f(g, dy);
-  const Tensor from = f.laid(dy), dx = images({g.N, g.C, g.H, g.W}, f.last);
+  const Tensor from = f.laid(dy), dx = result_memory({g.N, g.C, g.H, g.W}, Dtype::float32, f.last, into);
   const Tensor weights = f.count > 1 ? swapped(g.C, f.count, f.taps, w) : w;
-  const Tensor part = f.count > 1 ? images(dx.shape(), false) : dx;
+  const Tensor part = f.count > 1 ? empty(dx.shape(), Dtype::float32) : dx;
   for (int64_t m = 0; m < f.count; ++m) {
     const Tensor &to = m ? part : dx;
     kernel().depthwise_backward_data(in_order(g, f.last), from.data<float>() + m * g.OH * g.OW,
@@ -75,13 +80,17 @@ Tensor depthwise_backward_data(const ConvGeometry &g, const Tensor &dy, const Te
   return dx;
 }
 
-Tensor depthwise_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
+Tensor depthwise_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into) {
   const Filters f(g, x);
-  const Tensor from = f.laid(x), to = f.laid(dy), dw = empty({g.O, 1, g.KH, g.KW}, Dtype::float32);
+  const Tensor from = f.laid(x), to = f.laid(dy);
+  const Tensor dw = result_memory({g.O, 1, g.KH, g.KW}, Dtype::float32, false, into);
+  const Tensor by_filter = f.count > 1 ? empty(dw.shape(), Dtype::float32) : dw;
   for (int64_t m = 0; m < f.count; ++m)
     kernel().depthwise_backward_weight(in_order(g, f.last), from.data<float>(), to.data<float>() + m * g.OH * g.OW,
-                                       dw.data<float>() + m * g.C * f.taps);
-  return f.count > 1 ? view(swapped(f.count, g.C, f.taps, dw), dw.shape(), dw.strides()) : dw;
+                                       by_filter.data<float>() + m * g.C * f.taps);
+  if (f.count > 1)
+    swap(f.count, g.C, f.taps, by_filter, dw);
+  return dw;
 }
 
 } // namespace cinta::ops

@@ -4,11 +4,12 @@
 
 namespace cinta::ops {
 
-bool depthwise(const ConvGeometry &g, const Tensor &x); // whether it is one that these take
+bool depthwise(const ConvGeometry &g, kernels::Direction direction, const Tensor &x); // whether these take it
 
 // Images lie as [N,C,H,W] or with channels last.
-Tensor depthwise_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias);
-Tensor depthwise_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w);
-Tensor depthwise_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy);
+Tensor depthwise_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias,
+                         const Tensor &into);
+Tensor depthwise_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w, const Tensor &into);
+Tensor depthwise_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into);
 
 } // namespace cinta::ops

@@ -34,14 +34,14 @@ template <class T> void reorder(int64_t outputs, int64_t rows, int64_t columns, 
   parallel_for(outputs, double(outputs * rows * columns), body, &job);
 }
 
-template <class T> Tensor forward(const ConvGeometry &g, const Tensor &image, const Tensor &w, const Tensor &bias) {
+template <class T>
+Tensor forward(const ConvGeometry &g, const Tensor &image, const Tensor &w, const Tensor &bias, const Tensor &into) {
   const GroupShape one(g);
   const Blocks blocks(one);
   const Tensor x = channels_last(image), weights = empty(w.shape(), w.dtype());
   const int64_t K = one.depth(), places = one.places();
   const bool in_place = !image.contiguous() || g.O == 1; // y's pixels are rows of products
-  const Tensor y =
-      in_place ? empty_channels_last({g.N, g.O, g.OH, g.OW}, x.dtype()) : empty({g.N, g.O, g.OH, g.OW}, x.dtype());
+  const Tensor y = result_memory({g.N, g.O, g.OH, g.OW}, x.dtype(), in_place, into);
   reorder(g.O, one.C, one.taps(), w.data<T>(), weights.data<T>());
   for_blocks(blocks.count * g.groups, double(K * one.O) * double(blocks.images * blocks.rows * g.OW), [&](int64_t i) {
     const int64_t group = i / blocks.count, block = i % blocks.count, top = blocks.first_row(block);
@@ -69,14 +69,14 @@ template <class T> Tensor forward(const ConvGeometry &g, const Tensor &image, co
   return y;
 }
 
-template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &gradient, const Tensor &w) {
+template <class T>
+Tensor backward_data(const ConvGeometry &g, const Tensor &gradient, const Tensor &w, const Tensor &into) {
   const GroupShape one(g);
   const Blocks blocks(one);
   const Tensor dy = channels_last(gradient), weights = empty(w.shape(), w.dtype());
   const int64_t K = one.depth(), places = one.places(), size = g.H * g.W;
   const bool in_place = !gradient.contiguous() || g.C == 1;
-  const Tensor dx =
-      in_place ? empty_channels_last({g.N, g.C, g.H, g.W}, dy.dtype()) : empty({g.N, g.C, g.H, g.W}, dy.dtype());
+  const Tensor dx = result_memory({g.N, g.C, g.H, g.W}, dy.dtype(), in_place, into);
   reorder(g.O, one.C, one.taps(), w.data<T>(), weights.data<T>());
   const int64_t batches = (g.N + blocks.images - 1) / blocks.images; // bands of an image meet in it: one block's work
   for_blocks(batches * g.groups, double(K * one.O) * double(blocks.images * places), [&](int64_t i) {
@@ -128,12 +128,14 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &gra
   return dx;
 }
 
-template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &image, const Tensor &gradient) {
+template <class T>
+Tensor backward_weight(const ConvGeometry &g, const Tensor &image, const Tensor &gradient, const Tensor &into) {
   const GroupShape one(g);
   const Blocks blocks(one);
   const Tensor x = channels_last(image), dy = channels_last(gradient);
   const int64_t K = one.depth(), places = one.places(), parts = partial_sums(one, blocks);
-  const Tensor sums = empty({parts, g.O * K}, x.dtype()), dw = empty({g.O, one.C, g.KH, g.KW}, x.dtype());
+  const Tensor sums = empty({parts, g.O * K}, x.dtype());
+  const Tensor dw = result_memory({g.O, one.C, g.KH, g.KW}, x.dtype(), false, into);
   for_blocks(parts * g.groups, double(K * one.O) * double(g.N * places / parts), [&](int64_t i) {
     const int64_t group = i / parts, part = i % parts;
     const int64_t first = blocks.count * part / parts, last = blocks.count * (part + 1) / parts;
@@ -155,20 +157,21 @@ template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &i
                   g.bfloat16);
     }
   });
-  reorder(g.O, one.taps(), one.C, sum_of_parts<T>(parts, g.O * K, sums), dw.data<T>());
+  add_parts<T>(parts, g.O * K, sums.data<T>() + g.O * K, sums.data<T>());
+  reorder(g.O, one.taps(), one.C, sums.data<T>(), dw.data<T>());
   return dw;
 }
 
 } // namespace
 
-Tensor pixels_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias) {
-  return x.dtype() == Dtype::float64 ? forward<double>(g, x, w, bias) : forward<float>(g, x, w, bias);
+Tensor pixels_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &into) {
+  return x.dtype() == Dtype::float64 ? forward<double>(g, x, w, bias, into) : forward<float>(g, x, w, bias, into);
 }
-Tensor pixels_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w) {
-  return dy.dtype() == Dtype::float64 ? backward_data<double>(g, dy, w) : backward_data<float>(g, dy, w);
+Tensor pixels_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w, const Tensor &into) {
+  return dy.dtype() == Dtype::float64 ? backward_data<double>(g, dy, w, into) : backward_data<float>(g, dy, w, into);
 }
-Tensor pixels_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
-  return x.dtype() == Dtype::float64 ? backward_weight<double>(g, x, dy) : backward_weight<float>(g, x, dy);
+Tensor pixels_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into) {
+  return x.dtype() == Dtype::float64 ? backward_weight<double>(g, x, dy, into) : backward_weight<float>(g, x, dy, into);
 }
 
 } // namespace cinta::ops

@@ -5,8 +5,8 @@
 
 namespace cinta::ops {
 
-Tensor pixels_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias);
-Tensor pixels_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w);
-Tensor pixels_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy);
+Tensor pixels_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &into);
+Tensor pixels_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w, const Tensor &into);
+Tensor pixels_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into);
 
 } // namespace cinta::ops

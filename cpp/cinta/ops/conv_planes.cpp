@@ -12,7 +12,11 @@ template <class T> void transpose(int64_t rows, int64_t columns, const T *x, int
   kernel().transpose_copy[sizeof(T) == 4 ? 2 : 3](rows, columns, x, x_row, y, y_row);
 }
 
-bool weaves(const ConvGeometry &g, const Blocks &blocks) { return blocks.images >= 8 && (g.OW < 16 || g.stride_w > 2); }
+// Rows that im2col copies in too short pieces; not where most pixels that transposes move meet no tap.
+bool weaves(const ConvGeometry &g, const Blocks &blocks) {
+  const bool all_met = g.stride_w == 1 || g.KW > 1;
+  return blocks.images >= 8 && (g.stride_w > 2 || (all_met && g.OW < (g.stride_w > 1 ? 12 : 10)));
+}
 
 // Some rows of some images of one group: [C KH KW, columns] times [O, columns], columns being their output pixels,
 // image by image, or, woven, the pixels of all images side by side.
@@ -95,10 +99,11 @@ template <class T> struct PlaneBlock {
   }
 };
 
-template <class T> Tensor forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias) {
+template <class T>
+Tensor forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &into) {
   const GroupShape one(g);
   const Blocks blocks(one);
-  const Tensor images = empty({g.N, g.O, g.OH, g.OW}, x.dtype());
+  const Tensor images = result_memory({g.N, g.O, g.OH, g.OW}, x.dtype(), false, into);
   const int64_t K = one.depth();
   const double products = double(K * one.O) * double(blocks.images * blocks.rows * g.OW);
   for_blocks(blocks.count * g.groups, products, [&](int64_t i) {
@@ -116,10 +121,10 @@ template <class T> Tensor forward(const ConvGeometry &g, const Tensor &x, const 
   return images;
 }
 
-template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w) {
+template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w, const Tensor &into) {
   const GroupShape one(g);
   const Blocks blocks(one);
-  const Tensor images = empty({g.N, g.C, g.H, g.W}, dy.dtype());
+  const Tensor images = result_memory({g.N, g.C, g.H, g.W}, dy.dtype(), false, into);
   const int64_t K = one.depth(), batches = (g.N + blocks.images - 1) / blocks.images;
   const double products = double(K * one.O) * double(blocks.images * one.places());
   for_blocks(batches * g.groups, products, [&](int64_t i) { // bands of an image meet in it: one block's work
@@ -141,25 +146,27 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy,
   return images;
 }
 
-template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
+template <class T>
+Tensor backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into) {
   const GroupShape one(g);
   const Blocks blocks(one);
   const int64_t K = one.depth(), parts = partial_sums(one, blocks);
-  const Tensor sums = empty({parts, g.O * K}, x.dtype());
+  const int64_t size = g.O * K; // part 0 is summed in dw itself
+  const Tensor sums = empty({parts - 1, size}, x.dtype());
+  const Tensor dw = result_memory({g.O, one.C, g.KH, g.KW}, x.dtype(), false, into);
   const double products = double(K * one.O) * double(g.N * one.places() / parts);
   for_blocks(parts * g.groups, products, [&](int64_t i) {
     const int64_t group = i / parts, part = i % parts, first = blocks.count * part / parts;
+    T *const sum = (part ? sums.data<T>() + (part - 1) * size : dw.data<T>()) + group * one.O * K;
     for (int64_t block = first; block < blocks.count * (part + 1) / parts; ++block) {
       const PlaneBlock<T> b(g, one, blocks, group, block);
       int64_t pitch, out_pitch;
       const T *const matrix = b.fill(x, pitch), *const out = b.side_by_side(dy, out_pitch);
-      multiply<T>({one.O, K, b.columns(), out, out_pitch, 1, matrix, 1, pitch,
-                   sums.data<T>() + part * g.O * K + group * one.O * K, K, block > first, nullptr, nullptr},
+      multiply<T>({one.O, K, b.columns(), out, out_pitch, 1, matrix, 1, pitch, sum, K, block > first, nullptr, nullptr},
                   g.bfloat16);
     }
   });
-  const Tensor dw = empty({g.O, one.C, g.KH, g.KW}, x.dtype());
-  std::copy_n(sum_of_parts<T>(parts, g.O * K, sums), g.O * K, dw.data<T>());
+  add_parts<T>(parts, size, sums.data<T>(), dw.data<T>());
   return dw;
 }
 
@@ -167,14 +174,14 @@ template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &x
 
 bool planes_weave(const ConvGeometry &g) { return weaves(g, Blocks(GroupShape(g))); }
 
-Tensor planes_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias) {
-  return x.dtype() == Dtype::float64 ? forward<double>(g, x, w, bias) : forward<float>(g, x, w, bias);
+Tensor planes_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias, const Tensor &into) {
+  return x.dtype() == Dtype::float64 ? forward<double>(g, x, w, bias, into) : forward<float>(g, x, w, bias, into);
 }
-Tensor planes_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w) {
-  return dy.dtype() == Dtype::float64 ? backward_data<double>(g, dy, w) : backward_data<float>(g, dy, w);
+Tensor planes_backward_data(const ConvGeometry &g, const Tensor &dy, const Tensor &w, const Tensor &into) {
+  return dy.dtype() == Dtype::float64 ? backward_data<double>(g, dy, w, into) : backward_data<float>(g, dy, w, into);
 }
-Tensor planes_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy) {
-  return x.dtype() == Dtype::float64 ? backward_weight<double>(g, x, dy) : backward_weight<float>(g, x, dy);
+Tensor planes_backward_weight(const ConvGeometry &g, const Tensor &x, const Tensor &dy, const Tensor &into) {
+  return x.dtype() == Dtype::float64 ? backward_weight<double>(g, x, dy, into) : backward_weight<float>(g, x, dy, into);
 }
 
 } // namespace cinta::ops

@@ -9,6 +9,7 @@
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/im2col_blocks.h"
 #include "cinta/ops/matmul.h"
+#include "cinta/ops/tile_loop.h"
 
 namespace cinta::ops {
 namespace {
@@ -31,9 +32,10 @@ Conv2d one_group(const ConvGeometry &g) {
 
 // Whether products are faster although those kernels would do: a stride wastes what they load, small images with
 // few outputs leave their lanes idle in the gradients of the weights, long sums over channels stream planes through L1
-// for every tile of outputs; a single output pixel, or groups of small images, are less work than their planes.
+// for every tile of outputs; a single output pixel, or groups of few channels in small images, are less work than their
+// planes.
 bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction) {
-  if (g.OH * g.OW == 1 || (g.groups > 1 && planes_weave(g)))
+  if (g.OH * g.OW == 1 || (g.groups > 1 && group.C < 16 && planes_weave(g)))
     return true;
   if (g.stride_h > 1 || g.stride_w > 1) {
     const int64_t channels = g.groups > 1 && direction == Direction::forward ? 16 : 6;
@@ -102,15 +104,16 @@ Images images(const Tensor &x) {
   return {x.data<float>(), {s[0], x.contiguous() && x.shape()[1] == 1 ? 1 : s[1], s[2], s[3]}};
 }
 
-// Memory for a float32 result, contiguous or channels last: what is given for it, where that lies so.
-Tensor fresh(const Shape &shape, bool channels_last, const Tensor &into) {
-  if (into && into.dtype() == Dtype::float32 && (channels_last ? lies_channels_last(into) : into.contiguous()))
-    return into;
-  return channels_last ? empty_channels_last(shape, Dtype::float32) : empty(shape, Dtype::float32);
-}
-// Images to be computed from `from`: they lie as it does wherever the kernel can write that.
+// Images in float32 to be computed from `from`: they lie as it does wherever the kernel can write that.
 Tensor result(const Shape &shape, ResultOrder order, const Tensor &from, const Tensor &into) {
-  return fresh(shape, !(order == ResultOrder::either && from.contiguous()), into);
+  return result_memory(shape, Dtype::float32, !(order == ResultOrder::either && from.contiguous()), into);
+}
+Tensor rounded(const Tensor &y, Dtype dtype, const Tensor &into) {
+  if (y.dtype() == dtype)
+    return y;
+  const Tensor z = result_memory(y.shape(), dtype, lies_channels_last(y), into);
+  copy(y, z);
+  return z;
 }
 
 // With what its numbers were before they became float32, and without steps that nothing takes.
@@ -121,18 +124,6 @@ ConvGeometry plain(ConvGeometry g, const Tensor &x) {
   return g;
 }
 
-// The pixels of x that the kernel meets: of a 1x1 kernel with strides some, between which none is left.
-Tensor pixels_met(const Tensor &x, ConvGeometry &g) {
-  const bool every = g.stride_h == 1 && g.stride_w == 1 && g.H == g.OH && g.W == g.OW;
-  if (g.KH * g.KW > 1 || g.pad_h || g.pad_w || every || !is_native(x.dtype()) || x.size() == 0)
-    return x;
-  const Strides &s = x.strides();
-  const bool last = lies_channels_last(x);
-  const Laid met(view(x, {g.N, g.C, g.OH, g.OW}, {s[0], s[1], s[2] * g.stride_h, s[3] * g.stride_w}), last);
-  g.H = g.OH, g.W = g.OW, g.stride_h = g.stride_w = 1;
-  return last ? channels_back(met.memory) : met.memory;
-}
-
 // ---- a 1x1 kernel on all pixels: one matrix product over the pixels of all images, whose channels are contiguous
 
 // Where they lie so already, or where a tile unit is worth the copy.
@@ -140,6 +131,23 @@ bool pointwise(const ConvGeometry &g, const Tensor &x) {
   const bool every_pixel = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && g.OH == g.H && g.OW == g.W;
   const bool worth = lies_channels_last(x) || (kernel().gemm_bfloat16 && g.C >= 32 && g.O >= 32);
   return every_pixel && g.groups == 1 && g.pad_h == 0 && g.pad_w == 0 && x.dtype() == Dtype::float32 && worth;
+}
+
+// The pixels of x that the kernel meets: of a 1x1 kernel with strides some, between which none is left. Worth a copy
+// where a product reads it as it lies.
+Tensor pixels_met(const Tensor &x, ConvGeometry &g) {
+  const bool every = g.stride_h == 1 && g.stride_w == 1 && g.H == g.OH && g.W == g.OW;
+  if (g.KH * g.KW > 1 || g.pad_h || g.pad_w || every || !is_native(x.dtype()) || x.size() == 0)
+    return x;
+  ConvGeometry dense = g;
+  dense.H = g.OH, dense.W = g.OW, dense.stride_h = dense.stride_w = 1;
+  const bool last = lies_channels_last(x);
+  if (!last && !pointwise(dense, x) && Blocks(GroupShape(dense)).images > 1)
+    return x;
+  const Strides &s = x.strides();
+  const Laid met(view(x, {g.N, g.C, g.OH, g.OW}, {s[0], s[1], s[2] * g.stride_h, s[3] * g.stride_w}), last);
+  g = dense;
+  return last ? channels_back(met.memory) : met.memory;
 }
 
 Tensor pixels(const Tensor &x) { // [N,C,H,W] as [N H W,C], in the same memory
@@ -153,13 +161,21 @@ Tensor transposed(const Tensor &m) { return view(m, {m.shape()[1], m.shape()[0]}
 
 } // namespace
 
+Tensor result_memory(const Shape &shape, Dtype dtype, bool channels_last, const Tensor &into) {
+  const bool both = shape[1] == 1; // orders in one
+  if (into && into.dtype() == dtype &&
+      ((channels_last && lies_channels_last(into)) || ((!channels_last || both) && into.contiguous())))
+    return into;
+  return channels_last ? empty_channels_last(shape, dtype) : empty(shape, dtype);
+}
+
 Tensor run_conv(const ConvGeometry &given, const Tensor &image, const Tensor &weight, const Tensor &bias,
                 const Tensor &into) {
   ConvGeometry g = plain(given, image);
   const Tensor x = pixels_met(image, g);
   const Tensor w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
   if (pointwise(g, x)) {
-    const Tensor y = fresh({g.N, g.O, g.OH, g.OW}, true, into);
+    const Tensor y = result_memory({g.N, g.O, g.OH, g.OW}, Dtype::float32, true, into);
     ops::gemm(pixels(channels_last(x)), transposed(matrix(w)), pixels(y), b);
     return y;
   }
@@ -167,22 +183,22 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &image, const Tensor &we
     const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, order, from, into);
     if (kernel().conv2d_strided(g, Direction::forward, images(from), w.data<float>(), b ? b.data<float>() : nullptr,
                                 images(y)))
-      return from_native(y, x.dtype());
+      return rounded(y, x.dtype(), into);
   }
   if (g.N * g.O * g.OH * g.OW == 0)
     return empty({g.N, g.O, g.OH, g.OW}, x.dtype());
   const float *bias_at = b && b.dtype() == Dtype::float32 ? b.data<float>() : nullptr;
-  if (depthwise(g, x))
-    return from_native(depthwise_forward(g, image_order(x), w, b), x.dtype());
+  if (depthwise(g, Direction::forward, x))
+    return rounded(depthwise_forward(g, image_order(x), w, b, into), x.dtype(), into);
   if (!implicit(g, Direction::forward, x))
-    return from_native(by_pixels(g, x) ? pixels_forward(g, image_order(x), w, b)
-                                       : planes_forward(g, contiguous_native(x), w, b),
-                       x.dtype());
-  const Tensor a = contiguous_native(x), y = fresh({g.N, g.O, g.OH, g.OW}, false, into);
+    return rounded(by_pixels(g, x) ? pixels_forward(g, image_order(x), w, b, into)
+                                   : planes_forward(g, contiguous_native(x), w, b, into),
+                   x.dtype(), into);
+  const Tensor a = contiguous_native(x), y = result_memory({g.N, g.O, g.OH, g.OW}, Dtype::float32, false, into);
   for_groups(g, a, w, y, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t o) {
     kernel().conv2d_forward(p, x_at, w_at, bias_at ? bias_at + o : nullptr, y_at);
   });
-  return from_native(y, x.dtype());
+  return rounded(y, x.dtype(), into);
 }
 
 Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tensor &weight, const Tensor &into) {
@@ -192,26 +208,26 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
   if (dy.size() == 0 || w.size() == 0)
     return zeros(shape, dy.dtype());
   if (pointwise(g, dy)) {
-    const Tensor dx = fresh(shape, true, into);
+    const Tensor dx = result_memory(shape, Dtype::float32, true, into);
     ops::gemm(pixels(channels_last(dy)), matrix(w), pixels(dx));
     return dx;
   }
   if (const ResultOrder order = strided(g, Direction::backward_data, dy); order != ResultOrder::none) {
     const Tensor from = image_order(dy), dx = result(shape, order, from, into);
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
-      return from_native(dx, dy.dtype());
+      return rounded(dx, dy.dtype(), into);
   }
-  if (depthwise(g, dy))
-    return from_native(depthwise_backward_data(g, image_order(dy), w), dy.dtype());
+  if (depthwise(g, Direction::backward_data, dy))
+    return rounded(depthwise_backward_data(g, image_order(dy), w, into), dy.dtype(), into);
   if (!implicit(g, Direction::backward_data, dy))
-    return from_native(by_pixels(g, dy) ? pixels_backward_data(g, image_order(dy), w)
-                                        : planes_backward_data(g, contiguous_native(dy), w),
-                       dy.dtype());
-  const Tensor b = contiguous_native(dy), dx = fresh(shape, false, into);
+    return rounded(by_pixels(g, dy) ? pixels_backward_data(g, image_order(dy), w, into)
+                                    : planes_backward_data(g, contiguous_native(dy), w, into),
+                   dy.dtype(), into);
+  const Tensor b = contiguous_native(dy), dx = result_memory(shape, Dtype::float32, false, into);
   for_groups(g, dx, w, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
     kernel().conv2d_backward_data(p, y_at, w_at, x_at);
   });
-  return from_native(dx, dy.dtype());
+  return rounded(dx, dy.dtype(), into);
 }
 
 Tensor run_backward_weight(const ConvGeometry &given, const Tensor &image, const Tensor &dy, const Tensor &into) {
@@ -221,7 +237,7 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &image, const
   if (x.size() == 0 || dy.size() == 0)
     return zeros(shape, x.dtype());
   if (pointwise(g, x)) {
-    const Tensor dw = fresh(shape, false, into);
+    const Tensor dw = result_memory(shape, Dtype::float32, false, into);
     ops::gemm(transposed(pixels(channels_last(dy))), pixels(channels_last(x)), matrix(dw));
     return dw;
   }
@@ -229,21 +245,22 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &image, const
     const bool as_they_lie = order == ResultOrder::either;
     const Tensor a = image_order(x), b = image_order(dy);
     const Tensor from = as_they_lie ? a : channels_last(a), to = as_they_lie ? b : channels_last(b);
-    const Tensor dw = fresh(shape, false, into);
+    const Tensor dw = result_memory(shape, Dtype::float32, false, into);
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
-      return from_native(dw, x.dtype());
+      return rounded(dw, x.dtype(), into);
   }
-  if (depthwise(g, x))
-    return from_native(depthwise_backward_weight(g, image_order(x), image_order(dy)), x.dtype());
+  if (depthwise(g, Direction::backward_weight, x))
+    return rounded(depthwise_backward_weight(g, image_order(x), image_order(dy), into), x.dtype(), into);
   if (!implicit(g, Direction::backward_weight, x))
-    return from_native(by_pixels(g, x) ? pixels_backward_weight(g, image_order(x), image_order(dy))
-                                       : planes_backward_weight(g, contiguous_native(x), contiguous_native(dy)),
-                       x.dtype());
-  const Tensor a = contiguous_native(x), b = contiguous_native(dy), dw = fresh(shape, false, into);
+    return rounded(by_pixels(g, x) ? pixels_backward_weight(g, image_order(x), image_order(dy), into)
+                                   : planes_backward_weight(g, contiguous_native(x), contiguous_native(dy), into),
+                   x.dtype(), into);
+  const Tensor a = contiguous_native(x), b = contiguous_native(dy),
+               dw = result_memory(shape, Dtype::float32, false, into);
   for_groups(g, a, dw, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
     kernel().conv2d_backward_weight(p, x_at, y_at, w_at);
   });
-  return from_native(dw, x.dtype());
+  return rounded(dw, x.dtype(), into);
 }
 
 } // namespace cinta::ops

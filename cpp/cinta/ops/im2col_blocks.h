@@ -85,12 +85,10 @@ inline int64_t partial_sums(const GroupShape &g, const Blocks &blocks) {
   return std::clamp<int64_t>(g.N * g.places() / kPixels, 1, std::min(kMost, blocks.count));
 }
 
-// The first of `parts` sums of so many elements, to which the others are added in their order.
-template <class T> T *sum_of_parts(int64_t parts, int64_t size, const Tensor &sums) {
-  T *const total = sums.data<T>();
+// Adds to the first of `parts` sums of so many elements the others, in their order.
+template <class T> void add_parts(int64_t parts, int64_t size, const T *others, T *first) {
   for (int64_t part = 1; part < parts; ++part)
-    kernel().accumulate[int(kCompute<T>)](size, total + part * size, total);
-  return total;
+    kernel().accumulate[int(kCompute<T>)](size, others + (part - 1) * size, first);
 }
 
 } // namespace cinta::ops
