@@ -3,6 +3,7 @@
 #include "cinta/kernels/cpu/gemm_ahead.inl"
 #include "cinta/kernels/cpu/gemm_dot.inl"
 #include "cinta/kernels/cpu/gemm_product.inl"
+#include "cinta/kernels/cpu/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -53,6 +54,27 @@ template <class T> void run_transposed(const Gemm &g) {
       static_cast<T *>(g.C)[i * g.ldc + j] += sums[j * g.M + i];
 }
 
+// An outer product: C is written row by row, as fast as memory takes it.
+template <class T> bool is_outer(const Gemm &g) {
+  return g.K == 1 && g.b_col == 1 && g.N >= 2 * Vec<T>::width && !g.accumulate && !g.bias_m && !g.bias_n;
+}
+template <class T> void run_outer(const Gemm &g) {
+  constexpr int64_t kRows = 64; // per block
+  const auto body = [](void *context, int64_t block) {
+    const Gemm &p = *static_cast<const Gemm *>(context);
+    const T *const b = static_cast<const T *>(p.B);
+    for (int64_t i = block * kRows; i < least(p.M, (block + 1) * kRows); ++i) {
+      const Vec<T> a(static_cast<const T *>(p.A)[i * p.a_row]);
+      T *const c = static_cast<T *>(p.C) + i * p.ldc;
+      for_vectors<T>(0, p.N, [&](int64_t j, int64_t lanes) {
+        store_some(multiply_add(a, load_some(b + j, lanes), Vec<T>(T(0))), c + j, lanes);
+      });
+    }
+  };
+  Gemm job = g;
+  parallel_for(ceil_div(g.M, kRows), double(g.M * g.N) * double(sizeof(T)) / 64, body, &job);
+}
+
 // Small results, which are activated as a whole; false: not this shape.
 template <class T> bool run_small(const Gemm &g) {
   if (g.K <= 0) {
@@ -73,9 +95,9 @@ template <class T> bool run_small(const Gemm &g) {
       return true;
     }
   }
-  if (!better_transposed<T>(g))
+  if (!is_outer<T>(g) && !better_transposed<T>(g))
     return false;
-  run_transposed<T>(g);
+  g.K == 1 ? run_outer<T>(g) : run_transposed<T>(g);
   return true;
 }
 
