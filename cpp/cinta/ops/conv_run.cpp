@@ -30,6 +30,12 @@ Conv2d one_group(const ConvGeometry &g) {
   return p;
 }
 
+// dx so much larger than dy that a kernel which goes over it multiplies padding mostly; of few images, as lanes run
+// along many.
+bool mostly_padding(const Conv2d &p) {
+  return p.N < 16 && p.C < 16 && p.O < 96 && p.stride_h == 1 && p.stride_w == 1 && 10 * p.H * p.W >= 19 * p.OH * p.OW;
+}
+
 // Whether products are faster although those kernels would do: a stride wastes what they load, small images with
 // few outputs leave their lanes idle in the gradients of the weights, long sums over channels stream planes through L1
 // for every tile of outputs; a single output pixel, or groups of few channels in small images, are less work than their
@@ -45,7 +51,7 @@ bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction
   if (direction == Direction::forward)
     return group.C >= 128;
   if (direction == Direction::backward_data)
-    return group.O >= 96 && group.C < 16;
+    return mostly_padding(group) || (group.O >= 96 && group.C < 16);
   return (group.C >= 24 && group.O < 16 && g.OH * g.OW < 128) || (group.O >= 32 && (group.C >= 32 || group.O >= 256));
 }
 
@@ -220,8 +226,9 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
   if (depthwise(g, Direction::backward_data, dy))
     return rounded(depthwise_backward_data(g, image_order(dy), w, into), dy.dtype(), into);
   if (!implicit(g, Direction::backward_data, dy))
-    return rounded(by_pixels(g, dy) ? pixels_backward_data(g, image_order(dy), w, into)
-                                    : planes_backward_data(g, contiguous_native(dy), w, into),
+    return rounded(by_pixels(g, dy) && !mostly_padding(one_group(g))
+                       ? pixels_backward_data(g, image_order(dy), w, into)
+                       : planes_backward_data(g, contiguous_native(dy), w, into),
                    dy.dtype(), into);
   const Tensor b = contiguous_native(dy), dx = result_memory(shape, Dtype::float32, false, into);
   for_groups(g, dx, w, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {

@@ -1,5 +1,6 @@
 // The im2col matrix of planes, with a row for every tap of every channel, and its adjoint: lanes run along a row of the
 // output, whose taps are neighbours in the image, every other element of it or, at wider strides, single ones.
+#include "cinta/base/parallel.h"
 #include "cinta/kernels/cpu/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
@@ -177,8 +178,61 @@ void col2im_rows(const Conv2d &g, int64_t images, const T *cols, int64_t pitch, 
       });
 }
 
+// Without strides: sums over the rows of the kernel first, aligned as they lie; those of its columns then meet,
+// shifted, in registers. Adding row by row would load what was stored just before, at another offset.
+template <class T>
+void col2im_dense(const Conv2d &g, int64_t images, const T *cols, int64_t pitch, int64_t first, int64_t last, T *x) {
+  using V = Vec<T>;
+  constexpr int64_t W = V::width, kSums = (1 << 14) / sizeof(T); // in L1
+  const int64_t KW = g.KW, OW = g.OW, image_row = g.W,
+                above = KW * pitch - g.dilation_h * OW; // the next tap of a column
+  const int64_t reach = (g.KW - 1) * g.dilation_w, left = reach > g.pad_w ? reach - g.pad_w : 0;
+  const int64_t right = g.OW > g.W + g.pad_w ? g.OW : g.W + g.pad_w, row = (left + right + 2 * W - 1) / W * W;
+  const int64_t fit = kSums / (g.KW * row), at_once = fit < 1 ? 1 : fit < g.H ? fit : g.H;
+  const size_t bytes = sizeof(T) * size_t(g.KW * at_once * row);
+  T *const sums = static_cast<T *>(scratch(Scratch::tile, bytes)); // [KW][rows][left zeros, OW sums, zeros]
+  __builtin_memset(sums, 0, bytes);
+  for (int64_t n = 0; n < images; ++n)
+    for (int64_t c = 0; c < g.C; ++c)
+      for (int64_t top = 0; top < g.H; top += at_once) {
+        const int64_t bottom = top + at_once < g.H ? top + at_once : g.H;
+        for (int64_t h = top; h < bottom; ++h) {
+          const int64_t row_of_y = h + g.pad_h; // of the first tap; the others' lie above it
+          const int64_t low = row_of_y - last + g.dilation_h, high = (row_of_y - first) / g.dilation_h + 1;
+          const int64_t begin = low > 0 ? low / g.dilation_h : 0, end = row_of_y < first ? 0
+                                                                        : high < g.KH    ? high
+                                                                                         : g.KH;
+          const T *from = cols + (c * g.KH + begin) * g.KW * pitch +
+                          (n * (last - first) + row_of_y - begin * g.dilation_h - first) * g.OW;
+          for (int64_t kw = 0; kw < KW; ++kw, from += pitch) {
+            T *const sum = sums + (kw * at_once + h - top) * row + left;
+            for_vectors<T>(0, OW, [&](int64_t j, int64_t lanes) {
+              const T *at = from + j;
+              V total(T(0));
+              for (int64_t kh = begin; kh < end; ++kh, at += above)
+                total += V::load_partial(at, lanes);
+              total.store_partial(sum + j, lanes);
+            });
+          }
+        }
+        for (int64_t h = top; h < bottom; ++h) {
+          T *const to = x + n * g.x_batch + (c * g.H + h) * g.W;
+          const T *const sum = sums + (h - top) * row + left + g.pad_w;
+          const int64_t next = at_once * row - g.dilation_w;
+          for_vectors<T>(0, image_row, [&](int64_t j, int64_t lanes) {
+            V total = load_some(to + j, lanes);
+            for (int64_t kw = 0; kw < KW; ++kw)
+              total += V::load(sum + kw * next + j);
+            store_some(total, to + j, lanes);
+          });
+        }
+      }
+}
+
 template <class T> void col2im_planes(const Conv2d &g, int64_t images, const void *cols, int64_t pitch, int64_t first,
                                       int64_t last, void *x) {
+  if (g.stride_h == 1 && g.stride_w == 1 && g.KW > 1)
+    return col2im_dense<T>(g, images, static_cast<const T *>(cols), pitch, first, last, static_cast<T *>(x));
   const auto run = g.stride_w == 1 ? col2im_rows<T, 1> : g.stride_w == 2 ? col2im_rows<T, 2> : col2im_rows<T, 0>;
   const Conv2d p = longest_rows(g, first, last);
   run(p, images, static_cast<const T *>(cols), pitch, first, last, static_cast<T *>(x));
