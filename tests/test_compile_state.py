@@ -207,6 +207,34 @@ def test_gradients_that_are_only_scaled() -> None:
     assert p.grad is None
 
 
+@pytest.mark.parametrize("through", ["data", "no_grad"])
+def test_weights_moved_by_hand_inside(through: str) -> None:
+    nets = [nn.Linear(3, 2) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+
+    def step_of(net: nn.Module) -> Any:
+        def step(x: ct.Tensor) -> ct.Tensor:
+            loss = (net(x) ** 2).mean()
+            loss.backward()
+            with ct.no_grad():
+                for p in net.parameters():
+                    if through == "data":
+                        p.data -= 0.1 * p.grad
+                    else:
+                        p -= 0.1 * p.grad
+                    p.grad = None
+            return loss.detach()
+
+        return step
+
+    plain, compiled = step_of(nets[0]), ct.compile(step_of(nets[1]))
+    for _ in range(5):
+        x = ct.random.normal(shape=(4, 3))
+        assert bits(plain(x)) == bits(compiled(x))
+        assert bits(nets[0].state_dict()) == bits(nets[1].state_dict())
+    assert recordings(compiled) == 1
+
+
 def test_a_kept_gradient_does_not_change() -> None:
     setup = Setup()
     setup.run(1)

@@ -275,6 +275,18 @@ void Recording::read(const char *how) {
 void Recording::pause() { pause_begin_ = next_serial(); }
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
+// A look at what the caller gets, who may write there: a constant goes on in memory of its own.
+Operand Recording::given_out(const Tensor &x) {
+  const Operand y = operand(x, false);
+  Value &v = program_.values[size_t(y.value)];
+  if (v.role == Role::constant && !v.storage->release) { // not an array's
+    const StorageRef own(new_storage(v.bytes));
+    std::memcpy(own->data, v.storage->data, v.bytes);
+    v.storage = own;
+  }
+  return y;
+}
+
 // Passes take values for different memory: what an argument shares with state may not be written.
 void Recording::check_aliases() const {
   for (const Value &v : program_.values)
@@ -293,7 +305,7 @@ void Recording::check_aliases() const {
 Program Recording::finish(const std::vector<Tensor> &results) {
   check_aliases();
   for (const Tensor &x : results) {
-    const Operand y = operand(x, false);
+    const Operand y = given_out(x);
     if (Value &v = program_.values[size_t(y.value)]; v.role == Role::temporary)
       v.role = Role::result;
     program_.results.push_back(y);
@@ -310,7 +322,7 @@ Program Recording::finish(const std::vector<Tensor> &results) {
     const auto found = known_.find({&s, s.serial});
     if (found == known_.end() && was_there(s))
       continue; // nobody touched it
-    const Operand y = operand(grad, false);
+    const Operand y = given_out(grad);
     Value &v = program_.values[size_t(y.value)];
     if (v.role == Role::gradient)
       continue; // written in place
@@ -350,10 +362,10 @@ std::pair<Program, Program> Recording::finish_both(const std::vector<Tensor> &re
   program_.leaves.clear(); // nobody's grad changes
   std::vector<Operand> given;
   for (const Tensor &x : results)
-    given.push_back(operand(x, false));
+    given.push_back(given_out(x));
   std::vector<Operand> grads;
   for (const Tensor &g : gradients)
-    grads.push_back(g ? operand(g, false) : Operand());
+    grads.push_back(g ? given_out(g) : Operand());
   const auto split = program_.instructions.begin() + int64_t(split_);
   Program forward = program_, backward = program_;
   forward.instructions.assign(program_.instructions.begin(), split);
