@@ -211,6 +211,8 @@ void Recording::compute(const Label &label, Operands in, Operands out, std::uniq
   i.flops = label.flops;
   i.precision = kernels::matmul_precision();
   i.backward = visited_ != nullptr;
+  if (visited_ && i.name == visited_->op->name()) // its derivative, which goes by its name
+    i.name += "_backward";
   i.layer = visited_ ? layers_[visited_] : layer_();
   i.site = here();
   i.work = std::move(work);

@@ -143,10 +143,18 @@ void Executable::place(int value, const StorageRef &storage, char *origin) {
   origins_[size_t(value)] = origin;
 }
 
-void Executable::bind(const std::vector<Tensor> &inputs) {
+void Executable::see(const std::vector<Tensor> &inputs) {
   for (size_t k = 0; k < inputs.size(); ++k)
     if (const int value = inputs_[k]; value >= 0)
       place(value, inputs[k]->storage, inputs[k].data<char>() - program_.values[size_t(value)].first);
+}
+
+const char *Executable::found(int value) const {
+  return looks_[size_t(value)].empty() ? nullptr : origins_[size_t(value)];
+}
+
+void Executable::bind(const std::vector<Tensor> &inputs) {
+  see(inputs);
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs);
     if (l.read)

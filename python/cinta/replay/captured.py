@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from cinta import _core
+from cinta._core import Tensor
 from cinta.nn import module as nn_module
 
 from .reach import ABSENT, PLAIN, Reach
@@ -29,7 +30,7 @@ class Captured:
         reach.walk(f, getattr(f, "__name__", "the function"))
         self.tensors = list({id(tensor): tensor for tensor in reach.tensors}.values())
         self._aliases = [tensor.detach() for tensor in self.tensors]
-        self._modules = reach.modules
+        self.modules = reach.modules
         self._optimizers = reach.optimizers
         self._changes = nn_module.changes[0]
         self._snapshot = self._photograph()
@@ -48,12 +49,17 @@ class Captured:
         """For the core, with the count of changes to any module at the end."""
         return [*self._guards, ("item", nn_module.changes, 0, nn_module.changes[0], True)]
 
+    def named_tensors(self) -> list[tuple[str, Tensor]]:
+        """Those among what is guarded, by the names that the function has for them."""
+        found = [(label, guard[3]) for guard, label in zip(self._guards, self._labels)]
+        return [(label, value) for label, value in found if isinstance(value, Tensor)]
+
     # Modules
 
     def _photograph(self) -> list[tuple[str, Any]]:
         """Everything about the modules that a recording depends on."""
         picture: list[tuple[str, Any]] = []
-        for label, root in self._modules:
+        for label, root in self.modules:
             for path, module in root.named_modules():
                 for name, value in module.__dict__.items():
                     plain = isinstance(value, PLAIN)

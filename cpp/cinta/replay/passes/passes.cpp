@@ -11,8 +11,8 @@ struct Pass {
 };
 constexpr Pass passes[] = {
     {"dead_code", remove_dead_code}, {"common_subexpressions", merge_common_subexpressions},
-    {"fusion", fuse_elementwise},    {"reductions", fuse_reductions},
-    {"in_place", reuse_in_place},
+    {"epilogues", fuse_epilogues},   {"fusion", fuse_elementwise},
+    {"reductions", fuse_reductions}, {"in_place", reuse_in_place},
 };
 
 std::string all() {
