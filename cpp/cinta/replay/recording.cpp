@@ -277,6 +277,18 @@ void Recording::read(const char *how) {
 void Recording::pause() { pause_begin_ = next_serial(); }
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
+// A look at what the caller gets, who may write there: a constant goes on in memory of its own.
+Operand Recording::given_out(const Tensor &x) {
+  const Operand y = operand(x, false);
+  Value &v = program_.values[size_t(y.value)];
+  if (v.role == Role::constant && !v.storage->release) { // not an array's
+    const StorageRef own(new_storage(v.bytes));
+    std::memcpy(own->data, v.storage->data, v.bytes);
+    v.storage = own;
+  }
+  return y;
+}
+
 // Passes take values for different memory: what an argument shares with state may not be written.
 void Recording::check_aliases() const {
   for (const Value &v : program_.values)

@@ -8,7 +8,7 @@ namespace cinta::replay {
 Program Recording::finish(const std::vector<Tensor> &results) {
   check_aliases();
   for (const Tensor &x : results) {
-    const Operand y = operand(x, false);
+    const Operand y = given_out(x);
     if (Value &v = program_.values[size_t(y.value)]; v.role == Role::temporary)
       v.role = Role::result;
     program_.results.push_back(y);
@@ -25,7 +25,7 @@ Program Recording::finish(const std::vector<Tensor> &results) {
     const auto found = known_.find({&s, s.serial});
     if (found == known_.end() && was_there(s))
       continue; // nobody touched it
-    const Operand y = operand(grad, false);
+    const Operand y = given_out(grad);
     Value &v = program_.values[size_t(y.value)];
     if (v.role == Role::gradient)
       continue; // written in place
@@ -65,10 +65,10 @@ std::pair<Program, Program> Recording::finish_both(const std::vector<Tensor> &re
   program_.leaves.clear(); // nobody's grad changes
   std::vector<Operand> given;
   for (const Tensor &x : results)
-    given.push_back(operand(x, false));
+    given.push_back(given_out(x));
   std::vector<Operand> grads;
   for (const Tensor &g : gradients)
-    grads.push_back(g ? operand(g, false) : Operand());
+    grads.push_back(g ? given_out(g) : Operand());
   const auto split = program_.instructions.begin() + int64_t(split_);
   Program forward = program_, backward = program_;
   forward.instructions.assign(program_.instructions.begin(), split);
