@@ -23,6 +23,27 @@ bool is_plain(PyObject *o) {
   return o == Py_None || PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o);
 }
 
+// What it hears of the host's values goes into a replay's memory, and nothing is computed.
+class Refresh final : public Recorder {
+public:
+  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
+  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
+  Tensor host(const void *bytes, size_t size) override {
+    std::memcpy(executable_.host(number_++), bytes, size);
+    return Tensor();
+  }
+  void recorded(const Instr &) override {}
+  void visiting(const Instr *) override {}
+  void gradient_reset(const Tensor &) override {}
+  [[noreturn]] void read(const char *how) override {
+    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
+  }
+
+private:
+  replay::Executable &executable_;
+  int number_ = 0;
+};
+
 } // namespace
 
 bool Guard::holds() const {
@@ -59,13 +80,6 @@ const Guard *Replay::broken_guard() const {
   return nullptr;
 }
 
-bool Replay::prepare() {
-  if (!prepare_)
-    return true;
-  Ref ok = Ref::checked(PyObject_CallNoArgs(prepare_.get()));
-  return ok.get() == Py_True;
-}
-
 class Replay::Busy { // kernels let other threads in
 public:
   explicit Busy(Replay &r) : r_(r) {
@@ -81,6 +95,16 @@ public:
 private:
   Replay &r_;
 };
+
+bool Replay::prepare() {
+  if (!prepare_)
+    return true;
+  const Busy busy(*this); // what runs reads those values
+  Refresh refresh(executable);
+  const RecorderScope scope(&refresh);
+  Ref ok = Ref::checked(PyObject_CallNoArgs(prepare_.get()));
+  return ok.get() == Py_True;
+}
 
 PyObject *Replay::call(const std::vector<Tensor> &inputs) {
   std::vector<Tensor> results;

@@ -213,9 +213,8 @@ class Compiled(_core.CompiledFunction):
         if backward is None:  # else the tape keeps what the program's second half reads
             self._check_kept(recording)
         _core._run_passes(program, list(self._passes))
-        replay = _core._Replay(program, captured.guards(), hosts.prepare, rebuild)
+        replay = _core._Replay(program, captured.guards(), hosts.prepare if hosts.updates else None, rebuild)
         replay.differentiable = backward is not None
-        hosts.replay = replay
         flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
         replay.set_arguments(list(args) if flat else None)
         recorded = _Recorded(replay, captured, None, Program(self._name, replay))

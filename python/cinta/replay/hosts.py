@@ -40,25 +40,23 @@ class _Update:
 
 
 class Hosts:
-    """The updates of a recording, in order; `prepare` goes through them before each replay."""
+    """The updates of a recording, in order."""
 
     def __init__(self) -> None:
         self.updates: list[_Update] = []
-        self.replay: Any = None
-        self.prepare = self._prepare
 
-    def _prepare(self) -> bool:
+    def prepare(self) -> bool:
+        """Goes through the motions of the updates, before each replay; False where one is not what was recorded.
+
+        The core then takes down the options that they hand to it and computes nothing.
+        """
         updates = self.updates
         for update in updates:
             if not update.fits():
                 return False
-        if updates:
-            self.replay.refresh(self._refresh)
-        return True
-
-    def _refresh(self) -> None:
-        for update in self.updates:
+        for update in updates:
             update.refresh()
+        return True
 
     @contextmanager
     def recorded(self, recording: Any) -> Iterator[None]:
