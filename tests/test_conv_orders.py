@@ -170,6 +170,53 @@ def test_depthwise_in_every_direction(case: tuple[int, ...], order: str) -> None
         assert np.linalg.norm(value - exact) < 4e-7 * np.linalg.norm(exact), name
 
 
+# N, C, O, H, W, kernel, stride, padding, dilation, groups
+GROUPS = [
+    (3, 64, 128, 14, 14, 3, 1, 1, 1, 64),  # several filters for every channel: rows, narrow rows, strides
+    (2, 24, 72, 9, 7, 3, 1, 1, 1, 24),
+    (2, 70, 140, 15, 15, 4, 2, 1, 1, 70),
+    (3, 5, 40, 8, 8, 3, 1, 1, 1, 5),
+    (40, 12, 20, 6, 5, 3, 2, 1, 1, 4),  # images side by side
+    (19, 18, 12, 9, 9, 2, 3, 2, 2, 6),
+    (9, 20, 30, 4, 4, 1, 1, 0, 1, 10),
+    (33, 12, 8, 20, 50, 3, 3, 1, 1, 4),
+    (5, 64, 12, 8, 9, 1, 2, 0, 1, 1),  # the pixels that a 1x1 kernel meets
+    (5, 24, 12, 9, 9, 1, 3, 0, 1, 4),
+    (12, 160, 10, 6, 6, 5, 1, 2, 1, 1),
+    (7, 9, 300, 3, 3, 3, 2, 0, 1, 1),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("order", [*ORDERS, "sliced"])
+@pytest.mark.parametrize("case", GROUPS, ids=str)
+def test_groups_in_every_direction(case: tuple[int, ...], order: str, dtype: str) -> None:
+    n, c, o, h, w, kernel, stride, padding, dilation, groups = case
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    x, weight, bias = normal(n, c, h, w, seed=0), normal(o, c // groups, kernel, kernel, seed=1), normal(o, seed=2)
+    image = ct.tensor(np.pad(x, 1))[1:-1, 1:-1, 1:-1, 1:-1] if order == "sliced" else in_order(x, order)
+    got = conv_and_gradients(image, weight, bias, lambda s: normal(*s, seed=3), dtype, groups=groups, **options)
+
+    def of_group(a: Any, g: int, axis: int) -> Any:
+        return np.split(a, groups, axis)[g]
+
+    parts = [
+        conv_and_gradients(
+            ct.tensor(np.ascontiguousarray(of_group(x, g, 1))),
+            of_group(weight, g, 0),
+            of_group(bias, g, 0),
+            lambda s, g=g: np.ascontiguousarray(of_group(normal(s[0], o, *s[2:], seed=3), g, 1)),
+            "float64",
+            **options,
+        )
+        for g in range(groups)
+    ]
+    for name, axis, value, exact in zip(("y", "dx", "dw", "db"), (1, 1, 0, 0), got, zip(*parts), strict=True):
+        expected = np.concatenate(exact, axis)
+        bound = 6e-7 if dtype == "float32" else 1e-14
+        assert np.linalg.norm(value - expected) < bound * np.linalg.norm(expected), name
+
+
 def lies_channels_last(x: ct.Tensor) -> bool:
     return bool(x.transpose((0, 2, 3, 1)).numpy().flags.c_contiguous)
 

@@ -1,6 +1,10 @@
 // CompiledFunction: the object that ct.compile returns. A call that fits the last recording runs it without any Python
 // code; every other call goes to the method `_record_or_replay`.
 #include "bindings/replay.h"
+
+#include <algorithm>
+#include <tuple>
+
 #include "cinta/kernels/precision.h"
 #include "cinta/ops/autocast.h"
 
@@ -23,31 +27,11 @@ bool is_plain(PyObject *o) {
   return o == Py_None || PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o);
 }
 
-// What it hears of the host's values goes into a replay's memory, and nothing is computed.
-class Refresh final : public Recorder {
-public:
-  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
-  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
-  Tensor host(const void *bytes, size_t size) override {
-    std::memcpy(executable_.host(number_++), bytes, size);
-    return Tensor();
-  }
-  void recorded(const Instr &) override {}
-  void visiting(const Instr *) override {}
-  void gradient_reset(const Tensor &) override {}
-  [[noreturn]] void read(const char *how) override {
-    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
-  }
-
-private:
-  replay::Executable &executable_;
-  int number_ = 0;
-};
-
 } // namespace
 
 bool Guard::holds() const {
   PyObject *now = nullptr;
+  Ref owned;
   switch (kind) {
   case cell:
     now = PyCell_GET(container.get());
@@ -60,8 +44,26 @@ bool Guard::holds() const {
     now = i < PyList_GET_SIZE(container.get()) ? PyList_GET_ITEM(container.get(), i) : nullptr;
     break;
   }
+  case length:
+    return PyObject_Size(container.get()) == PyLong_AsSsize_t(expected.get());
+  case attribute:
+    owned = Ref(PyObject_GetAttr(container.get(), key.get()));
+    if (!owned)
+      PyErr_Clear();
+    now = owned.get();
+    break;
+  case code:
+    now = PyFunction_GET_CODE(container.get());
+    break;
+  case defaults:
+    now = PyFunction_GET_DEFAULTS(container.get());
+    break;
+  case equal:
+    return PyObject_RichCompareBool(container.get(), expected.get(), Py_EQ) == 1;
   }
-  return now && (now == expected.get() || (by_value && same_value(now, expected.get())));
+  if (!now || !expected)
+    return !now && !expected;
+  return now == expected.get() || (by_value && same_value(now, expected.get()));
 }
 
 Modes Modes::now() {
@@ -69,9 +71,73 @@ Modes Modes::now() {
   return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1};
 }
 
-Replay::Replay(replay::Program program, std::vector<Guard> guards, Ref prepare, Ref rebuild)
-    : executable(std::move(program)), guards(std::move(guards)), modes(Modes::now()), prepare_(std::move(prepare)),
-      rebuild_(std::move(rebuild)) {}
+Replay::Replay(replay::Program program, std::vector<Guard> guards, std::vector<Tensor> seen, Ref host, Ref rebuild,
+               const std::vector<Tensor> &inputs)
+    : executable(std::move(program)), guards(std::move(guards)), modes(Modes::now()), host_(std::move(host)),
+      rebuild_(std::move(rebuild)) {
+  for (Tensor &t : seen) {
+    if (t.requires_grad())
+      outside_.push_back(t->storage.get());
+    seen_.push_back({t, t.data(), t.requires_grad()});
+  }
+  // Memory that is only read may be shared by whoever likes.
+  std::vector<bool> written(executable.program().values.size());
+  for (const replay::Instruction &i : executable.program().instructions)
+    for (const replay::Operand &y : i.out)
+      if (y)
+        written[size_t(y.value)] = true;
+  const auto values = std::span(executable.program().values);
+  const bool argument = std::any_of(values.begin(), values.end(), [&](const replay::Value &v) {
+    return v.role == replay::Role::input && written[size_t(&v - values.data())];
+  });
+  for (size_t k = 0; k < values.size(); ++k)
+    if (values[k].role == replay::Role::state && (written[k] || argument))
+      outside_.push_back(values[k].storage.get());
+  std::sort(outside_.begin(), outside_.end());
+  outside_.erase(std::unique(outside_.begin(), outside_.end()), outside_.end());
+  for (const Tensor &x : inputs)
+    pinned_.push_back(std::binary_search(outside_.begin(), outside_.end(), x->storage.get()) ? x.data() : nullptr);
+}
+
+bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) const {
+  const auto refuse = [&](auto... parts) {
+    if (why)
+      *why = join(parts...);
+    return false;
+  };
+  for (const Seen &s : seen_)
+    if (s.tensor.data() != s.data || s.tensor.requires_grad() != s.requires_grad)
+      return refuse("a tensor of shape ", s.tensor.shape(), " that it sees ",
+                    s.tensor.data() != s.data  ? "has other memory than"
+                    : s.tensor.requires_grad() ? "requires grad, unlike"
+                                               : "requires no grad, unlike",
+                    " when it was recorded");
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    const bool outside = std::binary_search(outside_.begin(), outside_.end(), inputs[k]->storage.get());
+    if ((outside ? inputs[k].data() : nullptr) != pinned_[k])
+      return refuse("argument ", k, outside ? " shares" : " no longer shares", " memory with a tensor that it sees");
+  }
+  return executable.accepts_grads(inputs, why);
+}
+
+int Replay::traverse(visitproc visit, void *arg) const {
+  for (const Guard &g : guards) {
+    Py_VISIT(g.container.get());
+    Py_VISIT(g.key.get());
+    Py_VISIT(g.expected.get());
+  }
+  for (const ArgumentSpec &a : arguments)
+    Py_VISIT(a.constant.get());
+  Py_VISIT(host_.get());
+  Py_VISIT(rebuild_.get());
+  return 0;
+}
+
+void Replay::clear() {
+  const auto dropped = std::make_tuple(std::exchange(guards, {}), std::exchange(arguments, {}), std::move(host_),
+                                       std::move(rebuild_)); // goes when nothing here refers to it any more
+  positional = false;
+}
 
 const Guard *Replay::broken_guard() const {
   for (const Guard &g : guards)
@@ -96,21 +162,19 @@ private:
   Replay &r_;
 };
 
-bool Replay::prepare() {
-  if (!prepare_)
-    return true;
-  const Busy busy(*this); // what runs reads those values
-  Refresh refresh(executable);
-  const RecorderScope scope(&refresh);
-  Ref ok = Ref::checked(PyObject_CallNoArgs(prepare_.get()));
-  return ok.get() == Py_True;
-}
-
 PyObject *Replay::call(const std::vector<Tensor> &inputs) {
   std::vector<Tensor> results;
   {
     const Busy busy(*this);
-    results = executable.run(inputs);
+    if (host_ && Ref::checked(PyObject_CallMethod(host_.get(), "prepare", nullptr)).get() != Py_True)
+      return nullptr;
+    try {
+      results = executable.run(inputs);
+    } catch (...) {
+      if (host_)
+        Ref::checked(PyObject_CallMethod(host_.get(), "take_back", nullptr));
+      throw;
+    }
   }
   if (!rebuild_)
     return results.empty() ? Py_NewRef(Py_None) : wrap(std::move(results[0]));
@@ -164,7 +228,7 @@ PyObject *call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *n
       std::vector<Tensor> inputs;
       inputs.reserve(size_t(n));
       if (!replay->fits(args, n, inputs) || !(replay->modes == Modes::now()) || replay->broken_guard() ||
-          !replay->executable.accepts_grads(inputs, nullptr) || !replay->prepare())
+          !replay->accepts(inputs, nullptr))
         return nullptr;
       return replay->call(inputs);
     });

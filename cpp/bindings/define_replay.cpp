@@ -7,6 +7,7 @@
 #include "bindings/replay.h"
 #include "cinta/replay/passes/passes.h"
 #include "cinta/replay/recording.h"
+#include "cinta/tensor/writes.h"
 
 namespace py = pybind11;
 
@@ -71,12 +72,55 @@ private:
   replay::Recording recording_;
 };
 
+// While it lives, the host's values go into a replay's memory and nothing is computed.
+class Refresh final : public Recorder {
+public:
+  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
+  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
+  Tensor host(const void *bytes, size_t size) override {
+    std::memcpy(executable_.host(number_++), bytes, size);
+    return Tensor();
+  }
+  void recorded(const Instr &) override {}
+  void visiting(const Instr *) override {}
+  void gradient_reset(const Tensor &) override {}
+  [[noreturn]] void read(const char *how) override {
+    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
+  }
+
+private:
+  replay::Executable &executable_;
+  int number_ = 0;
+};
+
 Guard guard_of(const py::tuple &t) {
-  const std::string kind = t[0].cast<std::string>();
-  return {kind == "cell"   ? Guard::cell
-          : kind == "dict" ? Guard::dict
-                           : Guard::item,
-          Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()), Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
+  static const char *const kinds[] = {"cell", "dict", "item", "length", "attribute", "code", "defaults", "equal"};
+  const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
+  const bool absent = t[3].ptr() == Py_Ellipsis;
+  return {Guard::Kind(kind - kinds), Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()),
+          absent ? Ref() : Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
+}
+
+// Guards hold what may hold the function itself: cycles that Python's collector has to see.
+void collected(PyHeapTypeObject *heap) {
+  PyTypeObject *type = &heap->ht_type;
+  type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type->tp_traverse = [](PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return py::detail::is_holder_constructed(self) ? py::cast<const Replay &>(py::handle(self)).traverse(visit, arg)
+                                                   : 0;
+  };
+  type->tp_clear = [](PyObject *self) {
+    if (py::detail::is_holder_constructed(self))
+      py::cast<Replay &>(py::handle(self)).clear();
+    return 0;
+  };
+}
+
+// A storage of its own over the same memory: what an argument reads is told from what the function sees by itself.
+StorageRef twin_of(const StorageRef &s) {
+  return StorageRef(wrap_storage(s->data, s->bytes, s->readonly, new StorageRef(s),
+                                 [](void *owner) { delete static_cast<StorageRef *>(owner); }));
 }
 
 py::object operand(const replay::Operand &x) {
@@ -148,16 +192,19 @@ void define_replay(PyObject *module) {
       .def("begin_backward", &PythonRecording::begin_backward, py::arg("seeds"))
       .def("finish_both", &PythonRecording::finish_both, py::arg("results"), py::arg("gradients"))
       .def("leaked", &PythonRecording::leaked);
-  py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.")
-      .def(py::init([](const replay::Program &program, const py::list &guards, py::object prepare, py::object rebuild) {
+  py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
+                                              py::custom_type_setup(collected))
+      .def(py::init([](const replay::Program &program, const py::list &guards, const py::list &seen, py::object host,
+                       py::object rebuild, const py::list &inputs) {
              std::vector<Guard> all;
              for (const py::handle &g : guards)
                all.push_back(guard_of(g.cast<py::tuple>()));
-             return std::make_shared<Replay>(program, std::move(all),
-                                             prepare.is_none() ? Ref() : Ref::borrowed(prepare.ptr()),
-                                             rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()));
+             return std::make_shared<Replay>(
+                 program, std::move(all), tensors_of(seen), host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+                 rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
-           py::arg("program"), py::arg("guards"), py::arg("prepare"), py::arg("rebuild"))
+           py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
+           py::arg("inputs"))
       .def("broken_guard",
            [](const Replay &r) { // its number, or -1
              const Guard *g = r.broken_guard();
@@ -165,15 +212,25 @@ void define_replay(PyObject *module) {
            })
       .def("set_guard",
            [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
-      .def("accepts_grads",
-           [](const Replay &r, const py::list &inputs) { // why not, or ""
+      .def("why_not",
+           [](const Replay &r, const py::list &inputs) { // "": it accepts them
              std::string why;
-             return r.executable.accepts_grads(tensors_of(inputs), &why) ? std::string() : why;
+             return r.accepts(tensors_of(inputs), &why) ? std::string() : why;
            })
       .def_readwrite("differentiable", &Replay::differentiable)
       .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
-      .def("prepare", &Replay::prepare)
-      .def("call", [](Replay &r, const py::list &inputs) { return checked(r.call(tensors_of(inputs))); })
+      .def("refresh",
+           [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does
+             Refresh refresh(r.executable);
+             const RecorderScope scope(&refresh);
+             return host();
+           })
+      .def("call",
+           [](Replay &r, const py::list &inputs) { // NotImplemented: the host does not fit
+             PyObject *result = r.call(tensors_of(inputs));
+             return result || PyErr_Occurred() ? checked(result)
+                                               : py::reinterpret_borrow<py::object>(Py_NotImplemented);
+           })
       .def("profile",
            [](Replay &r, const py::list &inputs) {
              std::vector<double> seconds;
@@ -200,8 +257,27 @@ void define_replay(PyObject *module) {
   m.def("_run_passes",
         [](replay::Program &program, const std::vector<std::string> &names) { replay::run_passes(program, names); });
   m.def("_pass_names", replay::pass_names);
-  m.def("_shares_memory", [](const py::object &a, const py::object &b) {
-    return tensor_of(a.ptr())->storage.get() == tensor_of(b.ptr())->storage.get();
+  m.def("_apart", [](const py::list &inputs, const py::list &seen) {
+    std::vector<Tensor> given = tensors_of(inputs);
+    const std::vector<Tensor> others = tensors_of(seen);
+    std::vector<std::pair<const Storage *, StorageRef>> twins;
+    for (Tensor &x : given) {
+      const Storage *own = x->storage.get();
+      const auto shared = [&](const Tensor &other) { return other->storage.get() == own; };
+      if (x.requires_grad() || std::none_of(others.begin(), others.end(), shared))
+        continue;
+      auto twin = std::find_if(twins.begin(), twins.end(), [&](const auto &t) { return t.first == own; });
+      if (twin == twins.end())
+        twin = twins.emplace(twins.end(), own, twin_of(x->storage));
+      x = from_storage(twin->second, x.data<char>(), x.shape(), x.strides(), x.dtype());
+    }
+    return checked(to_python(given));
+  });
+  m.def("_overlap", [](const py::object &a, const py::object &b) { // how far b begins after a, where they overlap
+    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
+    const Region of_x(x), of_y(y);
+    const bool overlap = x->storage.get() == y->storage.get() && of_x.begin < of_y.end && of_y.begin < of_x.end;
+    return overlap ? std::optional<ptrdiff_t>(y.data<char>() - x.data<char>()) : std::nullopt;
   });
   m.def("_has_history", [](const py::object &x) { // that backward could still walk
     const Instr *creator = tensor_of(x.ptr())->creator;

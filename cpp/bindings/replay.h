@@ -10,10 +10,26 @@ namespace cinta::python {
 
 // One Python value that a recording has looked at: a replay is right for as long as it is what it was.
 struct Guard {
-  enum Kind { cell, dict, item } kind;
-  Ref container, key, expected;
-  bool by_value; // numbers, strings: equal and of the same type; else the same object
+  enum Kind {
+    cell,      // a closure's variable
+    dict,      // a dict's entry under the key
+    item,      // a list's entry at the key
+    length,    // the number of entries
+    attribute, // under the key
+    code,      // a function's
+    defaults,  // of its arguments
+    equal,     // the container itself, compared
+  } kind;
+  Ref container, key, expected; // expected is null where nothing was there
+  bool by_value;                // numbers, strings: equal and of the same type; else the same object
   bool holds() const;
+};
+
+// A tensor that the function sees besides its arguments.
+struct Seen {
+  Tensor tensor;
+  const void *data; // where its elements lay when recorded
+  bool requires_grad;
 };
 
 // What a call must look like for a recording to fit, besides its guards.
@@ -37,11 +53,15 @@ struct Modes { // of the thread
 // A recording that can be run: a program, and when it may be.
 class Replay {
 public:
-  Replay(replay::Program program, std::vector<Guard> guards, Ref prepare, Ref rebuild);
+  // `host` prepares what the host decides anew, and takes that back where a run fails; `inputs`: of the recorded call.
+  Replay(replay::Program program, std::vector<Guard> guards, std::vector<Tensor> seen, Ref host, Ref rebuild,
+         const std::vector<Tensor> &inputs);
   const Guard *broken_guard() const;
-  // Runs it; results as Python objects in the function's structure.
+  // Why a call with these does not fit after all: grads that are there or not, memory shared with what is seen; or
+  // null.
+  bool accepts(const std::vector<Tensor> &inputs, std::string *why) const;
+  // Runs it; results as Python objects in the function's structure. Null without an error: the host does not fit.
   PyObject *call(const std::vector<Tensor> &inputs);
-  bool prepare(); // lets the host write its values; false: something has changed there, record again
   // Whether positional arguments fit the spec; then the tensors among them.
   bool fits(PyObject *const *args, Py_ssize_t n, std::vector<Tensor> &inputs) const;
 
@@ -54,9 +74,15 @@ public:
   bool positional = false;
   Modes modes;
 
+  int traverse(visitproc visit, void *arg) const; // for Python's collector of cycles
+  void clear();
+
 private:
   class Busy;
-  Ref prepare_, rebuild_;
+  std::vector<Seen> seen_;
+  std::vector<const Storage *> outside_; // storages that arguments may not share unless recorded so, in order
+  std::vector<const void *> pinned_;     // for each input: where it must lie, as it is seen from outside too; or null
+  Ref host_, rebuild_;
   bool busy_ = false;
 };
 

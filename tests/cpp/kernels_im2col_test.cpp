@@ -82,7 +82,43 @@ template <class T> void check(const Table &table, int compute, const Conv2d &g, 
   CHECK(sums == sums_expected);
 }
 
+// Images side by side: the same as planes of one after the other, in another order.
+template <class T> void check_woven(const Table &table, int compute, Conv2d g, int64_t images) {
+  g.x_batch = g.C * g.H * g.W;
+  const int64_t size = g.x_batch, places = g.OH * g.OW, rows = g.C * g.KH * g.KW, pitch = images * places;
+  std::vector<T> x = numbers<T>(size * images), expected(size_t(rows * pitch), T(0)), matrix = expected;
+  x[0] = std::numeric_limits<T>::infinity();
+  const auto woven = [&](int64_t at) { return at % size * images + at / size; };
+  const auto column = [&](int64_t at) { // of the matrix, from image by image
+    const int64_t n = at % pitch / places, place = at % places;
+    return at / pitch * pitch + place * images + n;
+  };
+  elements(g, images, 0, g.OH, pitch,
+           [&](int64_t of_x, int64_t at) { expected[size_t(column(at))] = x[size_t(woven(of_x))]; });
+  table.im2col_woven[compute](g, images, x.data(), matrix.data());
+  CHECK(matrix == expected);
+
+  matrix = numbers<T>(rows * pitch);
+  std::vector<T> sums = numbers<T>(size * images), sums_expected = sums;
+  elements(g, images, 0, g.OH, pitch,
+           [&](int64_t of_x, int64_t at) { sums_expected[size_t(woven(of_x))] += matrix[size_t(column(at))]; });
+  table.col2im_woven[compute](g, images, matrix.data(), sums.data());
+  CHECK(sums == sums_expected);
+}
+
 } // namespace
+
+TEST_CASE("im2col of images side by side and its adjoint") {
+  for (const std::string &isa : available_isas())
+    for (const Conv2d &g : kShapes)
+      for (int64_t images : {1, 7, 16, 33}) {
+        CAPTURE(isa);
+        CAPTURE(g.W);
+        CAPTURE(images);
+        check_woven<float>(table_of(isa.c_str()), 0, g, images);
+        check_woven<double>(table_of(isa.c_str()), 1, g, images);
+      }
+}
 
 TEST_CASE("im2col of planes and its adjoint") {
   for (const std::string &isa : available_isas())

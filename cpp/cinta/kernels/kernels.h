@@ -113,6 +113,10 @@ using Im2colPlanes = void (*)(const Conv2d &, int64_t images, const void *x, int
                               int64_t pitch);
 using Col2imPlanes = void (*)(const Conv2d &, int64_t images, const void *matrix, int64_t pitch, int64_t first,
                               int64_t last, void *x);
+// The same of images side by side, x[c, h, w, n], all rows of the output: matrix[c KH KW + kh KW + kw,
+// (i OW + j) images + n].
+using Im2colWoven = void (*)(const Conv2d &, int64_t images, const void *x, void *matrix);
+using Col2imWoven = void (*)(const Conv2d &, int64_t images, const void *matrix, void *x);
 // The im2col matrix with a row for every output pixel of rows [first, last) of the output: matrix[pixel, kh, kw, c];
 // and its adjoint, which adds to the image. Channels are contiguous, pixels `pixel` elements apart.
 using Im2colPixels = void (*)(const Conv2d &, int64_t pixel, const void *x, int64_t first, int64_t last, void *matrix);
@@ -225,13 +229,16 @@ struct Table {
   Conv2dForward conv2d_forward = nullptr;
   Conv2dBackwardData conv2d_backward_data = nullptr;
   Conv2dBackwardWeight conv2d_backward_weight = nullptr;
-  Conv2dForward depthwise_forward = nullptr; // a filter for every channel: C = O = groups, all in one call, any shape
+  Conv2dForward depthwise_forward = nullptr; // a filter for every channel of x, all in one call, any shape; of O > C
+                                             // channels of y, [N,C,H,W] only, each (O / C)th from the first on
   Conv2dBackwardData depthwise_backward_data = nullptr;
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
   Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none
   Conv2dStrided conv2d_strided = nullptr;
   Im2colPlanes im2col_planes[2] = {};
   Col2imPlanes col2im_planes[2] = {};
+  Im2colWoven im2col_woven[2] = {};
+  Col2imWoven col2im_woven[2] = {};
   Im2colPixels im2col_pixels[2] = {};
   Col2imPixels col2im_pixels[2] = {};
   MaxPool max_pool[2] = {};

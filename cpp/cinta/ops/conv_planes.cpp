@@ -7,24 +7,38 @@
 namespace cinta::ops {
 namespace {
 
-// Some rows of some images of one group: [C KH KW, columns] times [O, columns], columns being their output pixels.
+// y[r, c] = x[c, r]
+template <class T> void transpose(int64_t rows, int64_t columns, const T *x, int64_t x_row, T *y, int64_t y_row) {
+  kernel().transpose_copy[sizeof(T) == 4 ? 2 : 3](rows, columns, x, x_row, y, y_row);
+}
+
+bool weaves(const ConvGeometry &g, const Blocks &blocks) { return blocks.images >= 8 && (g.OW < 16 || g.stride_w > 2); }
+
+// Some rows of some images of one group: [C KH KW, columns] times [O, columns], columns being their output pixels,
+// image by image, or, woven, the pixels of all images side by side.
 template <class T> struct PlaneBlock {
   const ConvGeometry &g;
   const GroupShape &one;
   int64_t group, begin, end, top, bottom; // images and rows
+  bool woven;
 
   PlaneBlock(const ConvGeometry &all, const GroupShape &shape, const Blocks &blocks, int64_t of_group, int64_t block)
       : g(all), one(shape), group(of_group), begin(blocks.first_image(block)), end(blocks.end_image(block, all.N)),
-        top(blocks.first_row(block)), bottom(blocks.end_row(block, all.OH)) {}
+        top(blocks.first_row(block)), bottom(blocks.end_row(block, all.OH)), woven(weaves(all, blocks)) {}
 
+  int64_t count() const { return end - begin; }            // of images
   int64_t pixels() const { return (bottom - top) * g.OW; } // of an image
-  int64_t columns() const { return (end - begin) * pixels(); }
-  bool one_image() const { return end - begin == 1; }
+  int64_t columns() const { return count() * pixels(); }
+  bool one_image() const { return count() == 1; }
   T *x(const Tensor &images, int64_t n) const { return images.data<T>() + (n * g.C + group * one.C) * g.H * g.W; }
   T *y(const Tensor &images, int64_t n) const {
     return images.data<T>() + (n * g.O + group * one.O) * one.places() + top * g.OW;
   }
-  T *matrix() const { return static_cast<T *>(scratch(Scratch::im2col, sizeof(T) * size_t(one.depth() * columns()))); }
+  int64_t image_size() const { return one.C * g.H * g.W; }
+  T *matrix() const { // and room for woven images behind it
+    const int64_t size = one.depth() * columns() + (woven ? image_size() * count() : 0);
+    return static_cast<T *>(scratch(Scratch::im2col, sizeof(T) * size_t(size)));
+  }
   T *rows_of_y() const { return static_cast<T *>(scratch(Scratch::conv, sizeof(T) * size_t(one.O * columns()))); }
 
   bool is_image() const { return every_pixel(g) && one_image(); }
@@ -36,6 +50,13 @@ template <class T> struct PlaneBlock {
     }
     pitch = columns();
     T *const cols = matrix();
+    if (woven) {
+      T *const images_of_x = every_pixel(g) ? cols : cols + one.depth() * pitch;
+      transpose(image_size(), count(), x(images, begin), g.C * g.H * g.W, images_of_x, count());
+      if (!every_pixel(g))
+        kernel().im2col_woven[int(kCompute<T>)](one, count(), images_of_x, cols);
+      return cols;
+    }
     kernel().im2col_planes[int(kCompute<T>)](one, end - begin, x(images, begin), top, bottom, cols, pitch);
     return cols;
   }
@@ -47,10 +68,30 @@ template <class T> struct PlaneBlock {
     }
     pitch = columns();
     T *const rows = rows_of_y();
-    for (int64_t n = begin; n < end; ++n)
+    if (woven)
+      transpose(one.O * pixels(), count(), y(images, begin), g.O * one.places(), rows, count());
+    for (int64_t n = begin; !woven && n < end; ++n)
       for (int64_t o = 0; o < one.O; ++o)
         std::copy_n(y(images, n) + o * one.places(), pixels(), rows + o * pitch + (n - begin) * pixels());
     return rows;
+  }
+  // Rows of y, side by side, into the images; and what the matrix adds to x.
+  void store(const T *rows, const Tensor &images) const {
+    if (woven)
+      return transpose(count(), one.O * pixels(), rows, count(), y(images, begin), g.O * one.places());
+    for (int64_t n = begin; n < end; ++n)
+      for (int64_t o = 0; o < one.O; ++o)
+        std::copy_n(rows + o * columns() + (n - begin) * pixels(), pixels(), y(images, n) + o * one.places());
+  }
+  void add(T *cols, const Tensor &images) const {
+    if (!woven)
+      return kernel().col2im_planes[int(kCompute<T>)](one, count(), cols, columns(), top, bottom, x(images, begin));
+    T *const images_of_x = every_pixel(g) ? cols : cols + one.depth() * columns();
+    if (!every_pixel(g)) {
+      std::memset(images_of_x, 0, sizeof(T) * size_t(image_size() * count()));
+      kernel().col2im_woven[int(kCompute<T>)](one, count(), cols, images_of_x);
+    }
+    transpose(count(), image_size(), images_of_x, count(), x(images, begin), g.C * g.H * g.W);
   }
 };
 
@@ -69,9 +110,8 @@ template <class T> Tensor forward(const ConvGeometry &g, const Tensor &x, const 
                  b.one_image() ? one.places() : b.columns(), false, nullptr,
                  bias ? bias.data<T>() + b.group * one.O : nullptr},
                 g.bfloat16);
-    for (int64_t n = b.begin; !b.one_image() && n < b.end; ++n)
-      for (int64_t o = 0; o < one.O; ++o)
-        std::copy_n(y + o * b.columns() + (n - b.begin) * b.pixels(), b.pixels(), b.y(images, n) + o * one.places());
+    if (!b.one_image())
+      b.store(y, images);
   });
   return images;
 }
@@ -86,8 +126,8 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy,
     for (int64_t band = 0; band < blocks.bands; ++band) {
       const PlaneBlock<T> b(g, one, blocks, i / batches, i % batches * blocks.bands + band);
       const bool is_image = b.is_image();
-      for (int64_t n = b.begin; !is_image && band == 0 && n < b.end; ++n)
-        std::memset(b.x(images, n), 0, sizeof(T) * size_t(one.C * g.H * g.W));
+      for (int64_t n = b.begin; !is_image && !b.woven && band == 0 && n < b.end; ++n)
+        std::memset(b.x(images, n), 0, sizeof(T) * size_t(b.image_size()));
       int64_t pitch;
       const T *const out = b.side_by_side(dy, pitch);
       T *const matrix = is_image ? b.x(images, b.begin) + b.top * g.OW : b.matrix();
@@ -95,8 +135,7 @@ template <class T> Tensor backward_data(const ConvGeometry &g, const Tensor &dy,
                    is_image ? one.places() : b.columns(), false, nullptr, nullptr},
                   g.bfloat16);
       if (!is_image)
-        kernel().col2im_planes[int(kCompute<T>)](one, b.end - b.begin, matrix, b.columns(), b.top, b.bottom,
-                                                 b.x(images, b.begin));
+        b.add(matrix, images);
     }
   });
   return images;
@@ -125,6 +164,8 @@ template <class T> Tensor backward_weight(const ConvGeometry &g, const Tensor &x
 }
 
 } // namespace
+
+bool planes_weave(const ConvGeometry &g) { return weaves(g, Blocks(GroupShape(g))); }
 
 Tensor planes_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias) {
   return x.dtype() == Dtype::float64 ? forward<double>(g, x, w, bias) : forward<float>(g, x, w, bias);

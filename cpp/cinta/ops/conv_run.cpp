@@ -3,9 +3,11 @@
 #include "cinta/ops/conv_run.h"
 
 #include "cinta/ops/channels_last.h"
+#include "cinta/ops/conv_depthwise.h"
 #include "cinta/ops/conv_pixels.h"
 #include "cinta/ops/conv_planes.h"
 #include "cinta/ops/elementwise.h"
+#include "cinta/ops/im2col_blocks.h"
 #include "cinta/ops/matmul.h"
 
 namespace cinta::ops {
@@ -28,13 +30,21 @@ Conv2d one_group(const ConvGeometry &g) {
 }
 
 // Whether products are faster although those kernels would do: a stride wastes what they load, small images with
-// few outputs leave their lanes idle in the gradients of the weights.
+// few outputs leave their lanes idle in the gradients of the weights, long sums over channels stream planes through L1
+// for every tile of outputs; a single output pixel, or groups of small images, are less work than their planes.
 bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction) {
-  if (g.stride_h == 1 && g.stride_w == 1)
-    return direction == Direction::backward_weight && group.C >= 24 && group.O < 16 && g.OH * g.OW < 128;
-  const int64_t channels = g.groups > 1 && direction == Direction::forward ? 16 : 6;
-  const bool few_columns = g.groups == 1 && g.OW < 16;
-  return group.O > 2 && (group.C >= channels || few_columns);
+  if (g.OH * g.OW == 1 || (g.groups > 1 && planes_weave(g)))
+    return true;
+  if (g.stride_h > 1 || g.stride_w > 1) {
+    const int64_t channels = g.groups > 1 && direction == Direction::forward ? 16 : 6;
+    const bool few_columns = g.groups == 1 && g.OW < 16;
+    return group.O > 2 && (group.C >= channels || few_columns);
+  }
+  if (direction == Direction::forward)
+    return group.C >= 128;
+  if (direction == Direction::backward_data)
+    return group.O >= 96 && group.C < 16;
+  return (group.C >= 24 && group.O < 16 && g.OH * g.OW < 128) || (group.O >= 32 && (group.C >= 32 || group.O >= 256));
 }
 
 // So few under so many weights that whatever touches the weights once more costs as much as the products.
@@ -59,15 +69,18 @@ template <class F> void for_groups(const ConvGeometry &g, const Tensor &x, const
 // Whether its rows are pixels: where channels are many enough that these are made of longer runs than rows of an image,
 // of which a stride leaves single elements.
 bool by_pixels(const ConvGeometry &g, const Tensor &x) {
-  const bool image = g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && !g.pad_h && !g.pad_w;
-  if (image && lies_channels_last(x) && g.C > 1)
-    return true;
+  const bool last = lies_channels_last(x), one_tap = g.KH * g.KW == 1;
+  const int64_t channels = g.C / g.groups;
+  if (every_pixel(g))
+    return last && g.C > 1 && (g.groups == 1 || channels >= 8);
   if (few_pixels(one_group(g))) // their weights would have to be put in another order
     return false;
-  if (g.C / g.groups <= 3 && g.OW >= 16 && !lies_channels_last(x)) // colours as planes: rows are longer than any run
+  if (!last && (one_tap || (channels <= 3 && g.OW >= 16))) // planes, colours say: rows are longer than any run
     return false;
-  const int64_t run = g.C / g.groups * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
-  return !image && run >= (g.stride_w > 1 ? 4 : 8);
+  if (g.groups > 1 && channels < 16 && planes_weave(g))
+    return false;
+  const int64_t run = channels * (g.groups == 1 && g.dilation_w == 1 ? g.KW : 1);
+  return run >= (g.stride_w > 1 ? 4 : 8);
 }
 
 // ---- the kernels that take images in either memory order
@@ -100,20 +113,24 @@ Tensor result(const Shape &shape, ResultOrder order, const Tensor &from, const T
   return fresh(shape, !(order == ResultOrder::either && from.contiguous()), into);
 }
 
-// A filter of its own for every channel, all of which one kernel takes at once.
-bool depthwise(const ConvGeometry &g, const Tensor &x) {
-  return g.groups > 1 && g.C == g.groups && g.O == g.groups && compute_type(x.dtype()) == kernels::Compute::f32;
-}
-Conv2d in_order(const ConvGeometry &g, const Tensor &x) {
-  Conv2d p = all_channels(g);
-  p.channels_last = lies_channels_last(x);
-  return p;
+// With what its numbers were before they became float32, and without steps that nothing takes.
+ConvGeometry plain(ConvGeometry g, const Tensor &x) {
+  g.bfloat16 = x.dtype() == Dtype::bfloat16;
+  g.stride_h = g.OH > 1 ? g.stride_h : 1, g.stride_w = g.OW > 1 ? g.stride_w : 1;
+  g.dilation_h = g.KH > 1 ? g.dilation_h : 1, g.dilation_w = g.KW > 1 ? g.dilation_w : 1;
+  return g;
 }
 
-// With what its numbers were before they became float32.
-ConvGeometry with_dtype(ConvGeometry g, const Tensor &x) {
-  g.bfloat16 = x.dtype() == Dtype::bfloat16;
-  return g;
+// The pixels of x that the kernel meets: of a 1x1 kernel with strides some, between which none is left.
+Tensor pixels_met(const Tensor &x, ConvGeometry &g) {
+  const bool every = g.stride_h == 1 && g.stride_w == 1 && g.H == g.OH && g.W == g.OW;
+  if (g.KH * g.KW > 1 || g.pad_h || g.pad_w || every || !is_native(x.dtype()) || x.size() == 0)
+    return x;
+  const Strides &s = x.strides();
+  const bool last = lies_channels_last(x);
+  const Laid met(view(x, {g.N, g.C, g.OH, g.OW}, {s[0], s[1], s[2] * g.stride_h, s[3] * g.stride_w}), last);
+  g.H = g.OH, g.W = g.OW, g.stride_h = g.stride_w = 1;
+  return last ? channels_back(met.memory) : met.memory;
 }
 
 // ---- a 1x1 kernel on all pixels: one matrix product over the pixels of all images, whose channels are contiguous
@@ -136,9 +153,10 @@ Tensor transposed(const Tensor &m) { return view(m, {m.shape()[1], m.shape()[0]}
 
 } // namespace
 
-Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight, const Tensor &bias,
+Tensor run_conv(const ConvGeometry &given, const Tensor &image, const Tensor &weight, const Tensor &bias,
                 const Tensor &into) {
-  const ConvGeometry g = with_dtype(given, x);
+  ConvGeometry g = plain(given, image);
+  const Tensor x = pixels_met(image, g);
   const Tensor w = contiguous_native(weight), b = bias ? contiguous_native(bias) : bias;
   if (pointwise(g, x)) {
     const Tensor y = fresh({g.N, g.O, g.OH, g.OW}, true, into);
@@ -154,11 +172,8 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
   if (g.N * g.O * g.OH * g.OW == 0)
     return empty({g.N, g.O, g.OH, g.OW}, x.dtype());
   const float *bias_at = b && b.dtype() == Dtype::float32 ? b.data<float>() : nullptr;
-  if (depthwise(g, x)) {
-    const Tensor from = image_order(x), y = result({g.N, g.O, g.OH, g.OW}, ResultOrder::either, from, into);
-    kernel().depthwise_forward(in_order(g, from), from.data<float>(), w.data<float>(), bias_at, y.data<float>());
-    return from_native(y, x.dtype());
-  }
+  if (depthwise(g, x))
+    return from_native(depthwise_forward(g, image_order(x), w, b), x.dtype());
   if (!implicit(g, Direction::forward, x))
     return from_native(by_pixels(g, x) ? pixels_forward(g, image_order(x), w, b)
                                        : planes_forward(g, contiguous_native(x), w, b),
@@ -171,7 +186,7 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &x, const Tensor &weight
 }
 
 Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tensor &weight, const Tensor &into) {
-  const ConvGeometry g = with_dtype(given, dy);
+  const ConvGeometry g = plain(given, dy);
   const Tensor w = contiguous_native(weight);
   const Shape shape{g.N, g.C, g.H, g.W};
   if (dy.size() == 0 || w.size() == 0)
@@ -186,11 +201,8 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
     if (kernel().conv2d_strided(g, Direction::backward_data, images(dx), w.data<float>(), nullptr, images(from)))
       return from_native(dx, dy.dtype());
   }
-  if (depthwise(g, dy)) {
-    const Tensor from = image_order(dy), dx = result(shape, ResultOrder::either, from, into);
-    kernel().depthwise_backward_data(in_order(g, from), from.data<float>(), w.data<float>(), dx.data<float>());
-    return from_native(dx, dy.dtype());
-  }
+  if (depthwise(g, dy))
+    return from_native(depthwise_backward_data(g, image_order(dy), w), dy.dtype());
   if (!implicit(g, Direction::backward_data, dy))
     return from_native(by_pixels(g, dy) ? pixels_backward_data(g, image_order(dy), w)
                                         : planes_backward_data(g, contiguous_native(dy), w),
@@ -202,8 +214,9 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
   return from_native(dx, dy.dtype());
 }
 
-Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Tensor &dy, const Tensor &into) {
-  const ConvGeometry g = with_dtype(given, x);
+Tensor run_backward_weight(const ConvGeometry &given, const Tensor &image, const Tensor &dy, const Tensor &into) {
+  ConvGeometry g = plain(given, image);
+  const Tensor x = pixels_met(image, g);
   const Shape shape{g.O, g.C / g.groups, g.KH, g.KW};
   if (x.size() == 0 || dy.size() == 0)
     return zeros(shape, x.dtype());
@@ -220,12 +233,8 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &x, const Ten
     if (kernel().conv2d_strided(g, Direction::backward_weight, images(from), dw.data<float>(), nullptr, images(to)))
       return from_native(dw, x.dtype());
   }
-  if (depthwise(g, x)) {
-    const Tensor from = image_order(x), dw = fresh(shape, false, into);
-    const Tensor to = lies_channels_last(from) ? channels_last(image_order(dy)) : contiguous_native(dy);
-    kernel().depthwise_backward_weight(in_order(g, from), from.data<float>(), to.data<float>(), dw.data<float>());
-    return from_native(dw, x.dtype());
-  }
+  if (depthwise(g, x))
+    return from_native(depthwise_backward_weight(g, image_order(x), image_order(dy)), x.dtype());
   if (!implicit(g, Direction::backward_weight, x))
     return from_native(by_pixels(g, x) ? pixels_backward_weight(g, image_order(x), image_order(dy))
                                        : planes_backward_weight(g, contiguous_native(x), contiguous_native(dy)),

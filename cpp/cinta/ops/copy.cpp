@@ -97,28 +97,40 @@ bool copy_transposed(const Tensor &x, const Tensor &y) {
   return true;
 }
 
-// A contiguous copy in x's compute type, by strips of rows or, where these are long, of columns.
+// A contiguous copy in x's compute type, by strips of rows: of several planes where these are small, of some columns
+// where rows are long.
 struct Rows {
   kernels::LoadRows f;
   const char *x;
   char *y;
   Shape shape; // of the axes around
   Strides x_strides;
-  int64_t rows, cols, x_row, x_col, strip_rows, strip_cols, row_strips, col_strips;
+  int64_t planes, rows, cols, x_row, x_col, strip_planes, strip_rows, strip_cols, row_strips, col_strips;
   int64_t x_bytes, y_bytes;
 };
 
 void copy_strip_of_rows(void *context, int64_t block) {
   const Rows &p = *static_cast<const Rows *>(context);
   const int64_t col = block % p.col_strips * p.strip_cols, row = block / p.col_strips % p.row_strips * p.strip_rows;
-  int64_t plane = block / p.col_strips / p.row_strips, from = row * p.x_row + col * p.x_col;
-  const int64_t to = (plane * p.rows + row) * p.cols + col;
-  for (int axis = p.shape.size() - 1; axis >= 0; --axis) {
-    from += plane % p.shape[axis] * p.x_strides[axis];
-    plane /= p.shape[axis];
+  const int64_t first = block / p.col_strips / p.row_strips * p.strip_planes;
+  const int64_t rows = std::min(p.strip_rows, p.rows - row), cols = std::min(p.strip_cols, p.cols - col);
+  int64_t from = row * p.x_row + col * p.x_col, to = (first * p.rows + row) * p.cols + col;
+  Dims at(p.shape.size(), 0);
+  int64_t left = first;
+  for (int axis = p.shape.size() - 1; axis >= 0; left /= p.shape[axis--]) {
+    at[axis] = left % p.shape[axis];
+    from += at[axis] * p.x_strides[axis];
   }
-  p.f(std::min(p.strip_rows, p.rows - row), std::min(p.strip_cols, p.cols - col), p.x + from * p.x_bytes, p.x_row,
-      p.x_col, p.y + to * p.y_bytes);
+  for (int64_t plane = first; plane < std::min(p.planes, first + p.strip_planes); ++plane, to += p.rows * p.cols) {
+    p.f(rows, cols, p.x + from * p.x_bytes, p.x_row, p.x_col, p.y + to * p.y_bytes);
+    for (int axis = p.shape.size() - 1; axis >= 0; --axis) { // to the next plane
+      from += p.x_strides[axis];
+      if (++at[axis] < p.shape[axis])
+        break;
+      from -= at[axis] * p.x_strides[axis];
+      at[axis] = 0;
+    }
+  }
 }
 
 bool copy_rows(const Tensor &x, const Tensor &y) {
@@ -141,7 +153,9 @@ bool copy_rows(const Tensor &x, const Tensor &y) {
     r.shape.push_back(shape[axis]);
     r.x_strides.push_back(a[axis]);
   }
-  parallel_for(count(r.shape) * r.row_strips * r.col_strips, double(x.size()) * 0.3, copy_strip_of_rows, &r);
+  r.planes = count(r.shape), r.strip_planes = std::max<int64_t>(1, strip / (r.rows * r.cols));
+  parallel_for((r.planes + r.strip_planes - 1) / r.strip_planes * r.row_strips * r.col_strips, double(x.size()) * 0.3,
+               copy_strip_of_rows, &r);
   return true;
 }
 

@@ -21,6 +21,11 @@ struct GroupShape : kernels::Conv2d {
   int64_t places() const { return OH * OW; }
 };
 
+// A product over every pixel of the image as it is: no im2col.
+inline bool every_pixel(const kernels::Conv2d &g) {
+  return g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && g.H == g.OH && g.W == g.OW && !g.pad_h && !g.pad_w;
+}
+
 // Output pixels in blocks: several images, or some rows of one; at least so many that a product of them is worth
 // reading its weights for.
 struct Blocks {
@@ -30,6 +35,10 @@ struct Blocks {
   explicit Blocks(const GroupShape &g) {
     const int64_t pixels = std::clamp<int64_t>(kMatrixElements / g.depth(), kLeastPixels, kMostPixels);
     images = std::clamp<int64_t>(pixels / g.places(), 1, g.N);
+    if (every_pixel(g) && g.places() >= kVector && double(g.depth() * g.O) * double(g.places()) >= kWorthACall)
+      images = 1; // read as it lies
+    else if (images >= kVector && images < g.N)
+      images -= images % kVector;
     rows = images > 1 ? g.OH : std::clamp<int64_t>(pixels / g.OW, 1, g.OH);
     bands = (g.OH + rows - 1) / rows;
     count = (g.N + images - 1) / images * bands;
@@ -41,6 +50,8 @@ struct Blocks {
 
   static constexpr int64_t kMatrixElements = int64_t(1) << 17; // stay in L2
   static constexpr int64_t kLeastPixels = 256, kMostPixels = 2048;
+  static constexpr int64_t kVector = 16;         // images side by side fill whole vectors
+  static constexpr double kWorthACall = 1 << 14; // multiplications
 };
 
 // f(i) for i < count, each worth `products` multiplications: on all threads at the caller's precision, or, for a single
@@ -66,11 +77,6 @@ template <class T> constexpr kernels::Compute kCompute =
 template <class T> void multiply(kernels::Gemm g, bool bfloat16) {
   g.bfloat16 = bfloat16;
   kernel().gemm[int(kCompute<T>)](g);
-}
-
-// A product over every pixel of the image as it is: no im2col.
-inline bool every_pixel(const kernels::Conv2d &g) {
-  return g.KH * g.KW == 1 && g.stride_h == 1 && g.stride_w == 1 && g.H == g.OH && g.W == g.OW && !g.pad_h && !g.pad_w;
 }
 
 // Sums of weight gradients that blocks share: as many as keep the threads busy, few against what is summed.

@@ -22,13 +22,14 @@ enum class Role : uint8_t {
 };
 const char *name_of(Role role);
 
-struct Value { // memory that instructions read and write; its first byte is the tensor's for input and gradient
+struct Value { // memory that instructions read and write
   Role role;
   size_t bytes;
   bool parameter = false; // products prefer it packed
   int number = -1;        // input: which; gradient: whose leaf; host: which
   StorageRef storage;     // state, constant and host: the memory itself
   int64_t offset = -1;    // temporary: in the arena, after planning
+  int64_t first = 0;      // input, gradient: where in it the given tensor's first element lies
 };
 
 struct Operand {  // a look at a value

@@ -20,10 +20,6 @@ struct ZeroWork { // memory that begins as zeros
   void operator()(const Tensor *, const Tensor *out) const { std::memset(out[0].data(), 0, out[0].nbytes()); }
 };
 
-size_t extent(const Tensor &x) { // bytes from its first element in memory to its last
-  const Region r(x);
-  return size_t(r.end - r.begin);
-}
 StorageRef share(Storage *s) {
   ++s->refs;
   return StorageRef(s);
@@ -34,22 +30,48 @@ StorageRef share(Storage *s) {
 Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
   program_.inputs = int(inputs.size());
-  for (size_t k = 0; k < inputs.size(); ++k) {
-    const Tensor &x = inputs[k];
-    program_.values.push_back({Role::input, extent(x), x->storage->parameter, int(k), {}, -1});
-    keys_.push_back({});
-  }
+  for (size_t k = 0; k < inputs.size(); ++k)
+    add_input(int(k));
 }
 
-// The input whose elements x looks at, or -1.
+// Inputs that overlap share one value, so that no pass takes them for different memory.
+void Recording::add_input(int k) {
+  const Tensor &x = inputs_[size_t(k)];
+  const Region own(x);
+  const char *begin = own.begin, *end = own.end;
+  int root = k;
+  const auto joins = [&](int j) {
+    const char *other = origins_[size_t(j)];
+    return inputs_[size_t(j)]->storage.get() == x->storage.get() && begin < other + program_.values[size_t(j)].bytes &&
+           other < end;
+  };
+  for (int j = 0; j < k; ++j) {
+    if (roots_[size_t(j)] != j || !joins(j))
+      continue;
+    begin = std::min(begin, origins_[size_t(j)]);
+    end = std::max(end, origins_[size_t(j)] + program_.values[size_t(j)].bytes);
+    root = std::min(root, j);
+    for (int &r : roots_)
+      r = r == j ? root : r;
+  }
+  roots_.push_back(root);
+  origins_.push_back(begin);
+  program_.values.push_back({Role::input, size_t(end - begin), x->storage->parameter, k, {}, -1, 0});
+  keys_.push_back({});
+  Value &v = program_.values[size_t(root)];
+  origins_[size_t(root)] = begin;
+  v.bytes = size_t(end - begin);
+  v.first = inputs_[size_t(root)].data<char>() - begin;
+}
+
+// The value of the input whose elements x looks at, or -1.
 int Recording::input_of(const Tensor &x) const {
   for (size_t k = 0; k < inputs_.size(); ++k) {
-    const Tensor &input = inputs_[k];
-    if (input->storage.get() != x->storage.get())
+    if (inputs_[k]->storage.get() != x->storage.get())
       continue;
-    const Region whole(input), part(x);
+    const Region whole(inputs_[k]), part(x);
     if (x.size() == 0 || (part.begin >= whole.begin && part.end <= whole.end))
-      return int(k);
+      return roots_[k];
   }
   return -1;
 }
@@ -83,6 +105,9 @@ int Recording::leaf_of(const Tensor &leaf) {
       return -1; // the function's own
     l.tensor = leaf;
   }
+  if (leaf->grad && input_of(leaf->grad) >= 0)
+    fail<ValueError>("[compile] an argument of ", name_, " is the grad of a parameter that it trains, expected other ",
+                     "memory: read the grad inside, or pass a copy");
   program_.leaves.push_back(std::move(l));
   return int(program_.leaves.size()) - 1;
 }
@@ -112,10 +137,12 @@ int Recording::value_of(const Tensor &x, bool written) {
         continue;
       v.role = Role::gradient;
       v.number = int(k);
-      v.bytes = extent(grad);
+      const Region region(grad);
+      v.bytes = size_t(region.end - region.begin);
+      v.first = grad.data<char>() - region.begin;
       l.read = true;
-      found_grads_[index] = grad.data<char>();
-      l.found = {index, grad.dtype(), 0, grad.shape(), grad.strides()};
+      found_grads_[index] = region.begin;
+      l.found = {index, grad.dtype(), v.first, grad.shape(), grad.strides()};
     }
   } else if (!written || !whole) {
     v.role = Role::constant;
@@ -164,7 +191,7 @@ Operand Recording::operand(const Tensor &x, bool written) {
   const Value &v = program_.values[size_t(value)];
   const char *origin = x->storage->data;
   if (v.role == Role::input && size_t(value) < inputs_.size()) // not a seed
-    origin = inputs_[size_t(value)].data<char>();
+    origin = origins_[size_t(value)];
   else if (v.role == Role::gradient)
     origin = found_grads_[value];
   return {value, x.dtype(), x.data<char>() - origin, x.shape(), x.strides()};
@@ -236,7 +263,23 @@ void Recording::read(const char *how) {
 void Recording::pause() { pause_begin_ = next_serial(); }
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
+// Passes take values for different memory: what an argument shares with state may not be written.
+void Recording::check_aliases() const {
+  for (const Value &v : program_.values)
+    for (size_t k = 0; v.role == Role::state && k < inputs_.size(); ++k) {
+      const char *begin = origins_[size_t(roots_[k])], *state_begin = v.storage->data;
+      if (begin >= state_begin + v.bytes || state_begin >= begin + program_.values[size_t(roots_[k])].bytes)
+        continue;
+      const int state = int(&v - program_.values.data());
+      for (const Instruction &i : program_.instructions)
+        if (writes(i, state) || writes(i, roots_[k]))
+          fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
+                           "sees without being given it, and ", i.name, " at ", i.site, " writes there: pass a copy");
+    }
+}
+
 Program Recording::finish(const std::vector<Tensor> &results) {
+  check_aliases();
   for (const Tensor &x : results) {
     const Operand y = operand(x, false);
     if (Value &v = program_.values[size_t(y.value)]; v.role == Role::temporary)

@@ -45,7 +45,9 @@ private:
   };
 
   int value_of(const Tensor &x, bool written);
+  void add_input(int k);
   int input_of(const Tensor &x) const;
+  void check_aliases() const;
   Operand operand(const Tensor &x, bool written);
   bool was_there(const Storage &s) const;
   void initialise(int value, const Tensor &x);
@@ -62,6 +64,8 @@ private:
   std::unordered_map<const Instr *, std::string> layers_;
   const Instr *visited_ = nullptr;
   std::vector<Tensor> inputs_;
+  std::vector<int> roots_;            // of inputs: the value that has its memory, the first's of those that overlap
+  std::vector<const char *> origins_; // of inputs' values: their first bytes
   std::unordered_map<int, const char *> found_grads_; // the first bytes of gradients that were found, by value
   Program program_;
   size_t split_ = 0; // the first instruction of the gradient's program

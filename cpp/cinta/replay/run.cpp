@@ -143,12 +143,12 @@ void Executable::place(int value, const StorageRef &storage, char *origin) {
 
 void Executable::bind(const std::vector<Tensor> &inputs) {
   for (size_t k = 0; k < inputs.size(); ++k)
-    if (inputs_[k] >= 0)
-      place(inputs_[k], inputs[k]->storage, inputs[k].data<char>());
+    if (const int value = inputs_[k]; value >= 0)
+      place(value, inputs[k]->storage, inputs[k].data<char>() - program_.values[size_t(value)].first);
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs);
     if (l.read)
-      place(l.found.value, t->grad->storage, t->grad.data<char>());
+      place(l.found.value, t->grad->storage, t->grad.data<char>() - program_.values[size_t(l.found.value)].first);
     else if (l.set && l.reset)
       t->grad = Tensor();
   }

@@ -6,6 +6,7 @@ import gc
 import warnings
 from collections.abc import Callable
 from functools import update_wrapper
+from threading import RLock
 from types import MethodType
 from typing import Any, overload
 
@@ -22,6 +23,7 @@ from .layers import Layers
 from .program import Program
 
 PASSES: tuple[str, ...] = tuple(_core._pass_names())
+_recordings = RLock()  # a recording changes what modules and optimizers do when they are called
 
 
 @overload
@@ -143,10 +145,13 @@ class Compiled(_core.CompiledFunction):
         tensors, key = self._signature(args, kwargs, leaves)
         recorded = self._recordings.get(key)
         if recorded is not None:
-            why = self._unfit(recorded, tensors)
-            if why is None:
+            why = recorded.captured.changed(recorded.replay) or recorded.replay.why_not(tensors)
+            if not why:
                 self._use(key, recorded)
-                return recorded.replay.call(tensors)
+                result = recorded.replay.call(tensors)
+                if result is not NotImplemented:
+                    return result
+                why = "an optimizer's parameters, or the state that its options call for, are others"
             self._why = why
             del self._recordings[key]
         elif self._latest is not None:
@@ -167,8 +172,8 @@ class Compiled(_core.CompiledFunction):
                         "an operation that is recorded for backward, expected one without history: call .detach(), "
                         "or compile the whole step"
                     )
-                shared = [i for i, other in enumerate(tensors) if _core._shares_memory(leaf, other)]
-                kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, tuple(shared)))
+                shared = tuple(_core._overlap(other, leaf) for other in tensors)
+                kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, shared))
                 tensors.append(leaf)
             elif isinstance(leaf, (bool, int, float, complex, str, bytes)):
                 kinds.append((type(leaf), leaf))
@@ -177,15 +182,6 @@ class Compiled(_core.CompiledFunction):
         modes = (_core.is_grad_enabled(), _core.get_float32_matmul_precision(), str(_core.get_autocast()))
         return tensors, (repr(tree.skeleton((args, kwargs))), tuple(kinds), modes)
 
-    def _unfit(self, recorded: _Recorded, tensors: list[Tensor]) -> str | None:
-        """Why a recording does not fit this call after all, or None; the host's values are prepared then."""
-        why = recorded.captured.changed(recorded.replay)
-        if why is None:
-            why = recorded.replay.accepts_grads(tensors) or None
-        if why is None and not recorded.replay.prepare():
-            why = "an optimizer's parameters, or the state that its options call for, are others"
-        return why
-
     def _use(self, key: Any, recorded: _Recorded) -> None:
         self._recordings[key] = self._recordings.pop(key)  # the youngest
         self._latest = recorded
@@ -193,18 +189,20 @@ class Compiled(_core.CompiledFunction):
 
     def _record(self, key: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Tensor]) -> Any:
         captured = Captured(self._f, [leaf for leaf in leaves if not isinstance(leaf, Tensor)])
-        call = tree.rebuild((args, kwargs), leaves)
+        told_apart = _core._apart(tensors, captured.tensors)
+        supply = iter(told_apart)
+        call = tree.rebuild((args, kwargs), [next(supply) if isinstance(leaf, Tensor) else leaf for leaf in leaves])
         hosts = Hosts()
         backward = None
-        with Layers() as layers:
-            recording = _core._Recording(self._name, tensors, layers.path)
+        with _recordings, Layers() as layers:
+            recording = _core._Recording(self._name, told_apart, layers.path)
             try:
                 with hosts.recorded(recording):
                     output = self._f(*call[0], **call[1])
                 results = [leaf for leaf in tree.leaves(output) if isinstance(leaf, Tensor)]
-                rebuild = self._rebuild(output, results)
+                rebuild: Callable[..., Any] | None = self._rebuild(output, results)
                 if any(map(_core._has_history, results)):
-                    program, rebuild, backward = self._record_backward(recording, tensors, results, rebuild)
+                    program, rebuild, backward = self._record_backward(recording, told_apart, results, rebuild)
                 else:
                     program = recording.finish(results)
             finally:
@@ -213,8 +211,10 @@ class Compiled(_core.CompiledFunction):
         if backward is None:  # else the tape keeps what the program's second half reads
             self._check_kept(recording)
         _core._run_passes(program, list(self._passes))
-        replay = _core._Replay(program, captured.guards(), hosts.prepare if hosts.updates else None, rebuild)
+        host = hosts if hosts.updates else None
+        replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
+        hosts.replay = replay
         flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
         replay.set_arguments(list(args) if flat else None)
         recorded = _Recorded(replay, captured, None, Program(self._name, replay))
@@ -243,7 +243,7 @@ class Compiled(_core.CompiledFunction):
         gradients = _core.backward(live, seeds, leaves, retain_graph=True)
         program, second = recording.finish_both(results, gradients)
         _core._run_passes(second, list(self._passes))
-        backward = _core._Replay(second, [], None, list)
+        backward = _core._Replay(second, [], [], None, list, [])
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild

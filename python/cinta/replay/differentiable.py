@@ -43,8 +43,8 @@ class Differentiable:
         def rule(*dys: Tensor) -> list[Tensor | None]:
             if _core.is_grad_enabled():
                 raise RuntimeError(
-                    f"[compile] the gradient of {self.name} is to be differentiated once more (create_graph=True), which "
-                    "its replay does not record: compile a function that takes all derivatives inside"
+                    f"[compile] the gradient of {self.name} is to be differentiated once more (create_graph=True), "
+                    "which its replay does not record: compile a function that takes all derivatives inside"
                 )
             if self.backward.state_versions() != versions:
                 raise RuntimeError(

@@ -14,12 +14,13 @@ from cinta.optim.optimizer import Optimizer, Plan, Run
 class _Update:
     """One call of an optimizer's fused update, as it was recorded."""
 
-    __slots__ = ("blank", "group", "mask", "number", "optimizer", "plan", "run")
+    __slots__ = ("blank", "group", "groups", "number", "optimizer", "plan", "run")
 
     def __init__(self, optimizer: Optimizer, number: int, plan: Plan, run: Run) -> None:
         self.optimizer = optimizer
         self.number = number
         self.group = optimizer.param_groups[number]
+        self.groups = len(optimizer.param_groups)
         self.plan = plan
         self.run = run
         # Without parameters an update computes nothing; what it hands to the core are its options.
@@ -30,6 +31,7 @@ class _Update:
         return (
             optimizer._plans[number] is self.plan
             and optimizer.param_groups[number] is self.group
+            and len(optimizer.param_groups) == self.groups
             and optimizer._names(self.group) == self.plan.names
         )
 
@@ -44,19 +46,31 @@ class Hosts:
 
     def __init__(self) -> None:
         self.updates: list[_Update] = []
+        self.replay: Any = None
 
     def prepare(self) -> bool:
-        """Goes through the motions of the updates, before each replay; False where one is not what was recorded.
-
-        The core then takes down the options that they hand to it and computes nothing.
-        """
-        updates = self.updates
-        for update in updates:
+        """Before each replay: hands the options on and counts the steps; False where a recording has to be made."""
+        for update in self.updates:
             if not update.fits():
                 return False
-        for update in updates:
-            update.refresh()
+        self.replay.refresh(self._refresh)
         return True
+
+    def _refresh(self) -> None:
+        done = 0
+        try:
+            for update in self.updates:
+                update.refresh()
+                done += 1
+        except BaseException:
+            for update in self.updates[:done]:
+                update.run.steps -= 1
+            raise
+
+    def take_back(self) -> None:
+        """After a replay that failed."""
+        for update in self.updates:
+            update.run.steps -= 1
 
     @contextmanager
     def recorded(self, recording: Any) -> Iterator[None]:

@@ -9,7 +9,7 @@ constexpr int64_t kDepthwiseRows = 6 << 10;   // floats of x that a row of outpu
 constexpr int64_t kDepthwiseBlocks = 16; // of weight gradients, at the least; fixed, so threads never change results
 
 struct DepthwiseJob {
-  Conv2d g;                        // C = O: all channels
+  Conv2d g;                        // all channels of x; O / C times as many of y, of which every (O / C)th is taken
   bool adjoint;                    // from dy to dx
   const float *x, *w, *bias, *dy;  // w and bias: [tap][pitch] and [pitch], whole vectors; of planes as they came
   float *y;                        // or the sums of dw: [images][tap][pitch], of planes [images][C][tap]
@@ -22,6 +22,9 @@ struct DepthwiseJob {
   int64_t y_image() const { return adjoint ? g.x_batch : g.y_batch; }
   int64_t inputs() const { return adjoint ? g.OH * g.OW : g.H * g.W; }
   int64_t outputs() const { return adjoint ? g.H * g.W : g.OH * g.OW; }
+  int64_t dy_plane() const { return g.O / g.C * g.OH * g.OW; } // from one channel taken to the next
+  int64_t x_plane() const { return adjoint ? dy_plane() : g.H * g.W; }
+  int64_t y_plane() const { return adjoint ? g.H * g.W : dy_plane(); }
   int64_t taps() const { return g.KH * g.KW; }
   int64_t channel_blocks() const { return ceil_div(g.C, channels); }
 };
@@ -85,11 +88,11 @@ inline void filter_woven(void *context, int64_t block) {
   const int64_t read = at_least(0, high - low) * s.columns.inputs, written = (last - first) * s.columns.outputs;
   float *x = static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t((read + written) * W)));
   float *y = x + read * W;
-  weave_planes(read, lanes, job.x + n * job.x_image() + c * job.inputs() + low * s.columns.inputs, job.inputs(), x);
+  weave_planes(read, lanes, job.x + n * job.x_image() + c * job.x_plane() + low * s.columns.inputs, job.x_plane(), x);
   filter_rows(s, first, last, 0, W, x - low * s.columns.inputs * W, job.w + c, job.bias ? job.bias + c : nullptr,
               y - first * s.columns.outputs * W);
-  transpose_floats(lanes, written, y, W, job.y + n * job.y_image() + c * job.outputs() + first * s.columns.outputs,
-                   job.outputs());
+  transpose_floats(lanes, written, y, W, job.y + n * job.y_image() + c * job.y_plane() + first * s.columns.outputs,
+                   job.y_plane());
 }
 
 inline void correlate_woven(void *context, int64_t block) {
@@ -105,7 +108,7 @@ inline void correlate_woven(void *context, int64_t block) {
     zero_floats(W, sums + t * job.pitch);
   for_images_of(job, images, [&](int64_t n) {
     weave_planes(job.inputs(), lanes, job.x + n * g.x_batch + c * job.inputs(), job.inputs(), x);
-    weave_planes(job.outputs(), lanes, job.dy + n * g.y_batch + c * job.outputs(), job.outputs(), dy);
+    weave_planes(job.outputs(), lanes, job.dy + n * g.y_batch + c * job.dy_plane(), job.dy_plane(), dy);
     correlate_rows(*job.strips, 0, g.OH, 0, W, x, dy, sums);
   });
 }

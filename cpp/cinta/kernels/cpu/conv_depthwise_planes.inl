@@ -192,14 +192,15 @@ inline const float *pack_plane_weights(const DepthwiseJob &job) {
 inline void filter_planes(void *context, int64_t block) {
   const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
   const Conv2d g = job.adjoint ? adjoint(job.g) : job.g;
-  const int64_t first = block * job.channels, last = at_most(g.N * g.C, first + job.channels), taps = job.taps();
+  const int64_t C = job.g.C, first = block * job.channels, last = at_most(g.N * C, first + job.channels);
+  const int64_t taps = job.taps();
   const PlaneGrid grid(g, scratch(Scratch::conv, PlaneGrid::bytes(g)));
   with_kernel_rows(g.KH, [&]<int KH>() {
-    int64_t n = first / g.C, c = first % g.C;
+    int64_t n = first / C, c = first % C;
     for (int64_t plane = first; plane < last; ++plane) {
-      filter_plane<KH>(grid, job.x + n * g.x_batch + c * g.H * g.W, job.w + c * taps, job.bias ? job.bias[c] : 0.0f,
-                       job.y + n * g.y_batch + c * g.OH * g.OW);
-      if (++c == g.C)
+      filter_plane<KH>(grid, job.x + n * g.x_batch + c * job.x_plane(), job.w + c * taps, job.bias ? job.bias[c] : 0.0f,
+                       job.y + n * g.y_batch + c * job.y_plane());
+      if (++c == C)
         c = 0, ++n;
     }
   });
@@ -215,8 +216,8 @@ template <class Grid, class F> CINTA_FN void correlate_with(const DepthwiseJob &
   const Grid grid(g, sums + floats);
   zero_floats(floats, sums);
   for_images_of(job, images, [&](int64_t n) { // neighbouring planes one after another
-    const float *x = job.x + n * g.x_batch + first * g.H * g.W, *dy = job.dy + n * g.y_batch + first * g.OH * g.OW;
-    for (int64_t c = 0; c < channels; ++c, x += g.H * g.W, dy += g.OH * g.OW)
+    const float *x = job.x + n * g.x_batch + first * g.H * g.W, *dy = job.dy + n * g.y_batch + first * job.dy_plane();
+    for (int64_t c = 0; c < channels; ++c, x += g.H * g.W, dy += job.dy_plane())
       f(grid, x, dy, sums + c * taps * W);
   });
   float *out = job.y + (images * g.C + first) * taps;

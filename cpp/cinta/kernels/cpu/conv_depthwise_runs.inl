@@ -46,8 +46,8 @@ struct PlaneRun {
 };
 
 // P planes of an image, one after another. Weight t of a plane is w[t * step]: backwards for the adjoint.
-template <int P> [[gnu::noinline]] void filter_run(const PlaneRun &run, const float *x, const float *w, int64_t step,
-                                                   const float *bias, float *y) {
+template <int P> [[gnu::noinline]] void filter_run(const PlaneRun &run, const float *x, int64_t x_plane, const float *w,
+                                                   int64_t step, const float *bias, float *y, int64_t y_plane) {
   using V = Vec<float>;
   V weight[P][9], start[P], left[P], right[P], sum[P];
 #pragma GCC unroll 2
@@ -63,18 +63,18 @@ template <int P> [[gnu::noinline]] void filter_run(const PlaneRun &run, const fl
   for (int64_t at = 0; at < floats; at += V::width, ++v)
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      __builtin_prefetch(x + p * floats + at + kRunAhead);
-      __builtin_prefetch(y + p * floats + at + kRunAhead, 1);
+      __builtin_prefetch(x + p * x_plane + at + kRunAhead);
+      __builtin_prefetch(y + p * y_plane + at + kRunAhead, 1);
       V column[3] = {V(0.0f), start[p], V(0.0f)};
 #pragma GCC unroll 3
       for (int kh = 0; kh < 3; ++kh) {
-        const V pixels = V::load_masked(x + p * floats + at + (kh - 1) * W, v->row[kh]);
+        const V pixels = V::load_masked(x + p * x_plane + at + (kh - 1) * W, v->row[kh]);
 #pragma GCC unroll 3
         for (int kw = 0; kw < 3; ++kw)
           column[kw] = multiply_add(pixels, weight[p][kh * 3 + kw], column[kw]);
       }
       if (at > 0)
-        select(v[-1].right, sum[p] + lanes_after(right[p], column[2]), sum[p]).store(y + p * floats + at - V::width);
+        select(v[-1].right, sum[p] + lanes_after(right[p], column[2]), sum[p]).store(y + p * y_plane + at - V::width);
       sum[p] = select(v->left, column[1] + lanes_before(left[p], column[0]), column[1]);
       left[p] = column[0], right[p] = column[2];
     }
@@ -82,7 +82,7 @@ template <int P> [[gnu::noinline]] void filter_run(const PlaneRun &run, const fl
 #pragma GCC unroll 2
   for (int p = 0; p < P; ++p)
     select(v[-1].right, sum[p] + lanes_after(right[p], right[p]), sum[p])
-        .store_partial(y + p * floats + at, floats - at);
+        .store_partial(y + p * y_plane + at, floats - at);
 }
 
 // sums[kw * 3 + kh] += dy * x over a plane, vectors. Rows of dy meet x where they lie in the plane: zeros in place of
@@ -120,13 +120,13 @@ inline void filter_runs(void *context, int64_t block) {
   const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
   const Conv2d &g = job.g;
   const int64_t n = block / job.channel_blocks(), first = block % job.channel_blocks() * job.channels;
-  const int64_t last = at_most(g.C, first + job.channels), floats = g.H * g.W;
+  const int64_t last = at_most(g.C, first + job.channels), x_plane = job.x_plane(), y_plane = job.y_plane();
   const PlaneRun run(g, scratch(Scratch::conv, PlaneRun::bytes(g)));
   const float *x = job.x + n * job.x_image();
   float *y = job.y + n * job.y_image();
   const auto planes = [&]<int P>(int64_t c) {
-    filter_run<P>(run, x + c * floats, job.w + c * 9 + (job.adjoint ? 8 : 0), job.adjoint ? -1 : 1,
-                  job.bias ? job.bias + c : nullptr, y + c * floats);
+    filter_run<P>(run, x + c * x_plane, x_plane, job.w + c * 9 + (job.adjoint ? 8 : 0), job.adjoint ? -1 : 1,
+                  job.bias ? job.bias + c : nullptr, y + c * y_plane, y_plane);
   };
   int64_t c = first;
   for (; c + kRunPlanes <= last; c += kRunPlanes)

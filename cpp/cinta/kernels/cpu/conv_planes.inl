@@ -1,4 +1,6 @@
 // What the convolution kernels read: images in zero-padded planes, weights packed for one block of output channels.
+#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/spaced.inl"
 #include "cinta/kernels/cpu/transpose.inl"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -64,23 +66,43 @@ inline void copy_floats(int64_t n, const float *from, float *to) {
     Vec<float>::load_partial(from + i, n - i).store_partial(to + i, n - i);
 }
 
+// f(channel's row of x, where it belongs in the planes) for the rows of an image that are read.
+template <class F> CINTA_FN void for_rows_of(const Conv2d &g, const Planes &p, const float *x, float *image, F f) {
+  const int64_t top = at_least(0, -g.pad_h), bottom = at_most(g.H, p.rows - g.pad_h);
+  for (int64_t c = 0; c < g.C; ++c)
+    for (int64_t h = top; h < bottom; ++h)
+      f(x + (c * g.H + h) * g.W, image + c * p.plane + (h + g.pad_h) * p.pitch);
+}
+
+// Every p.stride-th column of an image, from `first` on, inside planes.
+template <Step kStep>
+CINTA_FN void fill_phase(const Conv2d &g, const Planes &p, const float *x, int64_t first, float *image) {
+  const int64_t step = p.stride, right = at_most(g.W, p.pitch - g.pad_w);
+  const int64_t n = at_least(0, ceil_div(right - first, step)), column = p.column(first + g.pad_w);
+  for_rows_of(
+      g, p, x, image, [&](const float *from, float *to) __attribute__((always_inline)) {
+        if constexpr (kStep == Step::any) {
+          for (int64_t i = 0; i < n; ++i)
+            to[column + i] = from[first + i * step];
+        } else {
+          for_vectors<float>(0, n, [&](int64_t i, int64_t lanes) {
+            load_spaced<kStep>(from + first + i * step, step, lanes).store_partial(to + column + i, lanes);
+          });
+        }
+      });
+}
+
 // Copies image x inside planes whose border is zero already.
 inline void fill_planes(const Conv2d &g, const Planes &p, const float *x, float *image) {
-  const int64_t top = at_least(0, -g.pad_h), left = at_least(0, -g.pad_w);
-  const int64_t bottom = at_most(g.H, p.rows - g.pad_h), right = at_most(g.W, p.pitch - g.pad_w);
-  for (int64_t c = 0; c < g.C; ++c)
-    for (int64_t h = top; h < bottom; ++h) {
-      const float *from = x + (c * g.H + h) * g.W;
-      float *to = image + c * p.plane + (h + g.pad_h) * p.pitch;
-      if (p.stride == 1)
-        copy_floats(right - left, from + left, to + left + g.pad_w);
-      else
-        for (int64_t phase = 0; phase < p.stride; ++phase) {
-          int64_t w = left + (phase - (left + g.pad_w) % p.stride + p.stride) % p.stride;
-          for (float *at = to + p.column(w + g.pad_w); w < right; w += p.stride)
-            *at++ = from[w];
-        }
-    }
+  const int64_t left = at_least(0, -g.pad_w), right = at_most(g.W, p.pitch - g.pad_w);
+  if (p.stride == 1)
+    return for_rows_of(g, p, x, image, [&](const float *from, float *to) {
+      copy_floats(right - left, from + left, to + left + g.pad_w);
+    });
+  for (int64_t phase = 0; phase < p.stride; ++phase) {
+    const int64_t first = left + (phase - (left + g.pad_w) % p.stride + p.stride) % p.stride;
+    p.stride == 2 ? fill_phase<Step::two>(g, p, x, first, image) : fill_phase<Step::any>(g, p, x, first, image);
+  }
 }
 
 // The kh that meet the image somewhere in output rows [row, row + rows).

@@ -1,6 +1,7 @@
 // The im2col matrix with a row for every output pixel, and its adjoint. Channels are contiguous, so that a row is made
 // of long runs: a row of the kernel where all channels are taken, a tap otherwise.
 #include "cinta/kernels/cpu/im2col_planes.inl"
+#include "cinta/kernels/cpu/im2col_woven.inl"
 #include "cinta/kernels/cpu/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
@@ -67,6 +68,10 @@ void fill_im2col(Table &table) {
   table.im2col_planes[1] = im2col_planes<double>;
   table.col2im_planes[0] = col2im_planes<float>;
   table.col2im_planes[1] = col2im_planes<double>;
+  table.im2col_woven[0] = im2col_woven<float>;
+  table.im2col_woven[1] = im2col_woven<double>;
+  table.col2im_woven[0] = col2im_woven<float>;
+  table.col2im_woven[1] = col2im_woven<double>;
   table.im2col_pixels[0] = im2col_pixels<float>;
   table.im2col_pixels[1] = im2col_pixels<double>;
   table.col2im_pixels[0] = col2im_pixels<float>;

@@ -1,4 +1,5 @@
 // Tiles: any dtype and stride in memory from and to a contiguous tile of the compute type.
+#include "cinta/kernels/cpu/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -106,6 +107,12 @@ template <class S, class T>
 static void load_rows(int64_t rows, int64_t n, const void *from, int64_t row_stride, int64_t stride, void *tiles) {
   const S *x = static_cast<const S *>(from);
   T *y = static_cast<T *>(tiles);
+  if constexpr (__is_same(S, T) && (__is_same(T, float) || __is_same(T, double)))
+    if (stride == 1) { // rows may be shorter than a vector
+      for (int64_t r = 0; r < rows; ++r, x += row_stride, y += n)
+        for_vectors<T>(0, n, [&](int64_t i, int64_t lanes) { store_some(load_some(x + i, lanes), y + i, lanes); });
+      return;
+    }
   for (int64_t r = 0; r < rows; ++r, x += row_stride, y += n)
     load_tile<S, T>(n, x, stride, y);
 }

@@ -22,6 +22,7 @@ struct WeightSum {
   float *pixels = nullptr, *gradients = nullptr, *sums = nullptr;
   PointStrides x_strides{}, dy_strides{};
   uint32_t largest_x = 0, largest_dy = 0;
+  int refused = 0; // a part's first run was out of range: nothing more is computed
 
   int64_t lanes(int64_t panel) const { return (panels.begin(panel + 1) - panels.begin(panel)) * Vec<float>::width; }
   int64_t sums_before(int64_t panel) const { // [panel][point][input channel][lanes]
@@ -138,6 +139,10 @@ inline void sum_part(void *context, int64_t part) {
     job.run_end = at_most(end, job.run_begin + run);
     for (int64_t i = 0; i < 2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce); ++i)
       run_to_points(&job, i);
+    if (job.run_begin == job.part_begin && !in_range(job.largest_x, job.largest_dy)) {
+      __atomic_store_n(&all.refused, 1, __ATOMIC_RELAXED);
+      return;
+    }
     for (int64_t i = 0; i < kPoints * kPoints * job.panels.count; ++i)
       sum_run(&job, i);
   }
@@ -159,12 +164,16 @@ inline bool sum_weights(WeightSum &job) {
     place_run(job);
     parallel_for(2 * ceil_div(rows, kRowsAtOnce), double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points,
                  &job);
+    if (!in_range(job.largest_x, job.largest_dy))
+      return false;
     parallel_for(job.panels.count, cost, sum_and_weights_of_panel, &job);
-    return in_range(job.largest_x, job.largest_dy);
+    return true;
   }
   job.sums = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(job.parts * points * depth * lanes)));
   if (job.parts > 1) {
     parallel_for(job.parts, cost, sum_part, &job);
+    if (job.refused)
+      return false;
   } else {
     place_run(job);
     for (job.run_begin = 0; job.run_begin < rows; job.run_begin = job.run_end) {
@@ -172,6 +181,8 @@ inline bool sum_weights(WeightSum &job) {
       const double share = double(job.run_end - job.run_begin) / double(rows);
       parallel_for(2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce),
                    share * double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points, &job);
+      if (job.run_begin == 0 && !in_range(job.largest_x, job.largest_dy))
+        return false;
       parallel_for(points * job.panels.count, share * cost, sum_run, &job);
     }
   }

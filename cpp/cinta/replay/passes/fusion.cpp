@@ -293,11 +293,16 @@ private:
           at[j] = found->second;
         }
       }
-      // Registers whose last reader this is are free for its result, and later ones.
-      for (const Operand &x : i.in)
-        if (x && last_read[x.value] == int(k))
-          if (const auto found = now.find(x.value); found != now.end() && found->second.kind == Place::reg)
-            register_used[size_t(found->second.index)] = false;
+      // Registers whose last reader this is are free for later results; for its own too, where elements are as wide.
+      const auto free_registers = [&] {
+        for (const Operand &x : i.in)
+          if (x && last_read[x.value] == int(k))
+            if (const auto found = now.find(x.value); found != now.end() && found->second.kind == Place::reg)
+              register_used[size_t(found->second.index)] = false;
+      };
+      const bool masks = m.stage.kind == Stage::select || m.stage.kind == Stage::compare;
+      if (!masks)
+        free_registers();
       const Operand &y = i.out[0];
       Place to;
       if (const auto found = now.find(y.value); found != now.end()) {
@@ -316,6 +321,10 @@ private:
         b.out.push_back(y);
         to = {Place::output, int(b.out.size()) - 1};
       }
+      if (masks)
+        free_registers();
+      if (to.kind == Place::reg)
+        register_used[size_t(to.index)] = true;
       now[y.value] = to;
       at[4] = to;
       places.push_back(at);

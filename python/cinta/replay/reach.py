@@ -1,0 +1,180 @@
+"""What code can reach besides its arguments: closures, globals, attributes, containers, and what those hold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+from cinta import _core
+from cinta._core import Tensor
+from cinta.nn.module import Module
+from cinta.optim.optimizer import Optimizer
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+ABSENT = ...  # what a guard expects where there is nothing
+_LIBRARIES = {"cinta", "numpy", "scipy", *sys.stdlib_module_names}  # whose own globals do not change
+
+
+def _is_library(module: str | None) -> bool:
+    return (module or "").split(".")[0] in _LIBRARIES
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Names that the code, or a function defined in it, looks up; strings too, for `getattr`."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names_in(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            names.add(constant)
+    return names
+
+
+class Reach:
+    """Goes from a function to all it may look at; `guard(kind, container, key, now, label)` is told of each look."""
+
+    def __init__(self, guard: Callable[[str, Any, Any, Any, str], None]) -> None:
+        self._guard = guard
+        self._seen: dict[int, Any] = {}
+        self._names: set[str] = set()  # that any of the code looks up
+        self._owners: list[tuple[Any, str, set[str]]] = []  # with attributes: those of which names were looked at
+        self._waiting: list[tuple[Any, str]] = []
+        self.tensors: list[Tensor] = []
+        self.modules: list[tuple[str, Module]] = []
+        self.optimizers: list[Optimizer] = []
+
+    def walk(self, value: Any, label: str) -> None:
+        self._waiting.append((value, label))
+        while self._waiting:
+            while self._waiting:
+                self._visit(*self._waiting.pop())
+            for owner, name, done in self._owners:
+                for attribute in sorted(self._wanted(owner) - done):
+                    done.add(attribute)
+                    self._look_up(owner, attribute, f"{name}.{attribute}")
+
+    def _visit(self, value: Any, label: str) -> None:
+        if isinstance(value, PLAIN) or id(value) in self._seen:
+            return
+        self._seen[id(value)] = value
+        later = self._waiting.append
+        if isinstance(value, Tensor):
+            self.tensors.append(value)
+        elif isinstance(value, FunctionType):
+            self._visit_function(value, label)
+        elif isinstance(value, MethodType):
+            later((value.__func__, label))
+            later((value.__self__, f"{label}.__self__"))
+        elif isinstance(value, partial):
+            later(((value.func, value.args, value.keywords), label))
+        elif isinstance(value, (staticmethod, classmethod)):
+            later((value.__func__, label))
+        elif isinstance(value, property):
+            later((value.fget, label))
+        elif isinstance(value, _core.CompiledFunction):
+            later((value._f, label))  # type: ignore[attr-defined]
+        elif isinstance(value, Optimizer):
+            self.optimizers.append(value)  # its options are read at each call
+        elif isinstance(value, (dict, list, tuple, set, frozenset)):
+            self._visit_container(value, label)
+        elif isinstance(value, Module):
+            self._visit_module(value, label)
+        elif not _is_library(value.__name__ if isinstance(value, ModuleType) else _owner(value).__module__):
+            self._owners.append((value, label, set()))
+
+    def _visit_container(self, value: Any, label: str) -> None:
+        if isinstance(value, set):
+            self._guard("equal", value, None, frozenset(value), label)
+        elif isinstance(value, (dict, list)):
+            self._guard("length", value, None, len(value), f"len({label})")
+        keyed = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, entry in keyed:
+            if isinstance(value, (dict, list)):
+                self._guard("dict" if isinstance(value, dict) else "item", value, key, entry, f"{label}[{key!r}]")
+            self._waiting.append((entry, f"{label}[{key!r}]"))
+
+    def _visit_function(self, f: FunctionType, label: str) -> None:
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
+            try:
+                content = cell.cell_contents
+            except ValueError:  # not filled yet
+                continue
+            self._guard("cell", cell, None, content, name)
+            self._waiting.append((content, name))
+        if _is_library(f.__module__):
+            return
+        self._guard("code", f, None, f.__code__, f"{label}.__code__")
+        self._guard("defaults", f, None, ABSENT if f.__defaults__ is None else f.__defaults__, f"{label}.__defaults__")
+        self._waiting.append((f.__defaults__, label))
+        self._waiting.append((f.__kwdefaults__, label))
+        names = _names_in(f.__code__)
+        self._names |= names
+        for name in sorted(names & f.__globals__.keys()):
+            content = f.__globals__[name]
+            if not isinstance(content, ModuleType):
+                self._guard("dict", f.__globals__, name, content, name)
+            self._waiting.append((content, name))
+
+    def _visit_module(self, root: Module, label: str) -> None:
+        """A module's attributes are watched by its count of changes; what they hold and its code are looked at."""
+        self.modules.append((label, root))
+        for path, module in root.named_modules():
+            self._seen[id(module)] = module
+            name = f"{label}.{path}" if path else label
+            self.tensors += module.parameters(recurse=False)
+            self.tensors += module.buffers(recurse=False)
+            for attribute, value in module.__dict__.items():
+                if attribute not in ("_parameter_names", "_buffer_names", "_module_names"):
+                    self._waiting.append((value, f"{name}.{attribute}"))
+            if not _is_library(type(module).__module__):
+                self._owners.append((module, name, set()))
+
+    # Attributes
+
+    def _wanted(self, owner: Any) -> set[str]:
+        special = {"forward"} if isinstance(owner, Module) else set()
+        for kind in _owner(owner).__mro__ if not isinstance(owner, ModuleType) else ():
+            if not _is_library(kind.__module__):
+                special |= {name for name, value in vars(kind).items() if _runs_unnamed(name, value)}
+        every = {"__dict__", "vars"} & self._names and isinstance(getattr(owner, "__dict__", None), dict)
+        return self._names | special | (set(vars(owner)) if every else set())
+
+    def _look_up(self, owner: Any, name: str, label: str) -> None:
+        own = getattr(owner, "__dict__", None)
+        if isinstance(own, dict) and not isinstance(owner, Module):
+            if name in own:
+                self._guard("dict", own, name, own[name], label)
+                self._waiting.append((own[name], label))
+                return
+        elif isinstance(owner, Module) and name in owner.__dict__:
+            return
+        if isinstance(owner, ModuleType):
+            return
+        kind = next((kind for kind in _owner(owner).__mro__ if name in vars(kind)), None)
+        if kind is None or _is_library(kind.__module__):
+            if isinstance(own, dict) and {"getattr", "hasattr"} & self._names:
+                self._guard("dict", own, name, ABSENT, label)
+            return
+        found = vars(kind)[name]
+        if isinstance(found, MemberDescriptorType):  # a slot
+            found = getattr(owner, name, ABSENT)
+            self._guard("attribute", owner, name, found, label)
+        else:
+            if isinstance(own, dict) and not isinstance(owner, Module):
+                self._guard("dict", own, name, ABSENT, label)
+            self._guard("attribute", kind, name, getattr(kind, name), label)
+        self._waiting.append((found, label))
+
+
+def _owner(value: Any) -> type:
+    """The class whose attributes a look at `value` finds: itself, where it is one."""
+    return value if isinstance(value, type) else type(value)
+
+
+def _runs_unnamed(name: str, value: Any) -> bool:
+    """Whether it is a method that no name in the code says is called: `__call__`, `__getitem__`, `__iter__` ..."""
+    special = name.startswith("__") and name.endswith("__") and name not in ("__init__", "__new__", "__repr__")
+    return special and isinstance(value, FunctionType)
