@@ -72,27 +72,6 @@ private:
   replay::Recording recording_;
 };
 
-// While it lives, the host's values go into a replay's memory and nothing is computed.
-class Refresh final : public Recorder {
-public:
-  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
-  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
-  Tensor host(const void *bytes, size_t size) override {
-    std::memcpy(executable_.host(number_++), bytes, size);
-    return Tensor();
-  }
-  void recorded(const Instr &) override {}
-  void visiting(const Instr *) override {}
-  void gradient_reset(const Tensor &) override {}
-  [[noreturn]] void read(const char *how) override {
-    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
-  }
-
-private:
-  replay::Executable &executable_;
-  int number_ = 0;
-};
-
 Guard guard_of(const py::tuple &t) {
   static const char *const kinds[] = {"cell", "dict", "item", "length", "attribute", "code", "defaults", "equal"};
   const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
@@ -219,12 +198,6 @@ void define_replay(PyObject *module) {
            })
       .def_readwrite("differentiable", &Replay::differentiable)
       .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
-      .def("refresh",
-           [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does
-             Refresh refresh(r.executable);
-             const RecorderScope scope(&refresh);
-             return host();
-           })
       .def("call",
            [](Replay &r, const py::list &inputs) { // NotImplemented: the host does not fit
              PyObject *result = r.call(tensors_of(inputs));

@@ -214,7 +214,6 @@ class Compiled(_core.CompiledFunction):
         host = hosts if hosts.updates else None
         replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
-        hosts.replay = replay
         flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
         replay.set_arguments(list(args) if flat else None)
         recorded = _Recorded(replay, captured, None, Program(self._name, replay))
