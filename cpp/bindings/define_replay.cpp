@@ -122,7 +122,23 @@ py::list operands(const std::vector<replay::Operand> &xs) {
 
 // A program as plain Python data, for printing and drawing.
 py::dict describe(const replay::Program &p) {
-  py::list values, instructions;
+  const auto described = [](const std::vector<replay::Instruction> &list) {
+    py::list instructions;
+    for (const replay::Instruction &i : list) {
+      py::dict d;
+      d["name"] = i.name;
+      d["in"] = operands(i.in);
+      d["out"] = operands(i.out);
+      d["flops"] = i.flops;
+      d["layer"] = i.layer;
+      d["backward"] = i.backward;
+      d["site"] = i.site;
+      d["parts"] = i.parts;
+      instructions.append(d);
+    }
+    return instructions;
+  };
+  py::list values;
   for (const replay::Value &v : p.values) {
     py::dict d;
     d["role"] = replay::name_of(v.role);
@@ -131,21 +147,10 @@ py::dict describe(const replay::Program &p) {
     d["offset"] = v.offset;
     values.append(d);
   }
-  for (const replay::Instruction &i : p.instructions) {
-    py::dict d;
-    d["name"] = i.name;
-    d["in"] = operands(i.in);
-    d["out"] = operands(i.out);
-    d["flops"] = i.flops;
-    d["layer"] = i.layer;
-    d["backward"] = i.backward;
-    d["site"] = i.site;
-    d["parts"] = i.parts;
-    instructions.append(d);
-  }
   py::dict d;
   d["values"] = values;
-  d["instructions"] = instructions;
+  d["instructions"] = described(p.instructions);
+  d["invariants"] = described(p.invariants);
   d["results"] = operands(p.results);
   d["arena"] = p.arena;
   d["bytes_before"] = p.bytes_before;
