@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import namedtuple
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,7 +10,6 @@ import numpy as np
 import pytest
 
 import cinta as ct
-from cinta import nn, optim
 from compile_bits import bits, recordings
 
 FACTOR = 2.0

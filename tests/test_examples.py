@@ -19,6 +19,7 @@ SETTINGS = {
     "taylor_sine.py": [],
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
+    "compiled_step.py": ["--epochs", "1"],
 }
 
 
@@ -52,6 +53,14 @@ def test_logistic_regression(tmp_path):
 def test_draw_backpropagation(tmp_path):
     assert "v8 = divide(1, v7)               0.73      1.00" in run("draw_backpropagation.py", folder=tmp_path)
     assert (tmp_path / "backpropagation.svg").read_text().startswith("<svg")
+
+
+def test_compiled_step(tmp_path):
+    output = run("compiled_step.py", "--epochs", 2, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 360 held-out digits right", output)[1]) > 80
+    assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
+    assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
 
 
 class TestLenet:

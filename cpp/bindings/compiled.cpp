@@ -38,6 +38,7 @@ public:
   }
   void recorded(const Instr &) override {}
   void visiting(const Instr *) override {}
+  void gradient_looked_at(const Tensor &) override {}
   void gradient_reset(const Tensor &) override {}
   [[noreturn]] void read(const char *how) override {
     fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
@@ -92,14 +93,15 @@ Modes Modes::now() {
   return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1};
 }
 
-Replay::Replay(replay::Program program, std::vector<Guard> guards, std::vector<Tensor> seen, Ref host, Ref rebuild,
+Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
                const std::vector<Tensor> &inputs)
     : executable(std::move(program)), guards(std::move(guards)), modes(Modes::now()), host_(std::move(host)),
       rebuild_(std::move(rebuild)) {
-  for (Tensor &t : seen) {
+  for (const Ref &o : seen) {
+    const Tensor &t = tensor_of(o.get());
     if (t.requires_grad())
       outside_.push_back(t->storage.get());
-    seen_.push_back({t, t.data(), t.requires_grad()});
+    seen_.push_back({o, t.data(), t.requires_grad()});
   }
   // Memory that is only read may be shared by whoever likes.
   std::vector<bool> written(executable.program().values.size());
@@ -126,13 +128,15 @@ bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) const 
       *why = join(parts...);
     return false;
   };
-  for (const Seen &s : seen_)
-    if (s.tensor.data() != s.data || s.tensor.requires_grad() != s.requires_grad)
-      return refuse("a tensor of shape ", s.tensor.shape(), " that it sees ",
-                    s.tensor.data() != s.data  ? "has other memory than"
-                    : s.tensor.requires_grad() ? "requires grad, unlike"
-                                               : "requires no grad, unlike",
+  for (const Seen &s : seen_) {
+    const Tensor &t = tensor_of(s.tensor.get());
+    if (t.data() != s.data || t.requires_grad() != s.requires_grad)
+      return refuse("a tensor of shape ", t.shape(), " that it sees ",
+                    t.data() != s.data  ? "has other memory than"
+                    : t.requires_grad() ? "requires grad, unlike"
+                                        : "requires no grad, unlike",
                     " when it was recorded");
+  }
   for (size_t k = 0; k < inputs.size(); ++k) {
     const bool outside = std::binary_search(outside_.begin(), outside_.end(), inputs[k]->storage.get());
     if ((outside ? inputs[k].data() : nullptr) != pinned_[k])
@@ -149,13 +153,16 @@ int Replay::traverse(visitproc visit, void *arg) const {
   }
   for (const ArgumentSpec &a : arguments)
     Py_VISIT(a.constant.get());
+  for (const Seen &s : seen_)
+    Py_VISIT(s.tensor.get());
   Py_VISIT(host_.get());
   Py_VISIT(rebuild_.get());
   return 0;
 }
 
 void Replay::clear() {
-  const auto dropped = std::make_tuple(std::exchange(guards, {}), std::exchange(arguments, {}), std::move(host_),
+  const auto dropped = std::make_tuple(std::exchange(guards, {}), std::exchange(arguments, {}),
+                                       std::exchange(seen_, {}), std::move(host_),
                                        std::move(rebuild_)); // goes when nothing here refers to it any more
   positional = false;
 }

@@ -133,8 +133,7 @@ PyObject *autocast_object(std::optional<Dtype> dtype) { return dtype ? to_python
 
 // ---- where in Python an operation was recorded
 
-Site python_here() {
-  PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get());
+Site site_of(PyFrameObject *frame) { // takes it over
   if (!frame)
     return {};
   Site site{PyFrame_GetCode(frame), 0};
@@ -146,6 +145,23 @@ Site python_here() {
   Py_DECREF(frame);
   return site;
 }
+Site python_here() { return site_of(PyThreadState_GetFrame(PyThreadState_Get())); }
+bool in_library(PyFrameObject *frame) {
+  Ref globals(PyObject_GetAttrString(reinterpret_cast<PyObject *>(frame), "f_globals"));
+  PyObject *name = globals ? PyDict_GetItemString(globals.get(), "__name__") : nullptr;
+  const std::string module = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : "";
+  const std::string package = module.substr(0, module.find('.'));
+  return package == "cinta" || package == "numpy" || package == "copy";
+}
+Site python_outside() {
+  PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get());
+  while (frame && in_library(frame)) {
+    PyFrameObject *caller = PyFrame_GetBack(frame);
+    Py_DECREF(frame);
+    frame = caller;
+  }
+  return site_of(frame);
+}
 void drop_python(Site site) { Py_DECREF(static_cast<PyObject *>(site.code)); }
 std::string describe_python(Site site) {
   auto *code = static_cast<PyCodeObject *>(site.code);
@@ -156,7 +172,7 @@ std::string describe_python(Site site) {
 } // namespace
 
 void define_autodiff() {
-  site_hooks = {python_here, drop_python, describe_python};
+  site_hooks = {python_here, python_outside, drop_python, describe_python};
   define<run_backward>(
       "backward(outputs, gradients=None, inputs=None, retain_graph=False, create_graph=False, allow_unused=True, "
       "since=0)",

@@ -1,11 +1,13 @@
-// Recordings and replays for Python; what users see of them is python/cinta/compile/.
+// Recordings and replays for Python; what users see of them is python/cinta/replay/.
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include "bindings/function.h"
 #include "bindings/replay.h"
+#include "cinta/ops/elementwise.h"
 #include "cinta/replay/passes/passes.h"
+#include "cinta/replay/profile.h"
 #include "cinta/replay/recording.h"
 #include "cinta/tensor/writes.h"
 
@@ -102,7 +104,7 @@ StorageRef twin_of(const StorageRef &s) {
                                  [](void *owner) { delete static_cast<StorageRef *>(owner); }));
 }
 
-py::object operand(const replay::Operand &x) {
+py::object operand(const replay::Program &p, const replay::Operand &x) {
   if (!x)
     return py::none();
   py::dict d;
@@ -111,24 +113,40 @@ py::object operand(const replay::Operand &x) {
   d["shape"] = checked(to_python(x.shape));
   d["strides"] = checked(to_python(x.strides));
   d["dtype"] = info(x.dtype).name;
+  d["itemsize"] = itemsize(x.dtype);
+  const replay::Value &v = p.values[size_t(x.value)];
+  const Shape &shape = x.shape;
+  bool one = v.role == replay::Role::constant && count(shape) > 0; // number, perhaps spread over a shape
+  for (int axis = 0; axis < shape.size(); ++axis)
+    one = one && (shape[axis] == 1 || x.strides[axis] == 0);
+  if (one) // a copy of it
+    d["constant"] =
+        checked(wrap(ops::keep_value(from_storage(v.storage, v.storage->data + x.offset, {}, {}, x.dtype))));
   return d;
 }
-py::list operands(const std::vector<replay::Operand> &xs) {
+py::list operands(const replay::Program &p, const std::vector<replay::Operand> &xs) {
   py::list list;
   for (const replay::Operand &x : xs)
-    list.append(operand(x));
+    list.append(operand(p, x));
   return list;
+}
+
+int state_of(const replay::Program &p, const Tensor &x) { // the value that is its memory, or -1
+  for (size_t k = 0; k < p.values.size(); ++k)
+    if (p.values[k].role == replay::Role::state && p.values[k].storage.get() == x->storage.get())
+      return int(k);
+  return -1;
 }
 
 // A program as plain Python data, for printing and drawing.
 py::dict describe(const replay::Program &p) {
-  const auto described = [](const std::vector<replay::Instruction> &list) {
+  const auto described = [&](const std::vector<replay::Instruction> &list) {
     py::list instructions;
     for (const replay::Instruction &i : list) {
       py::dict d;
       d["name"] = i.name;
-      d["in"] = operands(i.in);
-      d["out"] = operands(i.out);
+      d["in"] = operands(p, i.in);
+      d["out"] = operands(p, i.out);
       d["flops"] = i.flops;
       d["layer"] = i.layer;
       d["backward"] = i.backward;
@@ -138,20 +156,31 @@ py::dict describe(const replay::Program &p) {
     }
     return instructions;
   };
-  py::list values;
+  py::list values, leaves;
   for (const replay::Value &v : p.values) {
     py::dict d;
     d["role"] = replay::name_of(v.role);
     d["bytes"] = v.bytes;
     d["number"] = v.number;
     d["offset"] = v.offset;
+    d["parameter"] = v.parameter;
     values.append(d);
+  }
+  for (const replay::Leaf &l : p.leaves) {
+    py::dict d;
+    d["input"] = l.input;
+    d["state"] = l.input < 0 ? state_of(p, l.tensor) : -1;
+    d["found"] = operand(p, l.read ? l.found : replay::Operand());
+    d["grad"] = operand(p, l.set ? l.grad : replay::Operand());
+    leaves.append(d);
   }
   py::dict d;
   d["values"] = values;
   d["instructions"] = described(p.instructions);
   d["invariants"] = described(p.invariants);
-  d["results"] = operands(p.results);
+  d["results"] = operands(p, p.results);
+  d["leaves"] = leaves;
+  d["inputs"] = p.inputs;
   d["arena"] = p.arena;
   d["bytes_before"] = p.bytes_before;
   d["instructions_before"] = p.instructions_before;
@@ -183,8 +212,11 @@ void define_replay(PyObject *module) {
              std::vector<Guard> all;
              for (const py::handle &g : guards)
                all.push_back(guard_of(g.cast<py::tuple>()));
+             std::vector<Ref> tensors;
+             for (const py::handle &t : seen)
+               tensors.push_back(Ref::borrowed(t.ptr()));
              return std::make_shared<Replay>(
-                 program, std::move(all), tensors_of(seen), host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+                 program, std::move(all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
                  rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
            py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
@@ -209,12 +241,16 @@ void define_replay(PyObject *module) {
              return result || PyErr_Occurred() ? checked(result)
                                                : py::reinterpret_borrow<py::object>(Py_NotImplemented);
            })
+      .def("see", [](Replay &r, const py::list &inputs) { r.executable.see(tensors_of(inputs)); })
       .def("profile",
-           [](Replay &r, const py::list &inputs) {
-             std::vector<double> seconds;
-             const std::vector<Tensor> results = r.executable.profile(tensors_of(inputs), seconds);
-             return seconds;
+           [](const Replay &r, const py::object &inputs, int runs) { // None: the latest call's
+             std::vector<Tensor> given;
+             if (!inputs.is_none())
+               given = tensors_of(inputs);
+             return replay::profile(r.executable, inputs.is_none() ? nullptr : &given, runs);
            })
+      .def("state_of",
+           [](const Replay &r, const py::object &x) { return state_of(r.executable.program(), tensor_of(x.ptr())); })
       .def("set_arguments",
            [](Replay &r, const py::object &arguments) { // None: not positional
              r.arguments.clear();

@@ -27,7 +27,7 @@ struct Guard {
 
 // A tensor that the function sees besides its arguments.
 struct Seen {
-  Tensor tensor;
+  Ref tensor;
   const void *data; // where its elements lay when recorded
   bool requires_grad;
 };
@@ -54,7 +54,7 @@ struct Modes { // of the thread
 class Replay {
 public:
   // `host` prepares what the host decides anew, and takes that back where a run fails; `inputs`: of the recorded call.
-  Replay(replay::Program program, std::vector<Guard> guards, std::vector<Tensor> seen, Ref host, Ref rebuild,
+  Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
          const std::vector<Tensor> &inputs);
   const Guard *broken_guard() const;
   // Why a call with these does not fit after all: grads that are there or not, memory shared with what is seen; or

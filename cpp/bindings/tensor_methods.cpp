@@ -41,7 +41,13 @@ int set_requires_grad(PyObject *o, PyObject *value, void *) {
     return 0;
   });
 }
-PyObject *get_grad(PyObject *o, void *) { return wrap(tensor_of(o)->grad); }
+PyObject *get_grad(PyObject *o, void *) {
+  return guarded([&] {
+    if (Recorder *r = recorder()) [[unlikely]]
+      r->gradient_looked_at(tensor_of(o));
+    return wrap(tensor_of(o)->grad);
+  });
+}
 int set_grad(PyObject *o, PyObject *value, void *) {
   return guarded([&]() -> int {
     const Tensor &t = tensor_of(o);
@@ -80,8 +86,7 @@ int set_data(PyObject *o, PyObject *value, void *) {
 
 PyObject *item(PyObject *self, PyObject *) { return tensor_item(self); }
 PyObject *zero_grad(PyObject *self, PyObject *) {
-  tensor_of(self)->grad = Tensor();
-  Py_RETURN_NONE;
+  return set_grad(self, nullptr, nullptr) ? nullptr : Py_NewRef(Py_None);
 }
 PyObject *is_contiguous_(PyObject *self, PyObject *) { return PyBool_FromLong(tensor_of(self).contiguous()); }
 
@@ -144,6 +149,7 @@ PyObject *dlpack_device(PyObject *, PyObject *) { return Py_BuildValue("(ii)", 1
 // Pickled as bytes, dtype and shape; the history stays behind.
 PyObject *reduce(PyObject *self, PyObject *) {
   return guarded([&]() -> PyObject * {
+    check_readable("pickle or copy.deepcopy");
     GradMode off(false);
     Tensor t = ops::contiguous(ops::detach(tensor_of(self)));
     Ref core = Ref::checked(PyImport_ImportModule("cinta._core"));

@@ -3,8 +3,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cinta/base/parallel.h"
@@ -109,6 +111,43 @@ TEST_CASE("gemm agrees with plain loops for every layout, edge and epilogue") {
       }
 }
 
+TEST_CASE("gemm rounds no worse than short chains of sums do, however long the sum") {
+  struct Sum {
+    int64_t K;
+    double most; // RMS of the errors over RMS of the results
+  };
+  for (const std::string &isa : available_isas())
+    for (const Sum &sum :
+         {Sum{192, 2.4e-7}, Sum{256, 2.4e-7}, Sum{1000, 2.4e-7}, Sum{8192, 2.8e-7}, Sum{1 << 15, 3.8e-7}})
+      for (const auto &[M, N] : {std::pair<int64_t, int64_t>{8, 100}, {20, 49}})
+        for (const Layout layout : {Layout::row_major, Layout::column_major}) {
+          CAPTURE(isa);
+          CAPTURE(sum.K);
+          CAPTURE(M);
+          CAPTURE(int(layout));
+          std::mt19937 random(5);
+          std::normal_distribution<float> normal;
+          Matrix<float> A(M, sum.K, Layout::row_major, random), B(sum.K, N, layout, random);
+          for (Matrix<float> *matrix : {&A, &B})
+            for (float &x : matrix->data)
+              x = normal(random);
+          std::vector<float> C(size_t(M * N));
+          table_of(isa.c_str())
+              .gemm[0]({M, N, sum.K, A.data.data(), A.row, A.col, B.data.data(), B.row, B.col, C.data(), N, false,
+                        nullptr, nullptr});
+          double errors = 0, squares = 0;
+          for (int64_t i = 0; i < M; ++i)
+            for (int64_t j = 0; j < N; ++j) {
+              double exact = 0;
+              for (int64_t p = 0; p < sum.K; ++p)
+                exact += double(A.at(i, p)) * double(B.at(p, j));
+              errors += std::pow(double(C[size_t(i * N + j)]) - exact, 2);
+              squares += exact * exact;
+            }
+          CHECK(std::sqrt(errors / squares) <= sum.most);
+        }
+}
+
 TEST_CASE("gemm gives the same bits on any number of threads") {
   const Shape shapes[] = {{301, 203, 500}, {9, 700, 900}, {64, 2100, 64}, {128, 256, 784}, {30, 500, 200}};
   for (const std::string &isa : available_isas())
@@ -128,6 +167,86 @@ TEST_CASE("gemm gives the same bits on any number of threads") {
           CHECK(std::memcmp(first.data(), C.data(), C.size() * sizeof(float)) == 0);
       }
     }
+}
+
+TEST_CASE("gemm activates with the bits of a pass of its own, in C or beside it") {
+  const Shape shapes[] = {{3, 4, 0},       {1, 1, 1},      {7, 33, 40},  {64, 96, 1},    {301, 203, 700},
+                          {20, 512, 300},  {500, 3, 64},   {300, 1, 40}, {16, 90, 300},  {2000, 33, 9},
+                          {128, 256, 784}, {4100, 24, 40}, {40, 5, 500}, {130, 600, 20}, {2100, 40, 900}};
+  const std::pair<UnaryOp, double> activations[] = {
+      {UnaryOp::Relu, 0}, {UnaryOp::Tanh, 0},        {UnaryOp::Sigmoid, 0},  {UnaryOp::Gelu, 0},
+      {UnaryOp::Silu, 0}, {UnaryOp::LeakyRelu, 0.1}, {UnaryOp::GeluTanh, 0}, {UnaryOp::Elu, 1}};
+  int which = 0;
+  for (const std::string &isa : available_isas())
+    for (const Shape &s : shapes)
+      for (const Layout la : {Layout::row_major, Layout::column_major})
+        for (const Layout lb : {Layout::row_major, Layout::column_major})
+          for (const bool beside : {false, true}) {
+            const auto &[op, parameter] = activations[size_t(which++) % std::size(activations)];
+            CAPTURE(isa);
+            CAPTURE(s.M);
+            CAPTURE(s.N);
+            CAPTURE(s.K);
+            CAPTURE(int(op));
+            const Table &table = table_of(isa.c_str());
+            std::mt19937 random(9);
+            const Matrix<float> A(s.M, s.K, la, random), B(s.K, s.N, lb, random);
+            const Matrix<float> rows(1, s.N, Layout::row_major, random), columns(1, s.M, Layout::row_major, random);
+            const int64_t ldc = s.N + which % 2 * 3;
+            std::vector<float> C(size_t(s.M * ldc), 0.25f), own = C, next = C, expected = C;
+            const double params[2] = {parameter, 0};
+            Gemm g{s.M,
+                   s.N,
+                   s.K,
+                   A.data.data(),
+                   A.row,
+                   A.col,
+                   B.data.data(),
+                   B.row,
+                   B.col,
+                   C.data(),
+                   ldc,
+                   which % 3 == 0,
+                   rows.data.data(),
+                   which % 5 == 0 ? columns.data.data() : nullptr};
+            table.gemm[0](g);
+            for (int64_t i = 0; i < s.M; ++i)
+              table.unary[int(op)][0](s.N, C.data() + i * ldc, expected.data() + i * ldc, params);
+            g.C = own.data();
+            g.activation = table.unary[int(op)][0];
+            g.activation_params = params;
+            g.activated = beside ? next.data() : nullptr;
+            table.gemm[0](g);
+            CHECK(std::memcmp((beside ? next : own).data(), expected.data(), expected.size() * sizeof(float)) == 0);
+            if (beside)
+              CHECK(std::memcmp(own.data(), C.data(), C.size() * sizeof(float)) == 0);
+          }
+}
+
+TEST_CASE("gemm_batch activates every item, gemm integers too") {
+  for (const std::string &isa : available_isas()) {
+    const Table &table = table_of(isa.c_str());
+    std::mt19937 random(11);
+    const int64_t batch = 5, M = 6, N = 7, K = 9;
+    const Matrix<float> A(batch * M, K, Layout::row_major, random), B(batch * K, N, Layout::row_major, random);
+    std::vector<float> C(size_t(batch * M * N)), own = C, next = C;
+    Gemm g{M, N, K, A.data.data(), K, 1, B.data.data(), N, 1, C.data(), N, false, nullptr, nullptr};
+    table.gemm_batch[0](g, batch, M * K, K * N, M * N);
+    g.C = own.data();
+    g.activation = table.unary[int(UnaryOp::Relu)][0];
+    g.activated = next.data();
+    table.gemm_batch[0](g, batch, M * K, K * N, M * N);
+    for (size_t i = 0; i < C.size(); ++i) {
+      REQUIRE(own[i] == C[i]);
+      REQUIRE(next[i] == (C[i] > 0 ? C[i] : 0));
+    }
+    const int64_t a[] = {1, -2}, b[] = {3, -4};
+    int64_t c[4];
+    Gemm whole{2, 2, 1, a, 1, 1, b, 2, 1, c, 2, false, nullptr, nullptr};
+    whole.activation = table.unary[int(UnaryOp::Relu)][int(Compute::i64)];
+    table.gemm[int(Compute::i64)](whole);
+    CHECK((c[0] == 3 && c[1] == 0 && c[2] == 0 && c[3] == 8));
+  }
 }
 
 TEST_CASE("gemm_batch is gemm item by item") {

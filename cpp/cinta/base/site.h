@@ -11,12 +11,14 @@ struct Site {
 };
 struct SiteHooks {
   Site (*here)() = nullptr;
+  Site (*outside)() = nullptr; // of the library: the line of the user's that led here
   void (*drop)(Site) = nullptr;
   std::string (*describe)(Site) = nullptr;
 };
 inline SiteHooks site_hooks;
 
 inline Site site_here() { return site_hooks.here ? site_hooks.here() : Site{}; }
+inline Site site_outside() { return site_hooks.outside ? site_hooks.outside() : Site{}; }
 inline void drop_site(Site &site) {
   if (site.code)
     site_hooks.drop(std::exchange(site, Site{}));

@@ -6,6 +6,7 @@
 
 #include "cinta/base/check.h"
 #include "cinta/kernels/cpu/families.h"
+#include "cinta/kernels/gemm_activation.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -96,6 +97,7 @@ void fill_avx512(Table &table) {
 void fill_amx(Table &table) {
   using namespace amx;
   CINTA_AMX_FAMILIES(CINTA_FILL)
+  activate_after_gemm(table);
 }
 #endif
 #undef CINTA_FILL

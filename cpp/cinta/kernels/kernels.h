@@ -42,7 +42,8 @@ using ArgReduceRows = void (*)(int64_t rows, int64_t cols, const void *x, int64_
 // columns: y[c] = op over x[0..rows, c]; sums keep a compensated or wider partial sum
 using ReduceColumns = void (*)(int64_t rows, int64_t cols, const void *x, int64_t row_stride, void *y);
 
-// ---- matrix product: C[M,N] = A[M,K] B[K,N] (+ C if accumulate) (+ bias along N or M), any strides for A and B
+// ---- matrix product: C[M,N] = A[M,K] B[K,N] (+ C if accumulate) (+ bias along N or M), any strides for A and B, and
+// activation(C), with the bits of a pass of its own over C
 struct Gemm {
   int64_t M, N, K;
   const void *A;
@@ -56,10 +57,14 @@ struct Gemm {
   const void *bias_m;                       // [M] added to every column, or null
   bool b_is_weight = false;                 // B belongs to a parameter: others will read it too, packed once they do
   const struct PackedB *packed_b = nullptr; // B packed ahead by gemm_pack, or null; the result's bits are the same
-  bool bfloat16 = false; // A and B hold bfloat16 numbers, as float32: one bfloat16 part is all of them
+  bool bfloat16 = false;      // A and B hold bfloat16 numbers, as float32: one bfloat16 part is all of them
+  Unary activation = nullptr; // of C's compute type, applied while C is near; or null
+  const double *activation_params = nullptr;
+  void *activated = nullptr; // activation(C), in rows of ldc, where C is to be kept for a gradient; null: in C itself
 };
 using GemmFn = void (*)(const Gemm &);
-// A, B and C of bfloat16, biases of float32, sums in float32, rounded once; false: not this shape, nothing was done
+// A, B and C of bfloat16, biases of float32, sums in float32, rounded once, no activation; false: not this shape,
+// nothing was done
 using GemmBfloat16 = bool (*)(const Gemm &);
 // How B may be packed ahead, for matrices that many products share: in bfloat16 parts, or as panels of its own numbers.
 enum class Packing : int { none, one_part, two_parts, three_parts, panels };

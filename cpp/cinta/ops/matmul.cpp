@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cinta/ops/elementwise.h"
+#include "cinta/ops/matmul_work.h"
 #include "cinta/ops/packed_weights.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
@@ -62,21 +62,6 @@ bool run_bfloat16(Gemm g, const Tensor &a, const Tensor &b, const Tensor &c) {
 
 double flops(const Tensor &c, const Tensor &a) { return 2.0 * double(c.size()) * double(a.shape(-1)); }
 
-struct ProductWork { // z [M,N] = a [M,K] b [K,N] + bias [N]
-  bool with_bias;
-  void operator()(const Tensor *in, const Tensor *out) const {
-    const Tensor &a = in[0], &b = in[1], &z = out[0], bias = with_bias ? in[2] : Tensor();
-    Gemm g = problem(a, b, z);
-    g.bias_n = bias ? bias.data() : nullptr;
-    if (run_bfloat16(g, a, b, z))
-      return;
-    const Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
-    gemm(x, y, c, bias);
-    if (c.body() != z.body())
-      copy(c, z);
-  }
-};
-
 struct BatchProductWork { // z [B,M,N] = a [B,M,K] b [B,K,N]
   void operator()(const Tensor *in, const Tensor *out) const {
     const Tensor &a = in[0], &b = in[1], &z = out[0];
@@ -90,13 +75,15 @@ struct BatchProductWork { // z [B,M,N] = a [B,M,K] b [B,K,N]
   }
 };
 
-// [M,K] x [K,N] + bias [N] in their dtype: sums in the compute type, rounded once.
-Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {}) {
+// [M,K] x [K,N] + bias [N] in their dtype: sums in the compute type, rounded once. `activation`: of a native dtype.
+Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {},
+               const std::optional<Activation> &activation = {}) {
   const Tensor z = empty({a.shape()[0], b.shape()[1]}, a.dtype());
   const Tensor in[3] = {a, b, bias_n ? contiguous_native(bias_n) : bias_n};
+  const Tensor out[2] = {z, Tensor()};
   if (z.size())
-    compute({"matmul", Effect::none, flops(z, a)}, Operands(in, bias_n ? 3 : 2), Operands(&z, 1),
-            ProductWork{bool(bias_n)});
+    compute({"matmul", Effect::none, flops(z, a)}, Operands(in, bias_n ? 3 : 2), Operands(out, activation ? 2 : 1),
+            ProductWork{bool(bias_n), activation});
   return z;
 }
 
@@ -136,13 +123,16 @@ struct Matmul final : OpWith<NoAttributes> {
   }
 };
 
-struct Linear final : OpWith<NoAttributes> { // x [M,K], weight [N,K], bias [N]
+struct LinearAttributes {
+  std::optional<Activation> activation; // only where nothing is recorded
+};
+struct Linear final : OpWith<LinearAttributes> { // x [M,K], weight [N,K], bias [N]
   using OpWith::OpWith;
   const char *name() const override { return "linear"; }
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
   void forward(const Tensor *in, int n, Tensor *out) const override {
     GradMode off(false);
-    *out = product(in[0], matrix_transpose(in[1]), n > 2 ? in[2] : Tensor());
+    *out = product(in[0], matrix_transpose(in[1]), n > 2 ? in[2] : Tensor(), activation);
   }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
@@ -154,13 +144,55 @@ struct Linear final : OpWith<NoAttributes> { // x [M,K], weight [N,K], bias [N]
   }
 };
 
+Tensor apply_linear(const OpRef &op, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  if (weight.ndim() != 2)
+    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out_features, in_features]");
+  if (x.ndim() == 0 || x.shape(-1) != weight.shape()[1])
+    fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
+                     weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
+  if (bias && !(bias.shape() == Shape{weight.shape()[0]}))
+    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0],
+                     "] (weight [out,in] = ", weight.shape(), ")");
+  Dtype dtype = product_dtype(x, weight, "linear");
+  Tensor rows = astype(x, dtype);
+  if (x.ndim() != 2)
+    rows = reshape(rows, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
+  Tensor in[3] = {rows, astype(weight, dtype), bias ? astype(bias, dtype) : bias}, y;
+  apply(op, in, bias ? 3 : 2, &y);
+  if (x.ndim() == 2)
+    return y;
+  Shape shape = x.shape();
+  shape[shape.size() - 1] = weight.shape()[0];
+  return reshape(y, shape);
+}
+
 } // namespace
 
-void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n) {
+void ProductWork::operator()(const Tensor *in, const Tensor *out) const {
+  const Tensor &a = in[0], &b = in[1], bias = with_bias ? in[2] : Tensor();
+  const bool keeps = activation && out[1];
+  const Tensor &z = keeps ? out[1] : out[0];
+  Gemm g = problem(a, b, z);
+  g.bias_n = bias ? bias.data() : nullptr;
+  if (run_bfloat16(g, a, b, z))
+    return;
+  const Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
+  gemm(x, y, c, bias, activation, keeps ? out[0] : Tensor());
+  if (c.body() != z.body())
+    copy(c, z);
+}
+
+void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n,
+          const std::optional<Activation> &activation, const Tensor &activated) {
   if (c.size() == 0)
     return;
   Gemm g = problem(a, b, c);
   g.bias_n = bias_n ? bias_n.data() : nullptr;
+  if (activation) {
+    g.activation = kernel().unary[int(activation->op)][int(compute_type(c.dtype()))];
+    g.activation_params = activation->parameters.value;
+    g.activated = activated ? activated.data() : nullptr;
+  }
   const PackedWeights weights(b, g);
   kernel().gemm[int(compute_type(a.dtype()))](g);
 }
@@ -209,26 +241,17 @@ Tensor matmul(const Tensor &a, const Tensor &b) {
 }
 
 Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias) {
-  if (weight.ndim() != 2)
-    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out_features, in_features]");
-  if (x.ndim() == 0 || x.shape(-1) != weight.shape()[1])
-    fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
-                     weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
-  if (bias && !(bias.shape() == Shape{weight.shape()[0]}))
-    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected [", weight.shape()[0],
-                     "] (weight [out,in] = ", weight.shape(), ")");
-  Dtype dtype = product_dtype(x, weight, "linear");
-  Tensor rows = astype(x, dtype);
-  if (x.ndim() != 2)
-    rows = reshape(rows, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
   static const OpRef &op = *new OpRef(make_op<Linear>({}));
-  Tensor in[3] = {rows, astype(weight, dtype), bias ? astype(bias, dtype) : bias}, y;
-  apply(op, in, bias ? 3 : 2, &y);
-  if (x.ndim() == 2)
-    return y;
-  Shape shape = x.shape();
-  shape[shape.size() - 1] = weight.shape()[0];
-  return reshape(y, shape);
+  return apply_linear(op, x, weight, bias);
+}
+
+Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias, const Activation &activation) {
+  const Dtype dtype = product_dtype(x, weight, "linear");
+  const bool records =
+      grad_enabled() && (x.requires_grad() || weight.requires_grad() || (bias && bias.requires_grad()));
+  if (records || !is_native(dtype) || !kernel().unary[int(activation.op)][int(compute_type(dtype))])
+    return unary(activation.op, linear(x, weight, bias), activation.parameters);
+  return apply_linear(make_op<Linear>({std::optional(activation)}), x, weight, bias);
 }
 
 Tensor tensordot(const Tensor &a, const Tensor &b, const Axes &a_axes, const Axes &b_axes) {

@@ -59,7 +59,9 @@ struct Instruction {
 struct Leaf {    // whose grad the program reads or writes
   Tensor tensor; // state; empty where an input is the leaf
   int input = -1;
-  bool reset = false;   // the function begins by dropping the grad it finds
+  bool looked = false;  // it asks for the grad that it finds,
+  bool there = false;   //   and there was one
+  bool reset = false;   // it begins by dropping the grad it finds
   bool dropped = false; // it drops the grad at some time
   bool read = false;    // the grad that it finds is an operand: `found`, a look at that value
   bool set = false;     // it leaves a grad of its own, `grad`, or none

@@ -10,7 +10,7 @@ namespace cinta::replay {
 namespace {
 
 std::string here() {
-  Site site = site_here();
+  Site site = site_outside();
   std::string text = describe(site);
   drop_site(site);
   return text;
@@ -211,6 +211,8 @@ void Recording::compute(const Label &label, Operands in, Operands out, std::uniq
   i.flops = label.flops;
   i.precision = kernels::matmul_precision();
   i.backward = visited_ != nullptr;
+  if (visited_ && i.name == visited_->op->name()) // its derivative, which goes by its name
+    i.name += "_backward";
   i.layer = visited_ ? layers_[visited_] : layer_();
   i.site = here();
   i.work = std::move(work);
@@ -242,6 +244,18 @@ void Recording::recorded(const Instr &instr) {
 }
 
 void Recording::visiting(const Instr *instr) { visited_ = instr; }
+
+void Recording::gradient_looked_at(const Tensor &leaf) {
+  const int k = leaf->creator ? -1 : leaf_of(leaf);
+  if (k < 0)
+    return;
+  Leaf &l = program_.leaves[size_t(k)];
+  const Storage *s = leaf->grad ? leaf->grad->storage.get() : nullptr;
+  if (l.looked || l.dropped || (s && !was_there(*s)))
+    return;
+  l.looked = true;
+  l.there = s;
+}
 
 void Recording::gradient_reset(const Tensor &leaf) {
   const int k = leaf->creator ? -1 : leaf_of(leaf);

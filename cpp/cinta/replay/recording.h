@@ -16,6 +16,7 @@ public:
   Tensor host(const void *bytes, size_t size) override;
   void recorded(const Instr &instr) override;
   void visiting(const Instr *instr) override;
+  void gradient_looked_at(const Tensor &leaf) override;
   void gradient_reset(const Tensor &leaf) override;
   [[noreturn]] void read(const char *how) override;
 

@@ -131,11 +131,13 @@ bool Executable::accepts_grads(const std::vector<Tensor> &inputs, std::string *w
           grad && grad.shape() == l.found.shape && grad.strides() == l.found.strides && grad.dtype() == l.found.dtype;
     else if (l.set && !l.reset)
       same = !grad;
+    if (l.looked)
+      same = same && bool(grad) == l.there;
     if (same)
       continue;
     if (why)
       *why = join("the grad of a parameter of shape ", t.shape(), " is ", grad ? "there" : "None", ", expected ",
-                  l.read ? "as it lay when recorded" : "None");
+                  l.read || l.there ? "as it lay when recorded" : "None");
     return false;
   }
   return true;
@@ -149,10 +151,18 @@ void Executable::place(int value, const StorageRef &storage, char *origin) {
   origins_[size_t(value)] = origin;
 }
 
-void Executable::bind(const std::vector<Tensor> &inputs) {
+void Executable::see(const std::vector<Tensor> &inputs) {
   for (size_t k = 0; k < inputs.size(); ++k)
     if (const int value = inputs_[k]; value >= 0)
       place(value, inputs[k]->storage, inputs[k].data<char>() - program_.values[size_t(value)].first);
+}
+
+const char *Executable::found(int value) const {
+  return looks_[size_t(value)].empty() ? nullptr : origins_[size_t(value)];
+}
+
+void Executable::bind(const std::vector<Tensor> &inputs) {
+  see(inputs);
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs);
     if (l.read)

@@ -16,6 +16,10 @@ public:
   // The memory of a host value, to be filled before a run.
   char *host(int number) const { return hosts_[size_t(number)]; }
   std::vector<Tensor> run(const std::vector<Tensor> &inputs);
+  // As before a run, without one: what `found` tells.
+  void see(const std::vector<Tensor> &inputs);
+  // An input's memory as the latest run found it; null where no instruction looks at it.
+  const char *found(int value) const;
   // The seconds that each instruction took, in a run of its own.
   std::vector<Tensor> profile(const std::vector<Tensor> &inputs, std::vector<double> &seconds);
 

@@ -80,9 +80,10 @@ public:
   virtual void compute(const Label &label, Operands in, Operands out, std::unique_ptr<Work> work) = 0;
   // A tensor of these bytes that a replay will find changed: what the optimizers' options are kept in.
   virtual Tensor host(const void *bytes, size_t size) = 0;
-  virtual void recorded(const Instr &instr) = 0;       // was put on the tape
-  virtual void visiting(const Instr *instr) = 0;       // backward is about to run its rule, or null: has run it
-  virtual void gradient_reset(const Tensor &leaf) = 0; // somebody sets or drops its grad
+  virtual void recorded(const Instr &instr) = 0;           // was put on the tape
+  virtual void visiting(const Instr *instr) = 0;           // backward is about to run its rule, or null: has run it
+  virtual void gradient_looked_at(const Tensor &leaf) = 0; // somebody asks for its grad, or whether it has one
+  virtual void gradient_reset(const Tensor &leaf) = 0;     // somebody sets or drops its grad
   // Somebody wants to see elements of x outside of any compute; throws.
   [[noreturn]] virtual void read(const char *how) = 0;
 

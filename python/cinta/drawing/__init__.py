@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cinta._core import Tensor
-from cinta.atomic_write import atomic_write
 
-from . import graph, svg, table
+from . import file, graph, svg, table
 
 __all__ = ["Drawing", "draw"]
 
@@ -39,13 +38,7 @@ class Drawing:
             >>> x = ct.tensor(2.0, requires_grad=True)
             >>> ct.draw(x * x).save("square.svg")
         """
-        suffix = os.path.splitext(os.fspath(path))[1]
-        if suffix.lower() != ".svg":
-            raise ValueError(
-                f"[draw] save got the file {os.fspath(path)!r} with suffix {suffix!r}, expected '.svg' "
-                "(browsers and Inkscape turn an SVG into PNG or PDF)"
-            )
-        atomic_write(path, self.svg.encode())
+        file.save_svg(self.svg, path, "[draw] save")
 
     def __repr__(self) -> str:
         return self.text

@@ -20,9 +20,12 @@ class Handle:
     def remove(self) -> None:
         """Takes the hook off; a second call does nothing."""
         hooks: list[Any] = self._module.__dict__.get("_hooks", [])
-        hooks[:] = [hook for hook in hooks if hook is not self._hook]
-        if not hooks and "_hooks" in self._module.__dict__:
-            del self._module.__dict__["_hooks"], self._module.__dict__["forward"]
+        if any(hook is self._hook for hook in hooks):
+            rest = [hook for hook in hooks if hook is not self._hook]
+            self._module._hooks = rest  # set, never changed: recordings notice
+            if not rest:
+                delattr(self._module, "_hooks")
+                del self._module.forward
 
     def __enter__(self) -> Handle:
         return self
@@ -51,8 +54,7 @@ def add(module: Module, when: str, hook: Callable[..., Any]) -> Handle:
     """Registers `hook` to run "before" or "after" the module's forward."""
     if not callable(hook):
         raise TypeError(f"[{type(module).__name__}] hook got a {type(hook).__name__}, expected a function")
-    hooks = module.__dict__.setdefault("_hooks", [])
     entry = (when, hook)
-    hooks.append(entry)
-    module.__dict__["forward"] = MethodType(_hooked_forward, module)
+    module._hooks = [*module.__dict__.get("_hooks", []), entry]  # set, never changed: recordings notice
+    module.forward = MethodType(_hooked_forward, module)
     return Handle(module, entry)

@@ -2,11 +2,16 @@
 
 compiled    the object that `ct.compile` returns: which recording a call takes, and how one is made
 captured    what a function sees besides its arguments, and whether that is still what it was
+hosts       what the host decides anew before each replay: optimizers' options and counts of steps
+names       what arguments, parameters and layers are called
 layers      which module is being called, for the names in a program
-program     a program to look at: printed, counted, timed, drawn
+program     a program to look at, made of instructions: printed (listing), counted (stats), timed (profile) and drawn
+            (picture)
 """
 
 from .compiled import PASSES, Compiled, compile
+from .profile import Profile
 from .program import Program
+from .stats import Stats
 
-__all__ = ["PASSES", "Compiled", "Program", "compile"]
+__all__ = ["PASSES", "Compiled", "Profile", "Program", "Stats", "compile"]

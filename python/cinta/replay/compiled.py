@@ -6,6 +6,7 @@ import gc
 import warnings
 from collections.abc import Callable
 from functools import update_wrapper
+from itertools import combinations
 from threading import RLock
 from types import MethodType
 from typing import Any, overload
@@ -20,6 +21,7 @@ from .captured import Captured
 from .differentiable import Differentiable
 from .hosts import Hosts
 from .layers import Layers
+from .names import ModuleNames, Names
 from .program import Program
 
 PASSES: tuple[str, ...] = tuple(_core._pass_names())
@@ -69,7 +71,7 @@ def compile(
     ...     loss.backward()
     ...     opt.step()
     ...     return loss
-    >>> x, y = ct.random.normal(shape=(8, 3)), ct.zeros(8, 1)
+    >>> x, y = ct.random.normal(shape=(8, 3)), ct.zeros((8, 1))
     >>> losses = [step(x, y).item() for _ in range(3)]
     >>> losses[2] < losses[0]
     True
@@ -192,9 +194,9 @@ class Compiled(_core.CompiledFunction):
         told_apart = _core._apart(tensors, captured.tensors)
         supply = iter(told_apart)
         call = tree.rebuild((args, kwargs), [next(supply) if isinstance(leaf, Tensor) else leaf for leaf in leaves])
-        hosts = Hosts()
+        hosts, modules = Hosts(), ModuleNames(captured.modules)
         backward = None
-        with _recordings, Layers() as layers:
+        with _recordings, Layers(modules) as layers:
             recording = _core._Recording(self._name, told_apart, layers.path)
             try:
                 with hosts.recorded(recording):
@@ -214,9 +216,19 @@ class Compiled(_core.CompiledFunction):
         host = hosts if hosts.updates else None
         replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
-        flat = not kwargs and all(leaf is arg for leaf, arg in zip(leaves, args)) and len(leaves) == len(args)
-        replay.set_arguments(list(args) if flat else None)
-        recorded = _Recorded(replay, captured, None, Program(self._name, replay))
+        flat = not kwargs and len(leaves) == len(args) and all(leaf is arg for leaf, arg in zip(leaves, args))
+        apart = not any(_core._overlap(a, b) is not None for a, b in combinations(tensors, 2))
+        replay.set_arguments(list(args) if flat and apart else None)
+        replay.see(tensors)
+        positions = [position for position, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        names = Names(self._f, tree.skeleton((args, kwargs)), positions, modules, captured, hosts)
+        shapes = [(x.shape, x.strides, x.dtype.name) for x in tensors]
+        live = sum(map(_core._has_history, results))
+        gradient = None
+        if isinstance(rebuild, Differentiable):
+            gradient = Program(self._name, rebuild.backward, names, [], live, leaves=rebuild.leaves)
+        seen = Program(self._name, replay, names, shapes, len(results), gradient)
+        recorded = _Recorded(replay, captured, None, seen)
         if len(self._recordings) >= self._max:
             del self._recordings[next(iter(self._recordings))]
             warnings.warn(

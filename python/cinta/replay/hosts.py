@@ -70,6 +70,13 @@ class Hosts:
         for update in self.updates:
             update.run.steps -= 1
 
+    def state(self) -> Iterator[tuple[Tensor, str, Tensor]]:
+        """What optimizers keep: the parameter, the name and the tensor of each state that is updated."""
+        for update in self.updates:
+            for name, column in zip(update.plan.names, update.run.columns):
+                for param, tensor in zip(update.run.params, column):
+                    yield param, name, tensor
+
     @contextmanager
     def recorded(self, recording: Any) -> Iterator[None]:
         """While it lasts, optimizers of this thread report their updates here."""

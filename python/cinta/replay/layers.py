@@ -5,45 +5,57 @@ from __future__ import annotations
 from threading import get_ident
 from typing import Any
 
+from cinta.nn.containers import Sequential
+from cinta.nn.error_path import add_input
 from cinta.nn.module import Module
+
+from .names import ModuleNames, join
 
 
 class Layers:
     """A context in which calls of modules are followed; `path()` is the dotted path of the innermost one."""
 
-    def __init__(self) -> None:
-        self._stack: list[tuple[Module, str]] = []
+    def __init__(self, names: ModuleNames) -> None:
+        self._names = names
+        self._stack: list[str] = []
         self._thread = get_ident()
 
     def path(self) -> str:
-        return self._stack[-1][1] if self._stack else ""
+        return self._stack[-1] if self._stack else ""
 
-    def _enter(self, module: Module) -> None:
-        if not self._stack:
-            self._stack.append((module, type(module).__name__))
-            return
-        parent, path = self._stack[-1]
-        for name, below in parent.named_modules():
-            if below is module and name:
-                self._stack.append((module, f"{path}.{name}"))
-                return
-        self._stack.append((module, f"{path}.{type(module).__name__}"))
+    def _path_of(self, module: Module) -> str:
+        known = self._names.paths.get(id(module))
+        return join(self.path(), type(module).__name__) if known is None else known
 
     def __enter__(self) -> Layers:
-        plain = self._plain = Module.__call__
+        plain_call, plain_forward = self._plain = Module.__call__, Sequential.forward
         layers = self
 
         def call(self: Module, *args: Any, **kwargs: Any) -> Any:
             if get_ident() != layers._thread:
-                return plain(self, *args, **kwargs)
-            layers._enter(self)
+                return plain_call(self, *args, **kwargs)
+            layers._stack.append(layers._path_of(self))
             try:
-                return plain(self, *args, **kwargs)
+                return plain_call(self, *args, **kwargs)
             finally:
                 layers._stack.pop()
 
-        Module.__call__ = call  # type: ignore[method-assign]
+        def forward(self: Sequential, x: Any) -> Any:
+            if get_ident() != layers._thread:
+                return plain_forward(self, x)
+            layer = before = None
+            try:  # as ever, but by way of the layers' __call__
+                for below in self:
+                    before, layer = layer, below
+                    x = below(x)
+            except Exception as error:
+                if layer is not None:
+                    add_input(error, layer, before, x)
+                raise
+            return x
+
+        Module.__call__, Sequential.forward = call, forward  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_: object) -> None:
-        Module.__call__ = self._plain  # type: ignore[method-assign]
+        Module.__call__, Sequential.forward = self._plain  # type: ignore[method-assign]

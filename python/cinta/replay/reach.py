@@ -45,6 +45,7 @@ class Reach:
         self.tensors: list[Tensor] = []
         self.modules: list[tuple[str, Module]] = []
         self.optimizers: list[Optimizer] = []
+        self.streams: list[tuple[str, Any]] = []  # that give something else each time
 
     def walk(self, value: Any, label: str) -> None:
         self._waiting.append((value, label))
@@ -75,14 +76,19 @@ class Reach:
         elif isinstance(value, property):
             later((value.fget, label))
         elif isinstance(value, _core.CompiledFunction):
-            later((value._f, label))  # type: ignore[attr-defined]
+            later((value._f, label))
         elif isinstance(value, Optimizer):
             self.optimizers.append(value)  # its options are read at each call
         elif isinstance(value, (dict, list, tuple, set, frozenset)):
             self._visit_container(value, label)
         elif isinstance(value, Module):
             self._visit_module(value, label)
-        elif not _is_library(value.__name__ if isinstance(value, ModuleType) else _owner(value).__module__):
+        elif _gives_anew(value):
+            self.streams.append((label, value))
+        elif isinstance(value, (ModuleType, type)):
+            if not _is_library(value.__name__ if isinstance(value, ModuleType) else value.__module__):
+                self._owners.append((value, label, set()))
+        elif (type(value).__module__ or "").split(".")[0] not in ("cinta", "numpy"):
             self._owners.append((value, label, set()))
 
     def _visit_container(self, value: Any, label: str) -> None:
@@ -172,6 +178,12 @@ class Reach:
 def _owner(value: Any) -> type:
     """The class whose attributes a look at `value` finds: itself, where it is one."""
     return value if isinstance(value, type) else type(value)
+
+
+def _gives_anew(value: Any) -> bool:
+    """Whether it is an iterator of Python's own, or a generator of random numbers."""
+    iterates = hasattr(type(value), "__next__") and _is_library(type(value).__module__)
+    return iterates or hasattr(value, "bit_generator") or hasattr(value, "getrandbits")
 
 
 def _runs_unnamed(name: str, value: Any) -> bool:

@@ -35,10 +35,13 @@ template <class T> bool columns_as_dots(const Gemm &g) {
          (g.b_row == 1 || g.b_col != 1 || g.N == 1 || g.M >= 8 * g.N);
 }
 
+// A column that is contiguous: C' = B'A' is a row, which is better to store.
+CINTA_FN bool is_row_transposed(const Gemm &g) { return g.N == 1 && g.ldc == 1 && g.M > 1; }
+
 // Few columns of an A that lies by columns: in C' = B'A' the lanes are full.
 template <class T> bool better_transposed(const Gemm &g) {
   constexpr int64_t W = Vec<T>::width;
-  return g.a_row == 1 && g.a_col != 1 && 2 * g.N <= W && g.M >= 2 * W && g.K >= 12 * g.N;
+  return !is_row_transposed(g) && g.a_row == 1 && g.a_col != 1 && 2 * g.N <= W && g.M >= 2 * W && g.K >= 12 * g.N;
 }
 template <class T> void run_transposed(const Gemm &g) {
   T *const sums = static_cast<T *>(scratch(Scratch::tile, size_t(g.N * g.M) * sizeof(T)));
@@ -50,30 +53,45 @@ template <class T> void run_transposed(const Gemm &g) {
       static_cast<T *>(g.C)[i * g.ldc + j] += sums[j * g.M + i];
 }
 
-template <class T> void gemm(const Gemm &g) {
-  if (g.M <= 0 || g.N <= 0)
-    return;
-  if (g.K <= 0)
-    return store_bias<T>(g);
+// Small results, which are activated as a whole; false: not this shape.
+template <class T> bool run_small(const Gemm &g) {
+  if (g.K <= 0) {
+    store_bias<T>(g);
+    return true;
+  }
   if (Vec<T>::width >= 4 && g.K >= 2 * Vec<T>::width) {
     const T *A = static_cast<const T *>(g.A), *B = static_cast<const T *>(g.B);
     const T *bias_m = static_cast<const T *>(g.bias_m), *bias_n = static_cast<const T *>(g.bias_n);
     T *C = static_cast<T *>(g.C);
     const bool columns = columns_as_dots<T>(g);
-    if (rows_as_dots<T>(g) && (g.M <= g.N || !columns))
-      return run_dots<T>(
-          {g.M, g.N, g.K, A, g.a_row, g.a_col, B, g.b_col, g.b_row, C, g.ldc, 1, g.accumulate, bias_m, bias_n});
-    if (columns)
-      return run_dots<T>(
-          {g.N, g.M, g.K, B, g.b_col, g.b_row, A, g.a_row, g.a_col, C, 1, g.ldc, g.accumulate, bias_n, bias_m});
+    if (rows_as_dots<T>(g) && (g.M <= g.N || !columns)) {
+      run_dots<T>({g.M, g.N, g.K, A, g.a_row, g.a_col, B, g.b_col, g.b_row, C, g.ldc, 1, g.accumulate, bias_m, bias_n});
+      return true;
+    }
+    if (columns) {
+      run_dots<T>({g.N, g.M, g.K, B, g.b_col, g.b_row, A, g.a_row, g.a_col, C, 1, g.ldc, g.accumulate, bias_n, bias_m});
+      return true;
+    }
   }
-  if (g.N == 1 && g.ldc == 1 && g.M > 1) { // one row of C' = B'A' is better to store than one column
-    return run_product<T>(
-        {1, g.M, g.K, g.B, g.b_col, g.b_row, g.A, g.a_col, g.a_row, g.C, g.M, g.accumulate, g.bias_m, g.bias_n});
-  }
-  if (better_transposed<T>(g))
-    return run_transposed<T>(g);
-  run_product<T>(g);
+  if (!better_transposed<T>(g))
+    return false;
+  run_transposed<T>(g);
+  return true;
+}
+
+template <class T> void gemm(const Gemm &g) {
+  if (g.M <= 0 || g.N <= 0)
+    return;
+  if (run_small<T>(g))
+    return activate<T>(g, 0, g.M, 0, g.N);
+  if (!is_row_transposed(g))
+    return run_product<T>(g);
+  Gemm row = g;
+  row.M = 1, row.N = row.ldc = g.M;
+  row.A = g.B, row.a_row = g.b_col, row.a_col = g.b_row;
+  row.B = g.A, row.b_row = g.a_col, row.b_col = g.a_row;
+  row.bias_m = g.bias_n, row.bias_n = g.bias_m;
+  run_product<T>(row);
 }
 
 // Wrapping 64-bit integers, signed and unsigned alike.
@@ -96,6 +114,7 @@ void gemm_integer(const Gemm &g) {
         c[j] += a * b[j * g.b_col];
     }
   }
+  activate<uint64_t>(g, 0, g.M, 0, g.N);
 }
 
 template <class T> CINTA_FN const void *advance(const void *p, int64_t elements) {
@@ -113,6 +132,8 @@ void gemm_batch(const Gemm &g, int64_t batch, int64_t a_batch, int64_t b_batch, 
       one.A = advance<T>(g.A, item * a_batch);
       one.B = advance<T>(g.B, item * b_batch);
       one.C = const_cast<void *>(advance<T>(g.C, item * c_batch));
+      if (g.activated)
+        one.activated = const_cast<void *>(advance<T>(g.activated, item * c_batch));
       multiply(one);
     }
   };

@@ -88,21 +88,34 @@ template <class T, int I, int J, Step kStep> void dot_tile(const Dots<T> &d, int
     }
 }
 
-// Columns [first, last) of the result in tiles of enough sums to keep the multipliers busy; y's rows are read once and
-// meet all rows of x while they are near.
-template <class T, Step kStep> void dot_columns(const Dots<T> &d, int64_t first, int64_t last) {
+// Columns of the result in tiles of enough sums to keep the multipliers busy; y's rows are read once and meet all rows
+// of x while they are near.
+template <class T, Step kStep> void dot_tiles(const Dots<T> &d, int64_t first) {
   constexpr int sums = TileShape<T>::registers / 2, I = sums == 16 ? 4 : 2, J = sums / I, W = Vec<T>::width, few = 4;
-  Dots<T> part = d;
-  part.n = last;
   if (d.m == 1 && d.n <= few)
-    return dot_tile<T, 1, few, kStep>(part, 0, first);
+    return dot_tile<T, 1, few, kStep>(d, 0, first);
   if (d.m == 1)
-    for (int64_t j = first; j < last; j += W)
-      dot_tile<T, 1, W, kStep>(part, 0, j);
+    for (int64_t j = first; j < d.n; j += W)
+      dot_tile<T, 1, W, kStep>(d, 0, j);
   else
-    for (int64_t j = first; j < last; j += J)
+    for (int64_t j = first; j < d.n; j += J)
       for (int64_t i = 0; i < d.m; i += I)
-        dot_tile<T, I, J, kStep>(part, i, j);
+        dot_tile<T, I, J, kStep>(d, i, j);
+}
+
+// Columns [first, last), in runs of k in which no lane sums more than a chain of products.
+template <class T, Step kStep> void dot_columns(const Dots<T> &d, int64_t first, int64_t last) {
+  const int64_t most = chain_of(d.k / Vec<T>::width) * Vec<T>::width;
+  Dots<T> run = d;
+  run.n = last;
+  for (int64_t rest = d.k; rest > 0; rest -= run.k) {
+    run.k = least(rest, most);
+    dot_tiles<T, kStep>(run, first);
+    run.x += run.k;
+    run.y += run.k * run.y_col;
+    run.accumulate = true;
+    run.bias_i = run.bias_j = nullptr;
+  }
 }
 
 template <class T> void run_dots(Dots<T> d) {

@@ -187,11 +187,13 @@ template <class T> CINTA_FN MicroKernel<T> micro_kernel_for(const Tile<T> &t, in
   return kernels.of[rows - 1][(columns + W - 1) / W - 1][t.last < W];
 }
 
-// A tile of `rows` rows and `columns` columns, no more than a micro-kernel takes. Long sums lose accuracy: after every
-// 128 to 256 products the sum is put aside, in C, which is near by then.
-template <class T> CINTA_FN void run_tile(Tile<T> &t, int64_t rows, int64_t columns) {
+// Long sums lose accuracy: after so many products of K the sum is put aside, in C, which is near by then. Of very many
+// such sums there are no more than each has products.
+CINTA_FN int64_t chain_of(int64_t K) { return K <= 128 * 128 ? 128 : int64_t(__builtin_sqrt(double(K))); }
+
+// A tile of `rows` rows and `columns` columns, no more than a micro-kernel takes.
+template <class T> CINTA_FN void run_tile(Tile<T> &t, int64_t chain, int64_t rows, int64_t columns) {
   constexpr int W = Vec<T>::width;
-  const int64_t chain = rows < 4 ? 128 : W >= 16 ? 256 : 192;
   t.last = columns - (columns - 1) / W * W;
   const MicroKernel<T> kernel = micro_kernel_for(t, rows, columns);
   if (t.k <= chain)

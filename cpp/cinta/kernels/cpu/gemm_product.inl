@@ -80,12 +80,25 @@ template <class T> void pack_shared_strips(void *context, int64_t block) {
       p.g->a_row, p.g->a_col, p.shared_strip(part, i));
 }
 
+// Activates rows [i, i + rows) and columns [j, j + columns) of C, which are complete and near.
+template <class T> void activate(const Gemm &g, int64_t i, int64_t rows, int64_t j, int64_t columns) {
+  if (!g.activation)
+    return;
+  if (columns == g.ldc) // one run
+    columns *= rows, rows = 1;
+  const T *c = static_cast<const T *>(g.C) + i * g.ldc + j;
+  T *y = static_cast<T *>(g.activated ? g.activated : g.C) + i * g.ldc + j;
+  for (int64_t r = 0; r < rows; ++r)
+    g.activation(columns, c + r * g.ldc, y + r * g.ldc, g.activation_params);
+}
+
 // Panels [begin, end) of one part of K against all strips of a row group. B is packed beforehand or, where the first
 // strip's micro-kernel can do it, by that strip as it reads B in place.
 template <class T> void multiply_panels(const Product<T> &p, int64_t part, int64_t strip_begin, int64_t strip_end,
-                                        int64_t begin, int64_t end, T *a, T *b) {
+                                        int64_t begin, int64_t end, bool activates, T *a, T *b) {
   const Gemm &g = *p.g;
   const bool first = p.k0 + part == 0;
+  const int64_t chain = chain_of(g.K);
   const int64_t origin = p.column(begin), first_rows = p.row(strip_begin + 1) - p.row(strip_begin);
   Tile<T> t;
   t.k = p.k(part + 1) - p.k(part);
@@ -122,8 +135,10 @@ template <class T> void multiply_panels(const Product<T> &p, int64_t part, int64
       t.b_row = in_place ? g.b_row : width;
       t.bias_n = first && g.bias_n ? static_cast<const T *>(g.bias_n) + j : nullptr;
       t.c = static_cast<T *>(g.C) + (p.i0 + i) * g.ldc + j;
-      run_tile(t, height, least(width, g.N - j));
+      run_tile(t, chain, height, least(width, g.N - j));
     }
+    if (activates)
+      activate<T>(g, p.i0 + i, height, origin, least(p.column(end), g.N) - origin);
   }
 }
 
@@ -141,12 +156,18 @@ template <class T> void product_block(void *context, int64_t block) {
     a = static_cast<T *>(scratch(Scratch::pack_a, size_t(TileShape<T>::most_rows) * longest));
   if (p.pack_b)
     b = static_cast<T *>(scratch(Scratch::pack_b, size_t(p.column(panel_end) - p.column(panel_begin)) * longest));
+  // A few strips meet one panel after another; many would not stay near, so there each meets all panels.
+  const bool few = strip_end - strip_begin <= Blocking<T>::near_strips && p.pack_a != PackA::strip;
+  const int64_t panels = panel_end - panel_begin, at_once = p.pack_b && (!few || p.g->b_col == 2) ? panels : 1;
+  const bool last_chunk = p.k0 + p.depth == p.g->K;
   for (int64_t part = 0; part < p.k_parts; ++part) {
-    // A few strips meet one panel after another; many would not stay near, so there each meets all panels.
-    const bool few = strip_end - strip_begin <= Blocking<T>::near_strips && p.pack_a != PackA::strip;
-    const int64_t at_once = p.pack_b && (!few || p.g->b_col == 2) ? panel_end - panel_begin : 1;
+    const bool activates = at_once == panels && last_chunk && part == p.k_parts - 1;
     for (int64_t panel = panel_begin; panel < panel_end; panel += at_once)
-      multiply_panels(p, part, strip_begin, strip_end, panel, panel + at_once, a, b);
+      multiply_panels(p, part, strip_begin, strip_end, panel, panel + at_once, activates, a, b);
+  }
+  if (at_once < panels && last_chunk) { // rows of one panel are too short to be worth a call
+    const int64_t i = p.row(strip_begin), j = p.column(panel_begin);
+    activate<T>(*p.g, p.i0 + i, p.row(strip_end) - i, j, least(p.column(panel_end), p.g->N) - j);
   }
 }
 

@@ -58,7 +58,9 @@ template <class T> void norm_forward(const Norm &g, const void *x_, void *y_, vo
   T *y = static_cast<T *>(y_), *mean = static_cast<T *>(mean_), *var = static_cast<T *>(var_);
   if (g.groups == 0)
     return g.channels_last || g.inner == 1 ? batch_columns(g, x, y, mean, var) : batch_planes(g, x, y, mean, var);
-  return g.channels_last && g.inner > 1 ? group_columns(g, x, y, mean, var) : group_rows(g, x, y, mean, var);
+  if (g.inner == 1)
+    return feature_rows(g, x, y, mean, var);
+  return g.channels_last ? group_columns(g, x, y, mean, var) : group_rows(g, x, y, mean, var);
 }
 
 template <class T> void norm_vjp(const Norm &g, const void *x_, const void *dy_, const void *mean_, const void *var_,

@@ -1,6 +1,91 @@
 // Statistics of contiguous rows: groups of channels of one example, or its features (inner 1, a weight per element).
 namespace cinta::kernels::CINTA_ISA {
 
+// Features: kTogether rows at a time, whose sums do not wait for each other. Past the last row it is read again.
+constexpr int64_t kTogether = 4;
+template <class T> struct RowsTogether {
+  const T *row[kTogether];
+  RowsTogether(const T *x, int64_t rows, int64_t stride) {
+    for (int64_t r = 0; r < kTogether; ++r)
+      row[r] = x + smaller(r, rows - 1) * stride;
+  }
+};
+
+// add(at, n, r, sums) adds the vector of n elements at `at` of row r to kSums vectors; totals[k][r] are their sums.
+template <class T, int kSums, class F>
+CINTA_FN void add_rows(int64_t begin, int64_t end, double (&totals)[kSums][kTogether], F add) {
+  Vec<T> sums[kTogether][kSums];
+  for (int r = 0; r < kTogether; ++r)
+    for (int k = 0; k < kSums; ++k)
+      sums[r][k] = Vec<T>(T(0));
+  for_vectors<T>(
+      begin, end, [&](int64_t at, int64_t n) __attribute__((always_inline)) {
+        for (int r = 0; r < kTogether; ++r)
+          add(at, n, r, sums[r]);
+      });
+  for (int r = 0; r < kTogether; ++r)
+    for (int k = 0; k < kSums; ++k)
+      totals[k][r] = double(reduce_add(sums[r][k]));
+}
+
+template <class T> void moments_of_rows(const RowsTogether<T> &x, int64_t length, Moments (&all)[kTogether]) {
+  for (int64_t begin = 0; begin < length; begin += kSpan) {
+    const int64_t end = smaller(length, begin + kSpan);
+    const double n = double(end - begin);
+    double sum[1][kTogether], centred[2][kTogether];
+    add_rows<T, 1>(begin, end, sum,
+                   [=](int64_t at, int64_t m, int r, Vec<T> *s) { s[0] += load_some(x.row[r] + at, m); });
+    T about[kTogether];
+    for (int r = 0; r < kTogether; ++r)
+      about[r] = T(sum[0][r] / n);
+    add_rows<T, 2>(begin, end, centred, [=](int64_t at, int64_t m, int r, Vec<T> *s) {
+      Vec<T> d = load_some(x.row[r] + at, m) - Vec<T>(about[r]);
+      if (m < Vec<T>::width)
+        d = select(Mask<T>::first_lanes(m), d, Vec<T>(T(0)));
+      s[0] += d;
+      s[1] = fma(d, d, s[1]);
+    });
+    for (int r = 0; r < kTogether; ++r) {
+      const double shift = centred[0][r] / n;
+      all[r].merge(n, double(about[r]) + shift, centred[1][r] - shift * centred[0][r]);
+    }
+  }
+}
+
+// y = (x - mean) / deviation * weight + bias, with one of the latter two per element.
+template <class T> void feature_rows(const Norm &g, const T *x, T *y, T *mean, T *var) {
+  const int64_t length = g.channels / g.groups, C = g.channels;
+  const T *weight = static_cast<const T *>(g.weight), *bias = static_cast<const T *>(g.bias);
+  const double cost = double(g.outer) * (double(C) * 2 * kNormCost + 20);
+  const int64_t block = larger(1, kNormBlock / larger(C, 1) / kTogether) * kTogether;
+  for_blocks(g.outer, block, cost, [=](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; n += kTogether)
+      for (int64_t k = 0; k < g.groups; ++k) {
+        const int64_t rows = smaller(kTogether, end - n), first = k * length, at = n * C + first;
+        Moments moments[kTogether];
+        moments_of_rows(RowsTogether<T>(x + at, rows, C), length, moments);
+        T centre[kTogether], inverse[kTogether];
+        for (int64_t r = 0; r < rows; ++r) {
+          const int64_t row = (n + r) * g.groups + k;
+          centre[r] = mean[row] = T(moments[r].mean);
+          var[row] = T(moments[r].variance());
+          inverse[r] = T(inverse_deviation(g, double(var[row])));
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+          const T *const from = x + at + r * C;
+          T *const to = y + at + r * C;
+          const Vec<T> middle(centre[r]), scale(inverse[r]);
+          for_vectors<T>(0, length, [=](int64_t c, int64_t m) {
+            Vec<T> z = (load_some(from + c, m) - middle) * scale;
+            if (weight)
+              z *= load_some(weight + first + c, m);
+            store_some(bias ? z + load_some(bias + first + c, m) : z, to + c, m);
+          });
+        }
+      }
+  });
+}
+
 template <class T> void group_rows(const Norm &g, const T *x, T *y, T *mean, T *var) {
   const int64_t each = g.channels / g.groups, length = each * g.inner, rows = g.outer * g.groups;
   const T *weight = static_cast<const T *>(g.weight), *bias = static_cast<const T *>(g.bias);
@@ -11,19 +96,9 @@ template <class T> void group_rows(const Norm &g, const T *x, T *y, T *mean, T *
       const Moments m = moments_of(x, Places{at, 1, length, 0});
       mean[r] = T(m.mean), var[r] = T(m.variance());
       const double inverse = inverse_deviation(g, double(var[r]));
-      if (g.inner > 1) {
-        for (int64_t c = 0; c < each; ++c)
-          scale_places(x, y, Places{at + c * g.inner, 1, g.inner, 0}, mean[r],
-                       T(inverse * at_or<T>(weight, first + c, 1)), T(at_or<T>(bias, first + c, 0)));
-        continue;
-      }
-      const Vec<T> centre(mean[r]), scale = T(inverse);
-      for_vectors<T>(0, length, [=](int64_t c, int64_t n) {
-        Vec<T> z = (load_some(x + at + c, n) - centre) * scale;
-        if (weight)
-          z *= load_some(weight + first + c, n);
-        store_some(bias ? z + load_some(bias + first + c, n) : z, y + at + c, n);
-      });
+      for (int64_t c = 0; c < each; ++c)
+        scale_places(x, y, Places{at + c * g.inner, 1, g.inner, 0}, mean[r],
+                     T(inverse * at_or<T>(weight, first + c, 1)), T(at_or<T>(bias, first + c, 0)));
     }
   });
 }
@@ -61,9 +136,7 @@ void group_rows_vjp(const Norm &g, const T *x, const T *dy, const T *mean, const
   add_parts(blocks, C, parts, dweight, dbias);
 }
 
-// With a weight per element: kTogether rows at a time, so that the sums over rows are fetched once for all of them.
-constexpr int64_t kTogether = 4;
-
+// With a weight per element; the sums over rows are fetched once for all that go together.
 template <class T, bool kDx, bool kSums>
 void feature_rows_part(int64_t rows, int64_t length, int64_t stride, const T *x, const T *dy, T *dx, const T *weight,
                        const T *mean, const T *inverse, const T *of_x, const T *shift, T *sum_dy_x, T *sum_dy) {
@@ -85,19 +158,21 @@ void feature_rows_part(int64_t rows, int64_t length, int64_t stride, const T *x,
   });
 }
 
-// sums over a row of w dy and of w dy (x - mean)
-template <class T> GradientSums row_sums(int64_t length, const T *x, const T *dy, const T *weight, T mean) {
-  double sums[2] = {0, 0};
-  for_spans(Places{0, 1, length, 0}, [&](const Places &span) {
-    add_span<T, 2>(span, sums, [=](int64_t at, int64_t n, Vec<T> *s) {
-      Vec<T> d = load_some(dy + at, n);
+// sums over rows of w dy and of w dy (x - mean)
+template <class T> void row_sums(int64_t length, const RowsTogether<T> &x, const RowsTogether<T> &dy, const T *weight,
+                                 const T (&mean)[kTogether], GradientSums (&all)[kTogether]) {
+  for (int64_t begin = 0; begin < length; begin += kSpan) {
+    double sums[2][kTogether];
+    add_rows<T, 2>(begin, smaller(length, begin + kSpan), sums, [=](int64_t at, int64_t n, int r, Vec<T> *s) {
+      Vec<T> d = load_some(dy.row[r] + at, n);
       if (weight)
         d *= load_some(weight + at, n);
       s[0] += d;
-      s[1] = fma(d, load_some(x + at, n) - Vec<T>(mean), s[1]);
+      s[1] = fma(d, load_some(x.row[r] + at, n) - Vec<T>(mean[r]), s[1]);
     });
-  });
-  return {sums[0], sums[1]};
+    for (int r = 0; r < kTogether; ++r)
+      all[r].dy += sums[0][r], all[r].dy_x += sums[1][r];
+  }
 }
 
 template <class T> void feature_rows_vjp(const Norm &g, const T *x, const T *dy, const T *mean, const T *var, T *dx,
@@ -115,16 +190,16 @@ template <class T> void feature_rows_vjp(const Norm &g, const T *x, const T *dy,
       for (int64_t k = 0; k < g.groups; ++k) {
         const int64_t rows = smaller(kTogether, end - n), at = n * C + k * length;
         const T *w = weight ? weight + k * length : nullptr;
-        T middle[kTogether], inverse[kTogether], of_x[kTogether], shift[kTogether];
+        T middle[kTogether] = {}, inverse[kTogether], of_x[kTogether], shift[kTogether];
+        GradientSums row_sum[kTogether];
+        for (int64_t r = 0; r < rows; ++r)
+          middle[r] = mean[(n + r) * g.groups + k];
+        if (dx)
+          row_sums(length, RowsTogether<T>(x + at, rows, C), RowsTogether<T>(dy + at, rows, C), w, middle, row_sum);
         for (int64_t r = 0; r < rows; ++r) {
-          const int64_t row = (n + r) * g.groups + k;
-          const double scale = inverse_deviation(g, double(var[row]));
-          middle[r] = mean[row];
+          const double scale = inverse_deviation(g, double(var[(n + r) * g.groups + k]));
           inverse[r] = T(scale);
-          if (!dx)
-            continue;
-          const GradientSums s = row_sums(length, x + at + r * C, dy + at + r * C, w, mean[row]);
-          const Mix mix = mix_of(scale, 1, double(length), s.dy, s.dy_x);
+          const Mix mix = mix_of(scale, 1, double(length), row_sum[r].dy, row_sum[r].dy_x);
           of_x[r] = T(mix.of_x / scale), shift[r] = T(mix.shift); // of (x - mean) already divided by the deviation
         }
         const auto go = dx && sums ? feature_rows_part<T, true, true>

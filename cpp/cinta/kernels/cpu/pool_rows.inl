@@ -144,11 +144,11 @@ template <class T> CINTA_FN T sum_of(const T *x, int64_t n) {
 }
 
 template <class T> void average_of_rows(const Pool2d &g, const Grid<T> &grid, int64_t planes, const T *in, T *out) {
-  const Rows<T> r(g, 1, 0, g.W, T(0));
+  const Rows<T> r(g, g.OH, 0, g.W, T(0));
   const Axis columns = horizontal(g);
-  T *sums = r.memory, *row = sums + g.W;
-  for (int64_t p = 0; p < planes; ++p, in += g.H * g.W)
-    for (int64_t i = 0; i < g.OH; ++i, out += g.OW) {
+  T *laid = r.memory, *sums = laid + (in_phases(g) ? g.OH * r.size() : 0);
+  for (int64_t p = 0; p < planes; ++p, in += g.H * g.W, out += g.OH * g.OW) {
+    for (int64_t i = 0; i < g.OH; ++i) { // all rows first: a load that reaches beyond a fresh store would wait for it
       const Tap *first = grid.rows.begin(i), *last = grid.rows.end(i);
       const T *line = last - first == 1 ? in + first->at * g.W : sums;
       if (line == sums)
@@ -156,17 +156,19 @@ template <class T> void average_of_rows(const Pool2d &g, const Grid<T> &grid, in
       if (!in_phases(g)) {
         for (int64_t j = 0; j < g.OW; ++j) {
           const Range range = range_of(columns, j);
-          out[j] = sum_of(line + range.begin, range.end - range.begin) / grid.divisor(i, j);
+          out[i * g.OW + j] = sum_of(line + range.begin, range.end - range.begin) / grid.divisor(i, j);
         }
         continue;
       }
-      lay_out(r, line, row);
+      lay_out(r, line, laid + i * r.size());
+    }
+    for (int64_t i = 0; i < (in_phases(g) ? g.OH : 0); ++i)
       for_vectors<T>(0, g.OW, [&](int64_t j, int64_t n) {
         Vec<T> sum(T(0));
-        r.taps([&](int64_t, int64_t at) { sum += Vec<T>::load(row + at + j); });
-        store_some(sum / grid.divisors(i, j, n), out + j, n);
+        r.taps([&](int64_t, int64_t at) { sum += Vec<T>::load(laid + i * r.size() + at + j); });
+        store_some(sum / grid.divisors(i, j, n), out + i * g.OW + j, n);
       });
-    }
+  }
 }
 
 // The quotients dy / divisor of the rows that meet in a row of dx are added up, then spread over its columns.

@@ -16,15 +16,17 @@
 
 namespace cinta::kernels::CINTA_ISA {
 
-constexpr int kBatch = 32;              // Philox blocks made side by side
-constexpr int kWords = 4 * kBatch;      // and their words
-constexpr int64_t kBlockNumbers = 8192; // numbers per block of threads' work, a multiple of kWords
+// Vectors of Philox blocks at once, so that no product waits for another.
+constexpr int kVectors = Vec<double>::width == 8 ? 6 : 4;
+constexpr int kBatch = Vec<double>::width == 8 ? 48 : 32; // Philox blocks made side by side
+constexpr int kWords = 4 * kBatch;                        // and their words
+constexpr int64_t kBlockNumbers = 64 * kWords;            // numbers per block of threads' work
 
 // Words [first, first + kWords) of the stream; first is a multiple of 4. A word of a block stands in the low half of a
-// 64-bit lane, several vectors at once so that no product waits for the one before.
+// 64-bit lane.
 void philox_words(uint64_t key, uint64_t first, uint32_t *words) {
   using I = IntVec<int64_t>;
-  constexpr int W = Vec<double>::width, kVectors = kBatch / W < 4 ? kBatch / W : 4;
+  constexpr int W = Vec<double>::width;
   const I multiplier0(int64_t(0xD2511F53u)), multiplier1(int64_t(0xCD9E8D57u)), low_half(int64_t(0xffffffffu));
   for (int l = 0; l < kBatch; l += kVectors * W) {
     I c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
@@ -157,6 +159,10 @@ void dropout_fill(int64_t n, uint64_t key, uint64_t first, double p, const void 
   for_batches<1>(n, key, first, 0.5, [=](const uint32_t *words, int64_t i, int64_t skip, int64_t count) {
     const T *x = static_cast<const T *>(x_) + i;
     T *y = static_cast<T *>(y_) + i;
+    for (int l = 0; l < kWords; l += 64 / int(sizeof(T))) { // memory is idle while words are made
+      __builtin_prefetch(x + 2 * kWords + l);
+      __builtin_prefetch(y + 2 * kWords + l, 1);
+    }
     const bool whole = count == kWords;
     uint8_t part[kWords + W], *__restrict kept = whole ? mask + i : part;
     for (int l = 0; l < kWords; ++l)

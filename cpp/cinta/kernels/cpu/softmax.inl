@@ -1,6 +1,7 @@
 // Softmax, log-softmax and cross-entropy over contiguous rows.
 #include "cinta/kernels/cpu/blocks.inl"
 #include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/transpose.inl"
 #include "cinta/kernels/cpu/vmath.inl"
 #include "cinta/kernels/kernels.h"
 
@@ -81,15 +82,40 @@ template <class T, class F> void for_rows(int64_t rows, int64_t cols, double ns_
   });
 }
 
-// The largest element of a row, and the sum of exp(x - it).
-template <class T> CINTA_FN double exp_sum(int64_t cols, const T *x, T &most) {
-  if (cols > Vec<T>::width) {
-    most = row_max(cols, x);
-    return sum_exp(cols, x, most);
+// Of each row its largest element, and the sum of exp(x - it). Rows no longer than a vector go as many at a time as one
+// has lanes, transposed: a lane is a row.
+template <class T> CINTA_FN void exp_sums(int64_t rows, int64_t cols, const T *x, T *most, double *sum) {
+  constexpr int W = Vec<T>::width;
+  if (cols > W) {
+    for (int64_t r = 0; r < rows; ++r) {
+      most[r] = row_max(cols, x + r * cols);
+      sum[r] = sum_exp(cols, x + r * cols, most[r]);
+    }
+    return;
   }
-  const Vec<T> some = load_or_minus_inf(x, cols);
-  most = reduce_max(some);
-  return double(reduce_add(exp_or_zero(some - Vec<T>(most))));
+  for (int64_t first = 0; first < rows; first += W) {
+    const int64_t n = rows - first < W ? rows - first : W;
+    Vec<T> column[W];
+    for (int i = 0; i < W; ++i)
+      column[i] = i < n ? load_or_minus_inf(x + (first + i) * cols, cols) : Vec<T>(T(0));
+    transpose(column);
+    Vec<T> largest = column[0], total(T(0)), other = total;
+    for (int64_t c = 1; c < cols; ++c)
+      largest = max(largest, column[c]);
+    int64_t c = 0;
+    for (; c + 2 <= cols; c += 2) {
+      total += exp_or_zero(column[c] - largest);
+      other += exp_or_zero(column[c + 1] - largest);
+    }
+    if (c < cols)
+      total += exp_or_zero(column[c] - largest);
+    total += other;
+    store_some(largest, most + first, n);
+    T sums[W];
+    total.store(sums);
+    for (int64_t i = 0; i < n; ++i)
+      sum[first + i] = double(sums[i]);
+  }
 }
 
 template <class T> void softmax_rows(int64_t rows, int64_t cols, const void *x_, void *y_) {
@@ -173,8 +199,7 @@ template <class T> void cross_entropy_rows(const CrossEntropy &ce, const void *x
     T *loss = static_cast<T *>(loss_) + first, *logsumexp = static_cast<T *>(logsumexp_) + first;
     T most[kRowGroup];
     double sum[kRowGroup];
-    for (int64_t r = 0; r < n; ++r)
-      sum[r] = exp_sum(ce.cols, x + r * ce.cols, most[r]);
+    exp_sums(n, ce.cols, x, most, sum);
     for_vectors<double>(0, n,
                         [&](int64_t r, int64_t some) { store_some(log(load_some(sum + r, some)), sum + r, some); });
     for (int64_t r = 0; r < n; ++r) {
@@ -190,7 +215,7 @@ template <class T> void cross_entropy_rows(const CrossEntropy &ce, const void *x
 template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const void *x_, const void *logsumexp_,
                                                const void *scale_, int scale_step, void *dx_) {
   const double smooth = ce.label_smoothing / double(ce.cols), weights = smooth != 0 ? total_weight<T>(ce) : 0;
-  for_rows<T>(ce.rows, ce.cols, 8, [&](int64_t r) {
+  const auto spread = [&](int64_t r) { // all but the target's share, which is returned
     const T *x = static_cast<const T *>(x_) + r * ce.cols, *weight = static_cast<const T *>(ce.weight);
     T *dx = static_cast<T *>(dx_) + r * ce.cols;
     const int64_t target = ce.target[r];
@@ -198,7 +223,7 @@ template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const voi
     const double scale = counts ? double(static_cast<const T *>(scale_)[r * scale_step]) : 0;
     if (!counts) {
       for_vectors<T>(0, ce.cols, [=](int64_t c, int64_t n) { store_some(Vec<T>(T(0)), dx + c, n); });
-      return;
+      return T(0);
     }
     const double on_target = scale * (1 - ce.label_smoothing) * (weight ? double(weight[target]) : 1);
     const Vec<T> shift(static_cast<const T *>(logsumexp_)[r]), factor(T(on_target + scale * smooth * weights));
@@ -209,7 +234,15 @@ template <class T> void cross_entropy_rows_vjp(const CrossEntropy &ce, const voi
         d -= weight ? each * load_some(weight + c, n) : each;
       store_some(d, dx + c, n);
     });
-    dx[target] -= T(on_target);
+    return T(on_target);
+  };
+  for_row_groups<T>(ce.rows, ce.cols, 8, [&](int64_t first, int64_t n) {
+    T on_target[kRowGroup];
+    for (int64_t r = 0; r < n; ++r)
+      on_target[r] = spread(first + r);
+    for (int64_t r = 0; r < n; ++r) // later: a number out of a vector just stored is waited for
+      if (on_target[r] != T(0))
+        static_cast<T *>(dx_)[(first + r) * ce.cols + ce.target[first + r]] -= on_target[r];
   });
 }
 

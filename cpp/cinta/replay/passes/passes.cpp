@@ -11,8 +11,9 @@ struct Pass {
 };
 constexpr Pass passes[] = {
     {"dead_code", remove_dead_code},  {"common_subexpressions", merge_common_subexpressions},
-    {"invariants", hoist_invariants}, {"fusion", fuse_elementwise},
-    {"reductions", fuse_reductions},  {"in_place", reuse_in_place},
+    {"invariants", hoist_invariants}, {"epilogues", fuse_epilogues},
+    {"fusion", fuse_elementwise},     {"reductions", fuse_reductions},
+    {"in_place", reuse_in_place},
 };
 
 std::string all() {
