@@ -79,6 +79,7 @@ public:
 
 private:
   class Busy;
+  bool prepare(); // lets the host write its values; false: it does not fit
   std::vector<Seen> seen_;
   std::vector<const Storage *> outside_; // storages that arguments may not share unless recorded so, in order
   std::vector<const void *> pinned_;     // for each input: where it must lie, as it is seen from outside too; or null

@@ -87,7 +87,7 @@ Executable::Executable(Program program) : program_(std::move(program)) {
     of_value.emplace_back(x, t);
     return t;
   };
-  for (const Instruction &i : program_.instructions) {
+  const auto step = [&](const Instruction &i) {
     Step s{i.work.get(), uint32_t(bodies_.size()), 0, i.precision, uint32_t(written_.size()), 0};
     for (const Operand &x : i.in)
       bodies_.push_back(body(x));
@@ -98,8 +98,16 @@ Executable::Executable(Program program) : program_(std::move(program)) {
         written_.push_back(bodies_.back());
     }
     s.written_end = uint32_t(written_.size());
-    steps_.push_back(s);
+    return s;
+  };
+  for (const Instruction &i : program_.invariants) {
+    invariants_.push_back(step(i));
+    for (const Operand &x : i.in)
+      if (x && (program_.values[size_t(x.value)].role == Role::state || storages_[size_t(x.value)]->release))
+        watched_.push_back({storages_[size_t(x.value)].get(), 0, 0});
   }
+  for (const Instruction &i : program_.instructions)
+    steps_.push_back(step(i));
 }
 
 Executable::~Executable() {
@@ -204,11 +212,29 @@ std::vector<uint32_t> Executable::state_versions() const {
   return versions;
 }
 
+void Executable::renew() {
+  for (Watched &w : watched_) {
+    const Storage &s = *w.storage;
+    // Others may write through memory they hold or lent us, and no version would tell.
+    current_ &= w.version == s.version && w.exported == s.exported && !s.exports && !s.release;
+    w = {&s, s.version, s.exported};
+  }
+  if (current_)
+    return;
+  PrecisionSwitch precision;
+  for (const Step &s : invariants_) {
+    precision.to(s.precision);
+    s.work->run(&bodies_[s.in], &bodies_[s.out]);
+  }
+  current_ = true;
+}
+
 std::vector<Tensor> Executable::run(const std::vector<Tensor> &inputs) {
   bind(inputs);
   {
     const RecorderScope off(nullptr);
     GradMode no_grad(false);
+    renew();
     PrecisionSwitch precision;
     for (const Step &s : steps_) {
       precision.to(s.precision);
@@ -225,6 +251,7 @@ std::vector<Tensor> Executable::profile(const std::vector<Tensor> &inputs, std::
   {
     const RecorderScope off(nullptr);
     GradMode no_grad(false);
+    renew();
     PrecisionSwitch precision;
     seconds.clear();
     for (const Step &s : steps_) {

@@ -222,7 +222,6 @@ class Compiled(_core.CompiledFunction):
         host = hosts if hosts.updates else None
         replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
-        hosts.replay = replay
         flat = not kwargs and len(leaves) == len(args) and all(leaf is arg for leaf, arg in zip(leaves, args))
         apart = not any(_core._overlap(a, b) is not None for a, b in combinations(tensors, 2))
         replay.set_arguments(list(args) if flat and apart else None)

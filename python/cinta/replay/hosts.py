@@ -46,17 +46,14 @@ class Hosts:
 
     def __init__(self) -> None:
         self.updates: list[_Update] = []
-        self.replay: Any = None
 
     def prepare(self) -> bool:
-        """Before each replay: hands the options on and counts the steps; False where a recording has to be made."""
+        """Before each replay: goes through the motions of the updates, whose options the core takes down, and counts
+        the steps; False where a recording has to be made.
+        """
         for update in self.updates:
             if not update.fits():
                 return False
-        self.replay.refresh(self._refresh)
-        return True
-
-    def _refresh(self) -> None:
         done = 0
         try:
             for update in self.updates:
@@ -66,6 +63,7 @@ class Hosts:
             for update in self.updates[:done]:
                 update.run.steps -= 1
             raise
+        return True
 
     def take_back(self) -> None:
         """After a replay that failed."""

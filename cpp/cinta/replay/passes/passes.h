@@ -5,8 +5,8 @@
 namespace cinta::replay {
 
 void remove_dead_code(Program &p);            // dead_code
-void fold_constants(Program &p);              // constants
 void merge_common_subexpressions(Program &p); // common_subexpressions
+void hoist_invariants(Program &p);            // invariants
 void fuse_epilogues(Program &p);              // epilogues
 void fuse_elementwise(Program &p);            // fusion
 void fuse_reductions(Program &p);             // reductions
