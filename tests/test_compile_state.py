@@ -72,6 +72,33 @@ def test_options_are_read_at_every_call() -> None:
     assert adam.run() == 1
 
 
+class Signed(optim.Optimizer):
+    """An update in Python, whose step shrinks with their number."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+
+    def _check(self, group: dict[str, Any]) -> None:
+        pass
+
+    def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ()
+
+    def _update(self, group: dict[str, Any], run: Any, grads: list[ct.Tensor]) -> None:
+        with ct.no_grad():
+            for p, g in zip(run.params, grads):
+                p -= group["lr"] / (1 + run.steps) * ct.sign(g)
+
+
+@pytest.mark.filterwarnings("ignore:.*was recorded")
+def test_updates_written_in_python() -> None:
+    setup = Setup(lambda p: Signed(p, lr=0.1))
+    setup.run()
+    for opt in setup.opts:
+        opt.param_groups[0]["lr"] = 0.5
+    setup.run()
+
+
 @pytest.mark.parametrize("options", [{"momentum": 0.9}, {"momentum": 0.0}], ids=str)
 def test_state_that_options_call_for(options: dict[str, Any]) -> None:
     setup = Setup(lambda p: optim.SGD(p, lr=0.1, momentum=0.9 - options["momentum"]))
