@@ -192,7 +192,7 @@ std::vector<Tensor> Executable::finish(const std::vector<Tensor> &inputs) {
   const auto look = [&](const Operand &y) {
     const Value &v = program_.values[size_t(y.value)];
     const size_t k = size_t(y.value);
-    const StorageRef &s = v.role == Role::input      ? inputs[k]->storage
+    const StorageRef &s = v.role == Role::input      ? inputs[size_t(v.number)]->storage
                           : v.role == Role::gradient ? leaf(program_.leaves[size_t(v.number)], inputs)->grad->storage
                                                      : storages_[k];
     Tensor t = from_storage(s, origins_[k] + y.offset, y.shape, y.strides, y.dtype);

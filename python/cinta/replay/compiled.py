@@ -264,7 +264,7 @@ class Compiled(_core.CompiledFunction):
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild
-        return program, Differentiable(self._name, plain, results, wanted, backward), backward
+        return program, Differentiable(self._name, plain, results, wanted, backward, seeds), backward
 
     def _check_kept(self, recording: Any) -> None:
         if not recording.leaked():
