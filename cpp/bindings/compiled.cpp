@@ -3,6 +3,7 @@
 #include "bindings/replay.h"
 
 #include <algorithm>
+#include <cstring>
 #include <tuple>
 
 #include "cinta/kernels/precision.h"
@@ -82,6 +83,17 @@ bool Guard::holds() const {
     break;
   case equal:
     return PyObject_RichCompareBool(container.get(), expected.get(), Py_EQ) == 1;
+  case bytes: {
+    Py_buffer now_there;
+    if (PyObject_GetBuffer(container.get(), &now_there, PyBUF_SIMPLE)) {
+      PyErr_Clear();
+      return false;
+    }
+    const bool same = now_there.len == PyBytes_GET_SIZE(expected.get()) &&
+                      !std::memcmp(now_there.buf, PyBytes_AS_STRING(expected.get()), size_t(now_there.len));
+    PyBuffer_Release(&now_there);
+    return same;
+  }
   }
   if (!now || !expected)
     return !now && !expected;

@@ -75,7 +75,8 @@ private:
 };
 
 Guard guard_of(const py::tuple &t) {
-  static const char *const kinds[] = {"cell", "dict", "item", "length", "attribute", "code", "defaults", "equal"};
+  static const char *const kinds[] = {"cell", "dict",     "item",  "length", "attribute",
+                                      "code", "defaults", "equal", "bytes"};
   const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
   const bool absent = t[3].ptr() == Py_Ellipsis;
   return {Guard::Kind(kind - kinds), Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()),

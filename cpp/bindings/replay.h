@@ -19,6 +19,7 @@ struct Guard {
     code,      // a function's
     defaults,  // of its arguments
     equal,     // the container itself, compared
+    bytes,     // of an array, compared
   } kind;
   Ref container, key, expected; // expected is null where nothing was there
   bool by_value;                // numbers, strings: equal and of the same type; else the same object

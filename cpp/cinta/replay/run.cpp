@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint32_t kAlwaysFresh = ~uint32_t(0); // a version that no write makes stale
 
+constexpr size_t kLargeArena = size_t(1) << 20;
+
 void keep(void *) {} // memory that the arena releases
 
 // A write that a replay has done: products pack the weight anew, what saved it finds out.
@@ -41,8 +43,12 @@ private:
 
 Executable::Executable(Program program) : program_(std::move(program)) {
   const size_t n = program_.values.size();
-  if (program_.arena)
+  if (program_.arena) {
+    // What the recording computed in lies in the allocator's cache: too small for the arena, and of no more use.
+    if (program_.arena > kLargeArena)
+      empty_cache();
     arena_ = allocate(program_.arena);
+  }
   storages_.resize(n);
   origins_.resize(n);
   looks_.resize(n);

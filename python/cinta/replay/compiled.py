@@ -123,6 +123,12 @@ class Compiled(_core.CompiledFunction):
     def __repr__(self) -> str:
         return f"<ct.compile of {self._name}, {len(self._recordings)} recordings>"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            f"[compile] {self._name} cannot be copied or pickled, its recordings belong to the tensors it was recorded "
+            "with: copy or pickle what it was made from, and call ct.compile there"
+        )
+
     def program(self) -> Program:
         """The program that the latest call ran.
 

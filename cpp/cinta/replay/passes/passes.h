@@ -10,6 +10,7 @@ void hoist_invariants(Program &p);            // invariants
 void fuse_epilogues(Program &p);              // epilogues
 void fuse_elementwise(Program &p);            // fusion
 void fuse_reductions(Program &p);             // reductions
+void share_packed_weights(Program &p);        // packing
 void reuse_in_place(Program &p);              // in_place
 void plan_memory(Program &p);                 // memory_plan: always runs
 
