@@ -1,4 +1,4 @@
-"""The models that are trained beside PyTorch: each function builds one from either library's `nn`."""
+"""The models that are trained beside others': each function builds one from any library's `nn`."""
 
 from __future__ import annotations
 

@@ -243,6 +243,11 @@ def integer_array() -> tuple[Callable[..., Any], Callable[[Any], None]]:
     return lambda x: x * ct.asarray(w, dtype="float32"), lambda value: w.fill(value)
 
 
+def entry_of_an_array() -> tuple[Callable[..., Any], Callable[[Any], None]]:
+    w = np.array([2.0, 2.0])
+    return lambda x: x * float(w[0]), lambda value: w.fill(value)
+
+
 def copied_array() -> tuple[Callable[..., Any], Callable[[Any], None]]:
     w = np.array([2.0, 2.0, 2.0], np.float32)
     return lambda x: x * ct.tensor(w), lambda value: w.fill(value)
@@ -250,7 +255,7 @@ def copied_array() -> tuple[Callable[..., Any], Callable[[Any], None]]:
 
 WAYS = [closure, glob, glob_of_helper, glob_of_inner, entry, item, length, keys, absent_key, members, default,
         keyword_default, attribute, new_attribute, class_attribute, slot, method, method_called_inside,
-        callable_object, partial_of, tensor_rebound, array, integer_array, copied_array]  # fmt: skip
+        callable_object, partial_of, tensor_rebound, array, integer_array, entry_of_an_array, copied_array]  # fmt: skip
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

@@ -3,6 +3,7 @@
 #include "bindings/replay.h"
 
 #include <algorithm>
+#include <cstring>
 #include <tuple>
 
 #include "cinta/kernels/precision.h"
@@ -26,6 +27,28 @@ bool same_value(PyObject *a, PyObject *b) {
 bool is_plain(PyObject *o) {
   return o == Py_None || PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o);
 }
+
+// What it hears of the host's values goes into a replay's memory, and nothing is computed.
+class Refresh final : public Recorder {
+public:
+  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
+  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
+  Tensor host(const void *bytes, size_t size) override {
+    std::memcpy(executable_.host(number_++), bytes, size);
+    return Tensor();
+  }
+  void recorded(const Instr &) override {}
+  void visiting(const Instr *) override {}
+  void gradient_looked_at(const Tensor &) override {}
+  void gradient_reset(const Tensor &) override {}
+  [[noreturn]] void read(const char *how) override {
+    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
+  }
+
+private:
+  replay::Executable &executable_;
+  int number_ = 0;
+};
 
 } // namespace
 
@@ -60,6 +83,17 @@ bool Guard::holds() const {
     break;
   case equal:
     return PyObject_RichCompareBool(container.get(), expected.get(), Py_EQ) == 1;
+  case bytes: {
+    Py_buffer now_there;
+    if (PyObject_GetBuffer(container.get(), &now_there, PyBUF_SIMPLE)) {
+      PyErr_Clear();
+      return false;
+    }
+    const bool same = now_there.len == PyBytes_GET_SIZE(expected.get()) &&
+                      !std::memcmp(now_there.buf, PyBytes_AS_STRING(expected.get()), size_t(now_there.len));
+    PyBuffer_Release(&now_there);
+    return same;
+  }
   }
   if (!now || !expected)
     return !now && !expected;
@@ -168,11 +202,20 @@ private:
   Replay &r_;
 };
 
+bool Replay::prepare() {
+  static PyObject *const name = PyUnicode_InternFromString("prepare");
+  if (!host_)
+    return true;
+  Refresh refresh(executable);
+  const RecorderScope scope(&refresh);
+  return Ref::checked(PyObject_CallMethodNoArgs(host_.get(), name)).get() == Py_True;
+}
+
 PyObject *Replay::call(const std::vector<Tensor> &inputs) {
   std::vector<Tensor> results;
   {
     const Busy busy(*this);
-    if (host_ && Ref::checked(PyObject_CallMethod(host_.get(), "prepare", nullptr)).get() != Py_True)
+    if (!prepare())
       return nullptr;
     try {
       results = executable.run(inputs);

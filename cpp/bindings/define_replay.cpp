@@ -74,30 +74,9 @@ private:
   replay::Recording recording_;
 };
 
-// While it lives, the host's values go into a replay's memory and nothing is computed.
-class Refresh final : public Recorder {
-public:
-  explicit Refresh(replay::Executable &executable) : executable_(executable) {}
-  void compute(const Label &, Operands, Operands, std::unique_ptr<Work>) override {}
-  Tensor host(const void *bytes, size_t size) override {
-    std::memcpy(executable_.host(number_++), bytes, size);
-    return Tensor();
-  }
-  void recorded(const Instr &) override {}
-  void visiting(const Instr *) override {}
-  void gradient_looked_at(const Tensor &) override {}
-  void gradient_reset(const Tensor &) override {}
-  [[noreturn]] void read(const char *how) override {
-    fail<RuntimeError>("[compile] ", how, " while an optimizer's options are read");
-  }
-
-private:
-  replay::Executable &executable_;
-  int number_ = 0;
-};
-
 Guard guard_of(const py::tuple &t) {
-  static const char *const kinds[] = {"cell", "dict", "item", "length", "attribute", "code", "defaults", "equal"};
+  static const char *const kinds[] = {"cell", "dict",     "item",  "length", "attribute",
+                                      "code", "defaults", "equal", "bytes"};
   const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
   const bool absent = t[3].ptr() == Py_Ellipsis;
   return {Guard::Kind(kind - kinds), Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()),
@@ -162,7 +141,23 @@ int state_of(const replay::Program &p, const Tensor &x) { // the value that is i
 
 // A program as plain Python data, for printing and drawing.
 py::dict describe(const replay::Program &p) {
-  py::list values, instructions, leaves;
+  const auto described = [&](const std::vector<replay::Instruction> &list) {
+    py::list instructions;
+    for (const replay::Instruction &i : list) {
+      py::dict d;
+      d["name"] = i.name;
+      d["in"] = operands(p, i.in);
+      d["out"] = operands(p, i.out);
+      d["flops"] = i.flops;
+      d["layer"] = i.layer;
+      d["backward"] = i.backward;
+      d["site"] = i.site;
+      d["parts"] = i.parts;
+      instructions.append(d);
+    }
+    return instructions;
+  };
+  py::list values, leaves;
   for (const replay::Value &v : p.values) {
     py::dict d;
     d["role"] = replay::name_of(v.role);
@@ -171,18 +166,6 @@ py::dict describe(const replay::Program &p) {
     d["offset"] = v.offset;
     d["parameter"] = v.parameter;
     values.append(d);
-  }
-  for (const replay::Instruction &i : p.instructions) {
-    py::dict d;
-    d["name"] = i.name;
-    d["in"] = operands(p, i.in);
-    d["out"] = operands(p, i.out);
-    d["flops"] = i.flops;
-    d["layer"] = i.layer;
-    d["backward"] = i.backward;
-    d["site"] = i.site;
-    d["parts"] = i.parts;
-    instructions.append(d);
   }
   for (const replay::Leaf &l : p.leaves) {
     py::dict d;
@@ -194,7 +177,8 @@ py::dict describe(const replay::Program &p) {
   }
   py::dict d;
   d["values"] = values;
-  d["instructions"] = instructions;
+  d["instructions"] = described(p.instructions);
+  d["invariants"] = described(p.invariants);
   d["results"] = operands(p, p.results);
   d["leaves"] = leaves;
   d["inputs"] = p.inputs;
@@ -252,12 +236,6 @@ void define_replay(PyObject *module) {
            })
       .def_readwrite("differentiable", &Replay::differentiable)
       .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
-      .def("refresh",
-           [](Replay &r, const py::object &host) { // host() goes through the motions of what the host does
-             Refresh refresh(r.executable);
-             const RecorderScope scope(&refresh);
-             return host();
-           })
       .def("call",
            [](Replay &r, const py::list &inputs) { // NotImplemented: the host does not fit
              PyObject *result = r.call(tensors_of(inputs));

@@ -19,6 +19,7 @@ struct Guard {
     code,      // a function's
     defaults,  // of its arguments
     equal,     // the container itself, compared
+    bytes,     // of an array, compared
   } kind;
   Ref container, key, expected; // expected is null where nothing was there
   bool by_value;                // numbers, strings: equal and of the same type; else the same object
@@ -79,6 +80,7 @@ public:
 
 private:
   class Busy;
+  bool prepare(); // lets the host write its values; false: it does not fit
   std::vector<Seen> seen_;
   std::vector<const Storage *> outside_; // storages that arguments may not share unless recorded so, in order
   std::vector<const void *> pinned_;     // for each input: where it must lie, as it is seen from outside too; or null

@@ -77,6 +77,11 @@ int set_data(PyObject *o, PyObject *value, void *) {
     if (own->creator)
       fail<RuntimeError>("[data] the tensor is the result of an operation, only a leaf's memory can be exchanged");
     Tensor t = ops::detach(tensor_of(value));
+    if (t.data() == own.data() && t->storage.get() == own->storage.get() && t.shape() == own.shape() &&
+        t.strides() == own.strides() && t.dtype() == own.dtype()) { // p.data -= x
+      own->version = t->version;
+      return 0;
+    }
     t->requires_grad = own.requires_grad() && is_floating(t.dtype());
     t->storage->parameter |= own->storage->parameter;
     rebind(o, t);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cinta/ops/matmul_work.h"
-#include "cinta/ops/packed_weights.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/shape.h"
 #include "cinta/ops/tile_loop.h"
@@ -83,7 +82,7 @@ Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {},
   const Tensor out[2] = {z, Tensor()};
   if (z.size())
     compute({"matmul", Effect::none, flops(z, a)}, Operands(in, bias_n ? 3 : 2), Operands(out, activation ? 2 : 1),
-            ProductWork{bool(bias_n), activation});
+            ProductWork{bool(bias_n), activation, Sharing::unknown});
   return z;
 }
 
@@ -177,13 +176,13 @@ void ProductWork::operator()(const Tensor *in, const Tensor *out) const {
   if (run_bfloat16(g, a, b, z))
     return;
   const Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
-  gemm(x, y, c, bias, activation, keeps ? out[0] : Tensor());
+  gemm(x, y, c, bias, activation, keeps ? out[0] : Tensor(), sharing);
   if (c.body() != z.body())
     copy(c, z);
 }
 
 void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n,
-          const std::optional<Activation> &activation, const Tensor &activated) {
+          const std::optional<Activation> &activation, const Tensor &activated, Sharing sharing) {
   if (c.size() == 0)
     return;
   Gemm g = problem(a, b, c);
@@ -193,7 +192,7 @@ void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_
     g.activation_params = activation->parameters.value;
     g.activated = activated ? activated.data() : nullptr;
   }
-  const PackedWeights weights(b, g);
+  const PackedWeights weights(b, g, sharing);
   kernel().gemm[int(compute_type(a.dtype()))](g);
 }
 

@@ -1,6 +1,7 @@
 // Products of matrices and everything that is one.
 #pragma once
 #include "cinta/ops/elementwise.h"
+#include "cinta/ops/packed_weights.h"
 
 namespace cinta::ops {
 
@@ -24,6 +25,7 @@ Tensor kron(const Tensor &a, const Tensor &b);
 // C [M,N] = A [M,K] B [K,N] of native dtype and any strides, C contiguous; the single place that calls the gemm kernel.
 // The activation of C goes to `activated` where that is given, else into C itself.
 void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n = {},
-          const std::optional<Activation> &activation = {}, const Tensor &activated = {});
+          const std::optional<Activation> &activation = {}, const Tensor &activated = {},
+          Sharing sharing = Sharing::unknown);
 
 } // namespace cinta::ops

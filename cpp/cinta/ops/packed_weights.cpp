@@ -13,13 +13,13 @@ bool only_we_write(const Storage &s) { return s.exports == 0 && !s.release; }
 
 } // namespace
 
-PackedWeights::PackedWeights(const Tensor &b, kernels::Gemm &g) {
+PackedWeights::PackedWeights(const Tensor &b, kernels::Gemm &g, Sharing sharing) {
   const kernels::Table &kernel = kernels::table();
   Storage &s = *b->storage.get();
   if (!s.parameter || b.dtype() != Dtype::float32 || !kernel.gemm_packing)
     return;
   g.b_is_weight = true; // packed or not: the bits must not depend on who holds an array
-  if (!only_we_write(s))
+  if (!only_we_write(s) || sharing == Sharing::alone)
     return;
   const Packing packing = kernel.gemm_packing(g);
   if (packing == Packing::none)
@@ -37,7 +37,7 @@ PackedWeights::PackedWeights(const Tensor &b, kernels::Gemm &g) {
   }
   ++form->uses;
   if (!form->current) {
-    if (form->readers || (form->uses == 1 && !form->reused))
+    if (form->readers || (form->uses == 1 && !form->reused && sharing == Sharing::unknown))
       return; // another thread is at it, or nobody else may ever ask
     if (!form->memory) {
       const size_t bytes = kernel.gemm_packed_bytes(g, packing);

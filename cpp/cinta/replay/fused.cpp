@@ -9,6 +9,11 @@ namespace {
 
 constexpr int64_t kTile = 1024; // elements; the registers of a chain stay in the first or second cache
 
+void spread(const void *value, int64_t bytes, int64_t n, char *to) {
+  for (int64_t i = 0; i < n; ++i)
+    std::memcpy(to + i * bytes, value, size_t(bytes));
+}
+
 // Runs all stages over n elements. Pointers and steps are of the operands.
 void run_tile(const void *context, int64_t n, void *const *pointers, const int *steps) {
   const FusedWork &f = *static_cast<const FusedWork *>(context);
@@ -22,10 +27,16 @@ void run_tile(const void *context, int64_t n, void *const *pointers, const int *
     at[operands + r] = registers[r], step[operands + r] = 1;
   for (int o = 0; o < operands; ++o)
     step[o] = o < f.inputs ? steps[o] : 1;
+  for (int o = 0; o < f.inputs; ++o)
+    if (f.spread[size_t(o)] >= 0) {
+      spread(pointers[o], bytes, std::min(kTile, n), registers[f.spread[size_t(o)]]);
+      at[o] = registers[f.spread[size_t(o)]], step[o] = 1;
+    }
   for (int64_t done = 0; done < n; done += kTile) {
     const int64_t m = std::min(kTile, n - done);
     for (int o = 0; o < operands; ++o)
-      at[o] = static_cast<char *>(pointers[o]) + done * step[o] * (f.masks[size_t(o)] ? 1 : bytes);
+      if (o >= f.inputs || f.spread[size_t(o)] < 0)
+        at[o] = static_cast<char *>(pointers[o]) + done * step[o] * (f.masks[size_t(o)] ? 1 : bytes);
     for (const Stage &s : f.stages) {
       void *const x = at[s.in[0]], *const y = at[s.out];
       const int8_t *in = s.in;
@@ -109,7 +120,7 @@ void FusedWork::operator()(const Tensor *in, const Tensor *out) const {
     ops::Operand &x = all[o];
     x.data = t.data<char>();
     x.dtype = t.dtype();
-    x.scalar_ok = o < inputs && steps[size_t(o)];
+    x.scalar_ok = o < inputs && (steps[size_t(o)] || spread[size_t(o)] >= 0);
     x.raw = masks[size_t(o)];
     x.strides = t.size() != n        ? Strides(shape.size(), 0) // a constant
                 : t.shape() == shape ? t.strides()

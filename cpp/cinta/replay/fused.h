@@ -18,6 +18,7 @@ struct FusedWork {
   std::vector<Stage> stages;
   std::vector<uint8_t> masks; // of operands: whether it is one of booleans
   std::vector<uint8_t> steps; // of inputs: whether all stages that read it take one value for a whole tile
+  std::vector<int8_t> spread; // of inputs: the register that a constant is spread over where some do not, or -1
   int inputs, outputs, registers;
   Dtype dtype; // of all that are no masks
   Shape shape; // over which the operands are looked at

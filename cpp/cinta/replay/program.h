@@ -71,7 +71,8 @@ struct Leaf {    // whose grad the program reads or writes
 struct Program {
   std::vector<Value> values;
   std::vector<Instruction> instructions;
-  std::vector<Operand> results; // what the function returns, its tensors in order
+  std::vector<Instruction> invariants; // run before them, but only when the state that they read has been written
+  std::vector<Operand> results;        // what the function returns, its tensors in order
   std::vector<Leaf> leaves;
   int inputs = 0;
   size_t arena = 0; // bytes, after planning

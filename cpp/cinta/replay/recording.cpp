@@ -277,6 +277,18 @@ void Recording::read(const char *how) {
 void Recording::pause() { pause_begin_ = next_serial(); }
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
+// A look at what the caller gets, who may write there: a constant goes on in memory of its own.
+Operand Recording::given_out(const Tensor &x) {
+  const Operand y = operand(x, false);
+  Value &v = program_.values[size_t(y.value)];
+  if (v.role == Role::constant && !v.storage->release) { // not an array's
+    const StorageRef own(new_storage(v.bytes));
+    std::memcpy(own->data, v.storage->data, v.bytes);
+    v.storage = own;
+  }
+  return y;
+}
+
 // Passes take values for different memory: what an argument shares with state may not be written.
 void Recording::check_aliases() const {
   for (const Value &v : program_.values)
@@ -290,125 +302,6 @@ void Recording::check_aliases() const {
           fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
                            "sees without being given it, and ", i.name, " at ", i.site, " writes there: pass a copy");
     }
-}
-
-Program Recording::finish(const std::vector<Tensor> &results) {
-  check_aliases();
-  for (const Tensor &x : results) {
-    const Operand y = operand(x, false);
-    if (Value &v = program_.values[size_t(y.value)]; v.role == Role::temporary)
-      v.role = Role::result;
-    program_.results.push_back(y);
-  }
-  for (Leaf &l : program_.leaves) {
-    const Tensor &leaf = l.input >= 0 ? inputs_[size_t(l.input)] : l.tensor;
-    const Tensor &grad = leaf->grad;
-    if (!grad) {
-      l.set = l.dropped;
-      l.grad = {};
-      continue;
-    }
-    const Storage &s = *grad->storage.get();
-    const auto found = known_.find({&s, s.serial});
-    if (found == known_.end() && was_there(s))
-      continue; // nobody touched it
-    const Operand y = operand(grad, false);
-    Value &v = program_.values[size_t(y.value)];
-    if (v.role == Role::gradient)
-      continue; // written in place
-    if (v.role == Role::temporary)
-      v.role = Role::result;
-    l.set = true;
-    l.grad = y;
-  }
-  program_.instructions_before = int(program_.instructions.size());
-  return program_;
-}
-
-std::vector<Tensor> Recording::leaves() const {
-  std::vector<Tensor> tensors;
-  for (const Leaf &l : program_.leaves) {
-    const Tensor &t = l.input >= 0 ? inputs_[size_t(l.input)] : l.tensor;
-    if (t->requires_grad)
-      tensors.push_back(t);
-  }
-  return tensors;
-}
-
-void Recording::begin_backward(const std::vector<Tensor> &seeds) {
-  split_ = program_.instructions.size();
-  prologue_ = 0;
-  for (const Tensor &seed : seeds) {
-    const Storage &s = *seed->storage.get();
-    seeds_.push_back(int(program_.values.size()));
-    known_.emplace(Key{&s, s.serial}, seeds_.back());
-    program_.values.push_back({Role::input, s.bytes, false, -1, {}, -1});
-    keys_.push_back({&s, s.serial});
-  }
-}
-
-std::pair<Program, Program> Recording::finish_both(const std::vector<Tensor> &results,
-                                                   const std::vector<Tensor> &gradients) {
-  program_.leaves.clear(); // nobody's grad changes
-  std::vector<Operand> given;
-  for (const Tensor &x : results)
-    given.push_back(operand(x, false));
-  std::vector<Operand> grads;
-  for (const Tensor &g : gradients)
-    grads.push_back(g ? operand(g, false) : Operand());
-  const auto split = program_.instructions.begin() + int64_t(split_);
-  Program forward = program_, backward = program_;
-  forward.instructions.assign(program_.instructions.begin(), split);
-  backward.instructions.assign(split, program_.instructions.end());
-  backward.inputs = program_.inputs;
-  forward.results = given;
-  // Values that the first writes and the second reads are results of the first and inputs of the second.
-  for (size_t k = 0; k < program_.values.size(); ++k) {
-    Value &made = forward.values[k], &used = backward.values[k];
-    if (made.role != Role::temporary)
-      continue;
-    const auto writes_it = [&](const Instruction &i) { return writes(i, int(k)); };
-    const auto reads_it = [&](const Instruction &i) { return reads(i, int(k)); };
-    const bool written = std::any_of(forward.instructions.begin(), forward.instructions.end(), writes_it);
-    const bool read = std::any_of(backward.instructions.begin(), backward.instructions.end(), reads_it) ||
-                      std::any_of(grads.begin(), grads.end(), [&](const Operand &g) { return g.value == int(k); });
-    if (std::any_of(given.begin(), given.end(), [&](const Operand &y) { return y.value == int(k); }))
-      made.role = Role::result;
-    if (!written || !read)
-      continue;
-    made.role = Role::result;
-    const Shape shape{int64_t(made.bytes)};
-    forward.results.push_back({int(k), Dtype::uint8, 0, shape, contiguous_strides(shape)});
-    used.role = Role::input;
-    used.number = backward.inputs++;
-  }
-  for (int seed : seeds_) {
-    backward.values[size_t(seed)].number = backward.inputs++;
-    forward.values[size_t(seed)].role = Role::temporary; // nobody's there
-  }
-  for (const Operand &g : grads)
-    if (g && backward.values[size_t(g.value)].role == Role::temporary)
-      backward.values[size_t(g.value)].role = Role::result;
-  backward.results = std::move(grads);
-  for (Program *p : {&forward, &backward})
-    p->instructions_before = int(p->instructions.size());
-  return {std::move(forward), std::move(backward)};
-}
-
-std::vector<std::string> Recording::leaked() const {
-  std::vector<std::string> sites;
-  for (size_t k = 0; k < keys_.size(); ++k) {
-    const Key &key = keys_[k];
-    if (program_.values[k].role != Role::temporary || !key.storage || key.storage->refs == 0 ||
-        key.storage->serial != key.serial)
-      continue;
-    for (const Instruction &i : program_.instructions)
-      if (writes(i, int(k))) {
-        sites.push_back(i.site);
-        break;
-      }
-  }
-  return sites;
 }
 
 } // namespace cinta::replay

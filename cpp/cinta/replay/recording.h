@@ -52,6 +52,7 @@ private:
   Operand operand(const Tensor &x, bool written);
   bool was_there(const Storage &s) const;
   void initialise(int value, const Tensor &x);
+  Operand given_out(const Tensor &x);
   int leaf_of(const Tensor &leaf);
   void see_leaf(const Tensor &x);
 

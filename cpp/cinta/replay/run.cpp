@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint32_t kAlwaysFresh = ~uint32_t(0); // a version that no write makes stale
 
+constexpr size_t kLargeArena = size_t(1) << 20;
+
 void keep(void *) {} // memory that the arena releases
 
 // A write that a replay has done: products pack the weight anew, what saved it finds out.
@@ -41,8 +43,12 @@ private:
 
 Executable::Executable(Program program) : program_(std::move(program)) {
   const size_t n = program_.values.size();
-  if (program_.arena)
+  if (program_.arena) {
+    // What the recording computed in lies in the allocator's cache: too small for the arena, and of no more use.
+    if (program_.arena > kLargeArena)
+      empty_cache();
     arena_ = allocate(program_.arena);
+  }
   storages_.resize(n);
   origins_.resize(n);
   looks_.resize(n);
@@ -87,7 +93,7 @@ Executable::Executable(Program program) : program_(std::move(program)) {
     of_value.emplace_back(x, t);
     return t;
   };
-  for (const Instruction &i : program_.instructions) {
+  const auto step = [&](const Instruction &i) {
     Step s{i.work.get(), uint32_t(bodies_.size()), 0, i.precision, uint32_t(written_.size()), 0};
     for (const Operand &x : i.in)
       bodies_.push_back(body(x));
@@ -98,8 +104,16 @@ Executable::Executable(Program program) : program_(std::move(program)) {
         written_.push_back(bodies_.back());
     }
     s.written_end = uint32_t(written_.size());
-    steps_.push_back(s);
+    return s;
+  };
+  for (const Instruction &i : program_.invariants) {
+    invariants_.push_back(step(i));
+    for (const Operand &x : i.in)
+      if (x && (program_.values[size_t(x.value)].role == Role::state || storages_[size_t(x.value)]->release))
+        watched_.push_back({storages_[size_t(x.value)].get(), 0, 0});
   }
+  for (const Instruction &i : program_.instructions)
+    steps_.push_back(step(i));
 }
 
 Executable::~Executable() {
@@ -178,7 +192,7 @@ std::vector<Tensor> Executable::finish(const std::vector<Tensor> &inputs) {
   const auto look = [&](const Operand &y) {
     const Value &v = program_.values[size_t(y.value)];
     const size_t k = size_t(y.value);
-    const StorageRef &s = v.role == Role::input      ? inputs[k]->storage
+    const StorageRef &s = v.role == Role::input      ? inputs[size_t(v.number)]->storage
                           : v.role == Role::gradient ? leaf(program_.leaves[size_t(v.number)], inputs)->grad->storage
                                                      : storages_[k];
     Tensor t = from_storage(s, origins_[k] + y.offset, y.shape, y.strides, y.dtype);
@@ -204,11 +218,29 @@ std::vector<uint32_t> Executable::state_versions() const {
   return versions;
 }
 
+void Executable::renew() {
+  for (Watched &w : watched_) {
+    const Storage &s = *w.storage;
+    // Others may write through memory they hold or lent us, and no version would tell.
+    current_ &= w.version == s.version && w.exported == s.exported && !s.exports && !s.release;
+    w = {&s, s.version, s.exported};
+  }
+  if (current_)
+    return;
+  PrecisionSwitch precision;
+  for (const Step &s : invariants_) {
+    precision.to(s.precision);
+    s.work->run(&bodies_[s.in], &bodies_[s.out]);
+  }
+  current_ = true;
+}
+
 std::vector<Tensor> Executable::run(const std::vector<Tensor> &inputs) {
   bind(inputs);
   {
     const RecorderScope off(nullptr);
     GradMode no_grad(false);
+    renew();
     PrecisionSwitch precision;
     for (const Step &s : steps_) {
       precision.to(s.precision);
@@ -225,6 +257,7 @@ std::vector<Tensor> Executable::profile(const std::vector<Tensor> &inputs, std::
   {
     const RecorderScope off(nullptr);
     GradMode no_grad(false);
+    renew();
     PrecisionSwitch precision;
     seconds.clear();
     for (const Step &s : steps_) {

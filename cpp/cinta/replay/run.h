@@ -33,6 +33,10 @@ private:
     kernels::Precision precision;
     uint32_t written, written_end; // into written_
   };
+  struct Watched { // state that invariants read
+    const Storage *storage;
+    uint32_t version, exported;
+  };
   struct Look { // of a value whose memory changes from run to run
     Body *body;
     int64_t offset;
@@ -40,6 +44,7 @@ private:
 
   void place(int value, const StorageRef &storage, char *origin);
   const Tensor &leaf(const Leaf &l, const std::vector<Tensor> &inputs) const;
+  void renew();
   void bind(const std::vector<Tensor> &inputs);
   std::vector<Tensor> finish(const std::vector<Tensor> &inputs);
 
@@ -48,7 +53,9 @@ private:
   std::vector<StorageRef> storages_; // of values; of results: the last run's
   std::vector<char *> origins_;      // of values
   std::vector<Tensor> bodies_;       // operands of all steps, one after the other
-  std::vector<Step> steps_;
+  std::vector<Step> steps_, invariants_;
+  std::vector<Watched> watched_;
+  bool current_ = false;                 // what invariants compute is there, of the watched versions
   std::vector<Tensor> written_;          // what a step writes that is seen outside
   std::vector<std::vector<Look>> looks_; // of values
   std::vector<char *> hosts_;

@@ -28,6 +28,7 @@ Storage *take() {
   s->version = s->recorded_write = 0;
   s->readonly = s->parameter = false;
   s->exports = 0;
+  s->exported = 0;
   s->packed = nullptr;
   s->writes = nullptr;
   s->written_at = {};
@@ -69,7 +70,10 @@ void free_storage(Storage *s) {
   free_list = s;
 }
 
-void begin_export(Storage &s) { ++s.exports; }
+void begin_export(Storage &s) {
+  ++s.exports;
+  ++s.exported;
+}
 void end_export(Storage &s) {
   if (--s.exports == 0 && s.packed)
     s.packed->forget();

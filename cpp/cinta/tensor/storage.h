@@ -19,12 +19,13 @@ struct alignas(64) Storage {
   char *data;
   size_t bytes;
   int32_t refs;
+  uint32_t exported;       // counts the arrays there ever were that may write behind our back
   uint64_t serial;         // no other storage has had it
   uint32_t version;        // counts in-place writes
   uint32_t recorded_write; // version of the last in-place write that is on a tape
   bool readonly;
   bool parameter;               // a leaf on it was asked whether it requires grad: products will come back to it
-  int32_t exports;              // arrays out there that may write behind our back
+  int32_t exports;              // how many of them are out there now
   Writes *writes;               // of parts of it, or null: it was never written, or as a whole
   Site written_at;              // the last in-place write
   void (*release)(void *owner); // for memory that is somebody else's; null: ours

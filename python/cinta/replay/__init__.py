@@ -1,7 +1,8 @@
 """The tape is the program: `ct.compile` records what a function computes and replays it without Python.
 
 compiled    the object that `ct.compile` returns: which recording a call takes, and how one is made
-captured    what a function sees besides its arguments, and whether that is still what it was
+reach       what code can look at besides its arguments: closures, globals, attributes, containers
+captured    all that as guards: whether it is still what it was
 hosts       what the host decides anew before each replay: optimizers' options and counts of steps
 names       what arguments, parameters and layers are called
 layers      which module is being called, for the names in a program

@@ -153,6 +153,8 @@ def _current(kind: str, container: Any, key: Any) -> Any:
         return getattr(container, key, ABSENT)
     if kind == "equal":
         return frozenset(container)
+    if kind == "bytes":
+        return container.tobytes()
     value = container.__code__ if kind == "code" else container.__defaults__
     return ABSENT if value is None else value
 
@@ -170,6 +172,8 @@ def _change(guard: Guard, label: str) -> str:
     now = _current(kind, container, key)
     if now is ABSENT or expected is ABSENT:
         return f"{label!r} is gone" if now is ABSENT else f"{label!r} is new"
+    if kind == "bytes":
+        return f"the array {label!r} has other entries than before"
     if by_value:
         return f"{label!r} is {now!r}, expected {expected!r} as before"
     return f"{label!r} is another object than before"

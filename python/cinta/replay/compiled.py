@@ -123,6 +123,12 @@ class Compiled(_core.CompiledFunction):
     def __repr__(self) -> str:
         return f"<ct.compile of {self._name}, {len(self._recordings)} recordings>"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            f"[compile] {self._name} cannot be copied or pickled, its recordings belong to the tensors it was recorded "
+            "with: copy or pickle what it was made from, and call ct.compile there"
+        )
+
     def program(self) -> Program:
         """The program that the latest call ran.
 
@@ -216,7 +222,6 @@ class Compiled(_core.CompiledFunction):
         host = hosts if hosts.updates else None
         replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
-        hosts.replay = replay
         flat = not kwargs and len(leaves) == len(args) and all(leaf is arg for leaf, arg in zip(leaves, args))
         apart = not any(_core._overlap(a, b) is not None for a, b in combinations(tensors, 2))
         replay.set_arguments(list(args) if flat and apart else None)
@@ -259,7 +264,7 @@ class Compiled(_core.CompiledFunction):
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild
-        return program, Differentiable(self._name, plain, results, wanted, backward), backward
+        return program, Differentiable(self._name, plain, results, wanted, backward, seeds), backward
 
     def _check_kept(self, recording: Any) -> None:
         if not recording.leaked():

@@ -17,7 +17,8 @@ class Differentiable:
         rebuild: from the function's tensors to its result.
         recorded: the results of the call that was recorded; those with a history get one.
         leaves: what gradients are taken by: tensors, or numbers of inputs.
-        backward: the replay of the gradient's program, from inputs, saved values and the results' gradients.
+        backward: the replay of the gradient's program, from inputs, saved values and the results' gradients, which lie
+            as `seeds` do.
     """
 
     def __init__(
@@ -27,12 +28,13 @@ class Differentiable:
         recorded: list[Tensor],
         leaves: list[Tensor | int],
         backward: Any,
+        seeds: list[Tensor],
     ) -> None:
         self.name = name
         self.rebuild = rebuild
         self.count = len(recorded)
         self.places = [i for i, result in enumerate(recorded) if _core._has_history(result)]
-        self.layouts = [(recorded[i].shape, recorded[i].strides, recorded[i].dtype) for i in self.places]
+        self.strides = [seed.strides for seed in seeds]
         self.leaves = leaves
         self.backward = backward
 
@@ -51,7 +53,7 @@ class Differentiable:
                     f"[backward] a parameter or buffer that {self.name} reads was written between the call and its "
                     "backward: call backward before opt.step(), or call the function again"
                 )
-            fitted = [_laid_out(dy, strides) for dy, (_, strides, _) in zip(dys, self.layouts)]
+            fitted = [_laid_out(dy, strides) for dy, strides in zip(dys, self.strides)]
             gradients: list[Tensor | None] = self.backward.call([*inputs, *saved, *fitted])
             return gradients
 

@@ -14,13 +14,19 @@ from cinta.optim.optimizer import Optimizer, Plan, Run
 class _Update:
     """One call of an optimizer's fused update, as it was recorded."""
 
-    __slots__ = ("blank", "group", "groups", "number", "optimizer", "plan", "run")
+    __slots__ = ("blank", "group", "groups", "number", "optimizer", "options", "plan", "run", "steps", "watched")
 
     def __init__(self, optimizer: Optimizer, number: int, plan: Plan, run: Run) -> None:
         self.optimizer = optimizer
         self.number = number
         self.group = optimizer.param_groups[number]
         self.groups = len(optimizer.param_groups)
+        # What an update written in Python makes of the options is in the recording; the core's own are handed on.
+        code = type(optimizer)._update.__code__
+        own = (type(optimizer)._update.__module__ or "").startswith("cinta.")
+        self.watched = () if own else tuple(k for k in self.group if k != "params")
+        self.steps = run.steps if not own and "steps" in code.co_names else None
+        self.options = [self.group[k] for k in self.watched]
         self.plan = plan
         self.run = run
         # Without parameters an update computes nothing; what it hands to the core are its options.
@@ -33,6 +39,8 @@ class _Update:
             and optimizer.param_groups[number] is self.group
             and len(optimizer.param_groups) == self.groups
             and optimizer._names(self.group) == self.plan.names
+            and (not self.watched or [self.group[k] for k in self.watched] == self.options)
+            and (self.steps is None or self.run.steps == self.steps)
         )
 
     def refresh(self) -> None:
@@ -46,17 +54,14 @@ class Hosts:
 
     def __init__(self) -> None:
         self.updates: list[_Update] = []
-        self.replay: Any = None
 
     def prepare(self) -> bool:
-        """Before each replay: hands the options on and counts the steps; False where a recording has to be made."""
+        """Before each replay: goes through the motions of the updates, whose options the core takes down, and counts
+        the steps; False where a recording has to be made.
+        """
         for update in self.updates:
             if not update.fits():
                 return False
-        self.replay.refresh(self._refresh)
-        return True
-
-    def _refresh(self) -> None:
         done = 0
         try:
             for update in self.updates:
@@ -66,6 +71,7 @@ class Hosts:
             for update in self.updates[:done]:
                 update.run.steps -= 1
             raise
+        return True
 
     def take_back(self) -> None:
         """After a replay that failed."""

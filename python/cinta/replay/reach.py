@@ -8,12 +8,15 @@ from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
+import numpy
+
 from cinta import _core
 from cinta._core import Tensor
 from cinta.nn.module import Module
 from cinta.optim.optimizer import Optimizer
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_SMALL = 4096  # bytes of arrays whose entries may be read as numbers; tensors read them anew at each call
 ABSENT = ...  # what a guard expects where there is nothing
 _LIBRARIES = {"cinta", "numpy", "scipy", *sys.stdlib_module_names}  # whose own globals do not change
 
@@ -83,6 +86,9 @@ class Reach:
             self._visit_container(value, label)
         elif isinstance(value, Module):
             self._visit_module(value, label)
+        elif isinstance(value, numpy.ndarray):
+            if value.flags.c_contiguous and value.dtype.kind in "biufc" and value.nbytes <= _SMALL:
+                self._guard("bytes", value, None, value.tobytes(), label)
         elif _gives_anew(value):
             self.streams.append((label, value))
         elif isinstance(value, (ModuleType, type)):

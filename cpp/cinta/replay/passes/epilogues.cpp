@@ -49,7 +49,7 @@ void fuse_epilogues(Program &p) {
     activated.shape = z.shape, activated.strides = z.strides;
     Instruction &i = p.instructions[n];
     i.work = std::make_shared<WorkOf<ops::ProductWork>>(
-        ops::ProductWork{product->with_bias, ops::Activation{unary->op, unary->parameters}});
+        ops::ProductWork{product->with_bias, ops::Activation{unary->op, unary->parameters}, product->sharing});
     i.out = {activated, kept ? z : Operand()};
     i.parts = {i.name, second.name};
     p.instructions.erase(p.instructions.begin() + m);

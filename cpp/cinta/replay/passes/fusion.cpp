@@ -97,14 +97,16 @@ public:
   }
 
 private:
-  // One number that was spread over a shape is a constant again.
+  // One number that was spread over a shape.
+  static bool is_spread(const Operand &x) {
+    return !x.shape.empty() && count(x.shape) > 1 && x.dtype != Dtype::bool_ &&
+           std::all_of(x.strides.begin(), x.strides.end(), [](int64_t s) { return s == 0; });
+  }
+  // It is a constant again where the kernel takes one.
   static void gather_constants(Instruction &i, const Member &m) {
-    for (size_t k = 0; k < m.in.size(); ++k) {
-      Operand &x = i.in[size_t(m.in[k])];
-      if ((m.steps >> k & 1) && !x.shape.empty() && count(x.shape) > 1 &&
-          std::all_of(x.strides.begin(), x.strides.end(), [](int64_t s) { return s == 0; }))
+    for (size_t k = 0; k < m.in.size(); ++k)
+      if (Operand &x = i.in[size_t(m.in[k])]; (m.steps >> k & 1) && is_spread(x))
         x.shape = Shape{}, x.strides = Strides{};
-    }
   }
   // Whether its operands are what a fused instruction can read: whole tensors, or constants where a kernel takes one.
   bool fits_alone(const Instruction &i, const Member &m) const {
@@ -129,7 +131,7 @@ private:
   bool all_contiguous(const Instruction &i) const {
     for (const auto *list : {&i.in, &i.out})
       for (const Operand &x : *list)
-        if (x && !is_contiguous(x))
+        if (x && !is_contiguous(x) && !is_spread(x))
           return false;
     return true;
   }
@@ -275,8 +277,10 @@ private:
       f.stages.push_back(m.stage);
       std::array<Place, 5> at{};
       for (size_t j = 0; j < m.in.size(); ++j) {
-        const Operand &x = i.in[size_t(m.in[j])];
+        Operand x = i.in[size_t(m.in[j])];
         const bool steps = m.steps >> j & 1;
+        if (is_spread(x)) // over a register, in a tile
+          x.shape = Shape{}, x.strides = Strides{};
         auto found = now.find(x.value);
         if (found == now.end()) {
           // The same value at other offsets is another operand; nothing of the group writes it.
@@ -328,6 +332,12 @@ private:
       now[y.value] = to;
       at[4] = to;
       places.push_back(at);
+    }
+    for (size_t o = 0; o < b.in.size(); ++o) {
+      const bool constant = b.in[o].shape.empty() && !f.steps[o];
+      f.spread.push_back(constant ? int8_t(register_used.size()) : int8_t(-1));
+      if (constant)
+        register_used.push_back(true);
     }
     f.inputs = int(b.in.size());
     f.outputs = int(b.out.size());

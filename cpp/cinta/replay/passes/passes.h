@@ -5,11 +5,12 @@
 namespace cinta::replay {
 
 void remove_dead_code(Program &p);            // dead_code
-void fold_constants(Program &p);              // constants
 void merge_common_subexpressions(Program &p); // common_subexpressions
+void hoist_invariants(Program &p);            // invariants
 void fuse_epilogues(Program &p);              // epilogues
 void fuse_elementwise(Program &p);            // fusion
 void fuse_reductions(Program &p);             // reductions
+void share_packed_weights(Program &p);        // packing
 void reuse_in_place(Program &p);              // in_place
 void plan_memory(Program &p);                 // memory_plan: always runs
 

@@ -1,0 +1,33 @@
+// Which products share a weight's packed form: those that read the same look at it with no write in between. It is
+// packed for the first of them and read by all; a weight that is read once is left as it lies.
+#include <vector>
+
+#include "cinta/ops/matmul_work.h"
+#include "cinta/replay/passes/passes.h"
+
+namespace cinta::replay {
+
+void share_packed_weights(Program &p) {
+  const auto weight = [&](const Instruction &i) -> const Operand * {
+    const auto *product = as<ops::ProductWork>(*i.work);
+    return product && p.values[size_t(i.in[1].value)].parameter ? &i.in[1] : nullptr;
+  };
+  std::vector<bool> decided(p.instructions.size());
+  for (size_t n = 0; n < p.instructions.size(); ++n) {
+    const Operand *b = decided[n] ? nullptr : weight(p.instructions[n]);
+    if (!b)
+      continue;
+    std::vector<size_t> readers{n};
+    for (size_t m = n + 1; m < p.instructions.size() && !writes(p.instructions[m], b->value); ++m)
+      if (const Operand *other = weight(p.instructions[m]); other && *other == *b)
+        readers.push_back(m);
+    for (size_t m : readers) {
+      ops::ProductWork work = *as<ops::ProductWork>(*p.instructions[m].work);
+      work.sharing = readers.size() > 1 ? ops::Sharing::shared : ops::Sharing::alone;
+      p.instructions[m].work = std::make_shared<WorkOf<ops::ProductWork>>(work);
+      decided[m] = true;
+    }
+  }
+}
+
+} // namespace cinta::replay
