@@ -50,7 +50,7 @@ bool depthwise(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const int64_t row = std::min(g.W, g.OW);
   const bool strides = g.stride_h > 1 || g.stride_w > 1, sums = direction == Direction::backward_weight && row < 24;
   const bool busy = g.C >= 64 || (!strides && row >= 16);
-  return busy && g.H > 1 && g.OH * g.OW >= 8 && g.O <= (strides || sums ? 2 : 4) * g.C;
+  return busy && g.H > 1 && g.OH * g.OW >= 8 && g.KH * g.KW <= 25 && g.O <= (strides || sums ? 2 : 4) * g.C;
 }
 
 Tensor depthwise_forward(const ConvGeometry &g, const Tensor &x, const Tensor &w, const Tensor &bias,

@@ -33,7 +33,8 @@ Conv2d one_group(const ConvGeometry &g) {
 // dx so much larger than dy that a kernel which goes over it multiplies padding mostly; of few images, as lanes run
 // along many.
 bool mostly_padding(const Conv2d &p) {
-  return p.N < 16 && p.C < 16 && p.O < 96 && p.stride_h == 1 && p.stride_w == 1 && 10 * p.H * p.W >= 19 * p.OH * p.OW;
+  return p.N < 16 && p.C < 16 && p.O < 96 && p.stride_h == 1 && p.stride_w == 1 && p.KH <= p.OH && p.KW <= p.OW &&
+         10 * p.H * p.W >= 19 * p.OH * p.OW;
 }
 
 // Whether products are faster although those kernels would do: a stride wastes what they load, small images with

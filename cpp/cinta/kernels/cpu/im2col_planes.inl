@@ -231,7 +231,8 @@ void col2im_dense(const Conv2d &g, int64_t images, const T *cols, int64_t pitch,
 
 template <class T> void col2im_planes(const Conv2d &g, int64_t images, const void *cols, int64_t pitch, int64_t first,
                                       int64_t last, void *x) {
-  if (g.stride_h == 1 && g.stride_w == 1 && g.KW > 1)
+  const bool most_taps_live = g.KW > 1 && g.KW <= g.OW && g.KH > 1 && g.KH <= g.OH;
+  if (g.stride_h == 1 && g.stride_w == 1 && most_taps_live)
     return col2im_dense<T>(g, images, static_cast<const T *>(cols), pitch, first, last, static_cast<T *>(x));
   const auto run = g.stride_w == 1 ? col2im_rows<T, 1> : g.stride_w == 2 ? col2im_rows<T, 2> : col2im_rows<T, 0>;
   const Conv2d p = longest_rows(g, first, last);
