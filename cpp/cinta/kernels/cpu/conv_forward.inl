@@ -37,31 +37,29 @@ inline int64_t block_lanes(const ForwardJob &job, int64_t o) {
   return at_most(job.lanes, job.along_rows ? job.g.O - o : ceil_div(job.g.O - o, W) * W);
 }
 
-// The taps of a run of input channels, by rows of the kernel: those that meet the image somewhere in the rows at hand
-// lie side by side. Others would multiply padding.
+// The taps of a run of input channels that meet the image somewhere in the rows at hand; others would multiply padding.
 class LiveTaps {
 public:
   explicit LiveTaps(Tap *taps) : taps_(taps) {}
 
   Run run(const ForwardJob &job, int64_t channel, int64_t row, int64_t rows) {
     const Conv2d &g = job.g;
-    const int64_t end = at_most(g.C, channel + job.run_channels), of_row = (end - channel) * g.KW;
-    if (channel != channel_) {
-      channel_ = channel;
-      Tap *tap = taps_;
-      for (int64_t kh = 0; kh < g.KH; ++kh)
-        for (int64_t c = channel; c < end; ++c)
-          for (int64_t kw = 0; kw < g.KW; ++kw)
-            *tap++ = {int32_t(c * job.planes.plane + job.planes.tap(kh, kw)), int32_t((c * g.KH + kh) * g.KW + kw)};
-    }
     int64_t first, last;
     live_taps(g, row, rows, first, last);
-    return {taps_ + first * of_row, taps_ + last * of_row, job.planes.step, channel > 0};
+    if (channel != channel_ || first != first_ || last != last_) {
+      channel_ = channel, first_ = first, last_ = last;
+      end_ = taps_;
+      for (int64_t c = channel; c < at_most(g.C, channel + job.run_channels); ++c)
+        for (int64_t kh = first; kh < last; ++kh)
+          for (int64_t kw = 0; kw < g.KW; ++kw)
+            *end_++ = {int32_t(c * job.planes.plane + job.planes.tap(kh, kw)), int32_t((c * g.KH + kh) * g.KW + kw)};
+    }
+    return {taps_, end_, job.planes.step, channel > 0};
   }
 
 private:
-  Tap *taps_;
-  int64_t channel_ = -1; // the first of the run
+  Tap *taps_, *end_ = nullptr;
+  int64_t channel_ = -1, first_ = 0, last_ = 0;
 };
 
 // One block of output channels of one image, band by band.
