@@ -1,5 +1,7 @@
 #include "cinta/replay/program.h"
 
+#include <algorithm>
+
 namespace cinta::replay {
 
 const char *name_of(Role role) {
@@ -26,6 +28,13 @@ bool reads(const Instruction &i, int value) {
     if (x.value == value)
       return true;
   return false;
+}
+
+void erase_instructions(Program &p, const std::vector<bool> &gone) {
+  size_t n = 0;
+  p.instructions.erase(
+      std::remove_if(p.instructions.begin(), p.instructions.end(), [&](const Instruction &) { return gone[n++]; }),
+      p.instructions.end());
 }
 
 bool is_kept(const Value &v) {

@@ -66,14 +66,7 @@ void merge_common_subexpressions(Program &p) {
     if (candidate)
       available.push_back(n);
   }
-  size_t kept = 0;
-  for (size_t n = 0; n < p.instructions.size(); ++n)
-    if (!gone[n]) {
-      if (kept != n)
-        p.instructions[kept] = std::move(p.instructions[n]);
-      ++kept;
-    }
-  p.instructions.resize(kept);
+  erase_instructions(p, gone);
   for (Operand &y : p.results)
     if (y)
       y.value = stands_for[size_t(y.value)];
