@@ -84,12 +84,11 @@ def compile(
 class _Recorded:
     """A replay and what its use depends on."""
 
-    __slots__ = ("captured", "positional", "program", "replay")
+    __slots__ = ("captured", "program", "replay")
 
-    def __init__(self, replay: Any, captured: Captured, positional: list[Any] | None, program: Program) -> None:
+    def __init__(self, replay: Any, captured: Captured, program: Program) -> None:
         self.replay = replay
         self.captured = captured
-        self.positional = positional
         self.program = program
 
 
@@ -234,7 +233,7 @@ class Compiled(_core.CompiledFunction):
         if isinstance(rebuild, Differentiable):
             gradient = Program(self._name, rebuild.backward, names, [], live, leaves=rebuild.leaves)
         seen = Program(self._name, replay, names, shapes, len(results), gradient)
-        recorded = _Recorded(replay, captured, None, seen)
+        recorded = _Recorded(replay, captured, seen)
         if len(self._recordings) >= self._max:
             del self._recordings[next(iter(self._recordings))]
             warnings.warn(

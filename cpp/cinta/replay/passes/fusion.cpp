@@ -17,8 +17,7 @@ bool is_contiguous(const Operand &x) { return cinta::is_contiguous(x.shape, x.st
 
 class Fusion {
 public:
-  explicit Fusion(Program &p)
-      : p_(p), members_(p.instructions.size()), is_member_(p.instructions.size()), users_(p.values.size()) {
+  explicit Fusion(Program &p) : p_(p), members_(p.instructions.size()), users_(p.values.size()) {
     for (size_t n = 0; n < p.instructions.size(); ++n)
       for (const auto *list : {&p.instructions[n].in, &p.instructions[n].out})
         for (const Operand &x : *list)
@@ -29,12 +28,12 @@ public:
   void run() {
     for (size_t n = 0; n < p_.instructions.size(); ++n) {
       Member m;
-      is_member_[n] = as_member(p_.instructions[n], m);
-      if (is_member_[n])
+      bool fuses = as_member(p_.instructions[n], m);
+      if (fuses)
         gather_constants(p_.instructions[n], m);
-      is_member_[n] = is_member_[n] && fits_alone(p_.instructions[n], m);
+      fuses = fuses && fits_alone(p_.instructions[n], m);
       members_[n] = m;
-      const int joined = is_member_[n] ? join_group(int(n)) : -1;
+      const int joined = fuses ? join_group(int(n)) : -1;
       for (size_t g = 0; g < groups_.size(); ++g)
         if (groups_[g].open && int(g) != joined && conflicts(groups_[g], p_.instructions[n]))
           groups_[g].open = false;
@@ -210,7 +209,6 @@ private:
 
   Program &p_;
   std::vector<Member> members_;
-  std::vector<bool> is_member_;
   std::vector<std::vector<int>> users_; // of values: the instructions that read or write them
   std::vector<Group> groups_;
 };
