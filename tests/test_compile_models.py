@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,9 @@ def test_precision(precision: str) -> None:
 def test_autocast(model: str) -> None:
     with ct.autocast():
         check(model, sgd)
+
+
+def test_every_pass_that_is_there_runs() -> None:
+    files = (Path(__file__).parent.parent / "cpp/cinta/replay/passes").glob("*.cpp")
+    others = {"passes", "fusion_stages", "memory_plan"}  # the list, a part of fusion, and what always runs
+    assert {file.stem for file in files} - others == set(ct.replay.PASSES)
