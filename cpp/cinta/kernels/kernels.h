@@ -172,7 +172,8 @@ using NormVjp = void (*)(const Norm &, const void *x, const void *dy, const void
 
 // ---- recurrent layers: the walk over time. Products with inputs, and those that give the gradients of weights, take
 // all steps at once and are the caller's. A row is one sequence at one step. Sequences come longest first: those alive
-// at step s are the first count[s], in rows from begin[s] on.
+// at step s are the first count[s], in rows from begin[s] on. Where there is but one step, the products with h0 and
+// those for dh0 are the caller's too: weights may be packed already, for all the steps of a loop.
 enum class Cell : uint8_t { tanh, relu, lstm, gru };
 constexpr int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 struct Recurrence {

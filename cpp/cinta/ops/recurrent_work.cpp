@@ -141,6 +141,24 @@ void add_last(const Rows &rows, const Tensor &states, const Tensor &dh) {
     add_last(rows, states.data<float>(), dh.shape(-1), dh.data<float>());
 }
 
+// The products of a layer's only step with the initial states, and what they add to the gradient of those.
+void first_products(Cell cell, const Layer &layer, const Tensor *in, const Tensor &sums, const Tensor &cells) {
+  using W = RecurrentWork;
+  const int64_t alive = layer.rows.total, H = layer.problem.hidden, gated = cell == Cell::gru ? 2 * H : sums.shape(-1);
+  const Tensor h0 = rows_of(layer.h0, 0, alive), &w = in[W::w_hh];
+  add_gemm(h0, transposed(rows_of(w, 0, gated)), columns(sums, 0, gated));
+  if (cell == Cell::gru)
+    gemm(h0, transposed(rows_of(w, gated, H)), view(cells, {alive, H}, {H, 1}),
+         in[W::b_hh] ? view(in[W::b_hh], {H}, {1}, gated) : Tensor());
+}
+void first_products_vjp(int64_t alive, const Tensor &w, const Tensor &dgates, const Tensor &dcells, const Tensor &dh0) {
+  const int64_t gated = dcells ? 2 * dcells.shape(-1) : dgates.shape(-1);
+  const Tensor dh = rows_of(dh0, 0, alive);
+  add_gemm(columns(dgates, 0, gated), rows_of(w, 0, gated), dh);
+  if (dcells)
+    add_gemm(dcells, rows_of(w, gated, w.shape()[0] - gated), dh);
+}
+
 } // namespace
 
 void RecurrentWork::operator()(const Tensor *in, const Tensor *out) const {
@@ -151,6 +169,8 @@ void RecurrentWork::operator()(const Tensor *in, const Tensor *out) const {
   const int64_t width = in[w_ih].shape()[0];
   gemm(gathered(rows, in[x]), transposed(in[w_ih]), view(sums, {rows.total, width}, {width, 1}),
        gate_bias(cell, in[b_ih], in[b_hh]));
+  if (rows.steps == 1 && layer.h0)
+    first_products(cell, layer, in, view(sums, {rows.total, width}, {width, 1}), out[cells]);
   kernel().recurrence[floating_index(in[x].dtype())](layer.problem);
   if (rows.packed)
     rows.scatter(bytes_of(walk), bytes_of(out[y]), row_bytes(walk));
@@ -193,6 +213,8 @@ void RecurrentVjpWork::operator()(const Tensor *in, const Tensor *out) const {
   const Tensor dinner = buffer(total, H, bool(in[W::w_hr]));
   kernel().recurrence_vjp[floating_index(dtype)](
       r, {dh_rows.data(), bytes_of(dc0), bytes_of(dh0), dgates.data(), bytes_of(dcells), bytes_of(dinner)});
+  if (dh0 && rows.steps == 1)
+    first_products_vjp(total, in[W::w_hh], dgates, dcells, dh0);
 
   const auto give_initial = [&](const Tensor &walk, const Tensor &to) {
     if (to && rows.packed)

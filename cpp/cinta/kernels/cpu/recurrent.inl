@@ -27,8 +27,8 @@ template <class T> struct Walk {
   }
   Walk(const Recurrence &r, const RecurrenceGradients *d)
       : r(r), d(d), G(gates_of(r.cell) * r.hidden), gated(r.cell == Cell::gru ? 2 * r.hidden : G), blocks(blocks_of(r)),
-        rows((r.batch + blocks - 1) / blocks), hidden(weights(r.out, gated)), candidate(weights(r.out, G - gated)),
-        projection(weights(r.hidden, r.w_hr ? r.out : 0)) {
+        rows((r.batch + blocks - 1) / blocks), hidden(weights(r.out, r.steps > 1 ? gated : 0)),
+        candidate(weights(r.out, r.steps > 1 ? G - gated : 0)), projection(weights(r.hidden, r.w_hr ? r.out : 0)) {
     T *memory = static_cast<T *>(scratch(
         Scratch::recurrent, size_t(hidden.elements() + candidate.elements() + projection.elements()) * sizeof(T)));
     const T *const w_hh = static_cast<const T *>(r.w_hh);
@@ -76,10 +76,10 @@ template <class T> struct Walk {
     const int64_t H = r.hidden, row = r.begin[s] + first;
     T *const z = at(r.gates, row, G), *const h = at(r.h, row, r.out), *const cells = at(r.cells, row, H);
     const T *const before = h_before(s, first);
-    if (before)
+    if (before && r.steps > 1)
       hidden.multiply(rows, before, r.out, z, G, true, nullptr);
     if (r.cell == Cell::gru) {
-      if (before)
+      if (before && r.steps > 1)
         candidate.multiply(rows, before, r.out, cells, H, false, static_cast<const T *>(r.b_hn));
       for (int64_t i = 0; i < rows; ++i) {
         if (!before)
@@ -110,7 +110,7 @@ template <class T> struct Walk {
       for (int64_t i = 0; i < rows; ++i)
         gru_row_vjp(H, z + i * G, cells + i * H, at(before, i, H), dh + i * H, dz + i * G, dcells + i * H,
                     at(dbefore, i, H));
-      if (dbefore)
+      if (dbefore && r.steps > 1)
         candidate.multiply(rows, dcells, H, dbefore, P, true, nullptr);
     } else if (r.cell == Cell::lstm) {
       T *const dy = r.w_hr ? at(d->dinner, row, H) : dh_rows(row);
@@ -123,7 +123,7 @@ template <class T> struct Walk {
       for (int64_t i = 0; i < rows; ++i)
         simple_row_vjp(r.cell, H, at(r.h, row + i, H), dh + i * H, dz + i * H);
     }
-    if (dbefore)
+    if (dbefore && r.steps > 1)
       hidden.multiply(rows, dz, G, dbefore, P, true, nullptr);
   }
   T *dh_rows(int64_t row) const { return at(d->dh, row, r.out); }
