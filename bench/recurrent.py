@@ -1,6 +1,6 @@
 """Recurrent layers (forward and backward) and language models (training steps) beside PyTorch's.
 
-The text is the source of Python's own standard library, by word or by character. Layers get normally distributed inputs.
+The text is the source of Python's own standard library, by word or by character; layers get normal random inputs.
 """
 
 from __future__ import annotations
