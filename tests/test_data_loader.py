@@ -189,7 +189,7 @@ def test_arguments_that_do_not_fit(arguments, message):
 
 @pytest.mark.parametrize("arguments", [dict(sampler=[23]), dict(batch_sampler=[[0], [23]])])
 def test_a_sampler_that_gives_what_is_not_there(arguments):
-    with pytest.raises(IndexError, match=r"\[list\] index 23 is out of bounds for 23 samples"):
+    with pytest.raises(IndexError, match=r"\[DataLoader\] index 23 is out of bounds for 23 samples"):
         iter(DataLoader(TensorDataset(X, Y), **arguments))
 
 

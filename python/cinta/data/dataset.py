@@ -12,7 +12,7 @@ import numpy as np
 from cinta._core import Tensor, asarray, concat, random, take
 from cinta.data.collate import default_collate
 from cinta.data.origin import annotate, described
-from cinta.data.streams import drawn_seed, mixed, stream
+from cinta.data.streams import mixed, seed_or_drawn, stream
 
 
 class Dataset:
@@ -197,7 +197,7 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int | None = None
         counts = []
     if not counts or sum(counts) != n or min(counts) < 0:
         raise ValueError(f"[random_split] lengths got {list(lengths)}, expected them to add up to {n} samples or to 1")
-    with stream(mixed(drawn_seed() if seed is None else seed)):
+    with stream(mixed(seed_or_drawn(seed))):
         order = random.permutation(n).numpy()
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]
 

@@ -14,7 +14,7 @@ from cinta.data.dataset import Dataset, samples_of
 from cinta.data.order import Order
 from cinta.data.origin import annotate, described, shortened
 from cinta.data.position import check_state, flattened, order_state, restored_batches
-from cinta.data.streams import drawn_seed, mixed, stream
+from cinta.data.streams import mixed, seed_or_drawn, stream
 from cinta.data.workers import Prefetched
 
 
@@ -85,18 +85,17 @@ class DataLoader:
         _at_least("prefetch_factor", prefetch_factor, 1)
         if not timeout >= 0:
             raise ValueError(f"[DataLoader] timeout got {timeout}, expected at least 0 seconds")
-        if seed is None:
-            if shuffle and shard[1] > 1:
-                raise ValueError(
-                    "[DataLoader] got shards of a shuffled order without seed, expected the same seed for all"
-                )
-            seed = drawn_seed() if shuffle or transform is not None else 0
-        self.order = Order(dataset, batch_size, shuffle, sampler, batch_sampler, bucket_by, drop_last, seed, shard)
-        self.dataset, self.seed, self.collate_fn, self.transform = dataset, seed, collate_fn, transform
+        if seed is None and shuffle and shard[1] > 1:
+            raise ValueError("[DataLoader] got shards of a shuffled order without seed, expected the same seed for all")
+        if seed is None and not shuffle and transform is None:
+            seed = 0
+        self.seed = seed_or_drawn(seed)
+        self.order = Order(dataset, batch_size, shuffle, sampler, batch_sampler, bucket_by, drop_last, self.seed, shard)
+        self.dataset, self.collate_fn, self.transform = dataset, collate_fn, transform
         self.num_workers, self.prefetch_factor, self.timeout = num_workers, prefetch_factor, timeout
         self._stand(0, 0)
 
-    def _stand(self, epoch: int, position: int, batches: list[np.ndarray] | None = None) -> None:
+    def _stand(self, epoch: int, position: int, batches: Sequence[np.ndarray] | None = None) -> None:
         """The next `iter` begins here; an iterator that is still around says no more where the loader stands."""
         self._epoch, self._position, self._batches = epoch, position, batches
         self._iterator: object = None  # the token of the iterator that took this epoch up
@@ -148,7 +147,7 @@ class DataLoader:
             self.order.sampler.seed = state["sampler_seed"]
         self._stand(state["epoch"], state["position"], batches)
 
-    def _maker(self, batches: list[np.ndarray]) -> Callable[[int], Any]:
+    def _maker(self, batches: Sequence[np.ndarray]) -> Callable[[int], Any]:
         """A function that makes batch `number` of the epoch; workers hold on to it, and so not to the iterator."""
         epoch, key, (index, count) = self._epoch, mixed(self.seed, self._epoch), self.order.shard
         dataset, collate_fn, transform = self.dataset, self.collate_fn, self.transform
@@ -182,7 +181,7 @@ class DataLoader:
 class _Epoch(Iterator[Any]):
     """The batches of one epoch from a position on; tells its loader how far it came."""
 
-    def __init__(self, loader: DataLoader, batches: list[np.ndarray], position: int) -> None:
+    def __init__(self, loader: DataLoader, batches: Sequence[np.ndarray], position: int) -> None:
         make, stop, workers = loader._maker(batches), len(batches), loader.num_workers
         self._loader, self._position, self._stop = loader, position, stop
         self.token = object()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinta.data.dataset import checked_indices
 from cinta.data.samplers import (
+    Batches,
     BucketSampler,
     OrderSampler,
     RandomSampler,
     SequentialSampler,
-    in_batches,
     number_of_batches,
 )
 
@@ -58,22 +58,23 @@ class Order:
             sampler = RandomSampler(dataset, seed=seed) if shuffle else SequentialSampler(dataset)
         self.sampler: Any = batch_sampler if sampler is None else sampler
         self.in_batches = sampler is None  # whether the sampler makes the batches
-        if isinstance(self.sampler, Iterable) and iter(self.sampler) is self.sampler:
+        if isinstance(self.sampler, Iterator):
             got = f"{given[0]} got a {type(self.sampler).__name__}, which is empty after one epoch"
             raise ValueError(f"[DataLoader] {got}, expected something to iterate over again and again")
-        self.dataset, self.batch_size, self.drop_last, self.shard = dataset, batch_size, drop_last, (index, count)
+        self.dataset, self.batch_size, self.drop_last = dataset, int(batch_size), bool(drop_last)
+        self.shard = int(index), int(count)
 
     @property
     def repeatable(self) -> bool:
         """Whether any epoch's batches can be had again."""
         return hasattr(self.sampler, "set_epoch")
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
+    def batches(self, epoch: int) -> Sequence[np.ndarray]:
         """The indices of every batch of this epoch and shard, int64."""
         if self.repeatable:
             self.sampler.set_epoch(epoch)
         if not self.in_batches:
-            return in_batches(self._shard_of(self._order()), self.batch_size, self.drop_last)
+            return Batches(self._shard_of(self._order()), self.batch_size, self.drop_last)
         batches = self.sampler.batches() if isinstance(self.sampler, BucketSampler) else list(self.sampler)
         return self._shard_of([self._checked(batch) for batch in batches])
 
@@ -87,7 +88,7 @@ class Order:
         return self._checked(list(self.sampler))
 
     def _checked(self, indices: Any) -> np.ndarray:
-        return checked_indices(type(self.sampler).__name__, indices, len(self.dataset))
+        return checked_indices("DataLoader", indices, len(self.dataset))
 
     def _shard_of(self, items: Any) -> Any:
         """Every count-th; with `drop_last` as many in every shard."""

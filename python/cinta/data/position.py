@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,13 @@ def order_state(order: Order) -> dict[str, Any]:
         "order": type(order.sampler).__name__,
         "samples": len(order.dataset),
         "batch_size": order.batch_size,
-        "drop_last": bool(order.drop_last),
+        "drop_last": order.drop_last,
         "shard": list(order.shard),
         "sampler_seed": seed if isinstance(seed, int) else None,
     }
 
 
-def flattened(batches: list[np.ndarray]) -> list[np.ndarray]:
+def flattened(batches: Sequence[np.ndarray]) -> list[np.ndarray]:
     """All indices, and the sizes of the batches."""
     indices = np.concatenate(batches) if batches else np.zeros(0, np.int64)
     return [indices, np.array([len(batch) for batch in batches], np.int64)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinta._core import random
-from cinta.data.streams import drawn_seed, mixed, stream
+from cinta.data.streams import mixed, seed_or_drawn, stream
 
 _POOL = 100  # batches that are sorted by length together: random enough, and hardly any padding
 
@@ -91,7 +91,7 @@ class RandomSampler(OrderSampler):
     ) -> None:
         _check_count("RandomSampler", num_samples, float("inf") if replacement else len(dataset))
         self.dataset, self.replacement, self.num_samples = dataset, replacement, num_samples
-        self.seed = drawn_seed() if seed is None else seed
+        self.seed = seed_or_drawn(seed)
 
     def order(self) -> np.ndarray:
         """All indices of the epoch at once, int64."""
@@ -128,7 +128,7 @@ class WeightedRandomSampler(OrderSampler):
         positive = int(np.count_nonzero(self.weights))
         _check_count("WeightedRandomSampler", num_samples, float("inf") if replacement and positive else positive)
         self.num_samples, self.replacement = num_samples, replacement
-        self.seed = drawn_seed() if seed is None else seed
+        self.seed = seed_or_drawn(seed)
 
     def order(self) -> np.ndarray:
         """All indices of the epoch at once, int64."""
@@ -171,19 +171,19 @@ class BucketSampler(Sampler):
         if batch_size < 1:
             raise ValueError(f"[BucketSampler] batch_size got {batch_size}, expected at least 1")
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
-        self.seed = (drawn_seed() if shuffle else 0) if seed is None else seed
+        self.seed = seed_or_drawn(seed if shuffle or seed is not None else 0)
 
     def batches(self) -> list[np.ndarray]:
         """The indices of every batch of the epoch, int64."""
         n = len(self.lengths)
         if not self.shuffle:
-            return in_batches(np.argsort(self.lengths, kind="stable"), self.batch_size, self.drop_last)
+            return list(Batches(np.argsort(self.lengths, kind="stable"), self.batch_size, self.drop_last))
         with self._stream():
             order = random.permutation(n).numpy()
             batches: list[np.ndarray] = []
-            for pool in in_batches(order, self.batch_size * _POOL):
+            for pool in Batches(order, self.batch_size * _POOL):
                 by_length = pool[np.argsort(self.lengths[pool], kind="stable")]
-                batches += in_batches(by_length, self.batch_size, self.drop_last)
+                batches += Batches(by_length, self.batch_size, self.drop_last)
             return [batches[i] for i in random.permutation(len(batches)).numpy()]
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -198,9 +198,19 @@ def _check_count(name: str, count: int | None, limit: float) -> None:
         raise ValueError(f"[{name}] num_samples got {count}, expected 0 to {limit}")
 
 
-def in_batches(order: np.ndarray, size: int, drop_last: bool = False) -> list[np.ndarray]:
-    stop = len(order) // size * size if drop_last else len(order)
-    return [order[first : first + size] for first in range(0, stop, size)]
+class Batches(Sequence[np.ndarray]):
+    """An order cut into batches, one at a time when it is asked for."""
+
+    def __init__(self, order: np.ndarray, size: int, drop_last: bool = False) -> None:
+        self.order, self.size, self._count = order, size, number_of_batches(len(order), size, drop_last)
+
+    def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < self._count:
+            raise IndexError(f"[Batches] number {number} is out of bounds for {len(self)} batches")
+        return self.order[number * self.size : (number + 1) * self.size]
+
+    def __len__(self) -> int:
+        return self._count
 
 
 def number_of_batches(n: int, size: int, drop_last: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from cinta._core import random
@@ -39,6 +40,6 @@ class stream:
         random.own_stream(self._before)
 
 
-def drawn_seed() -> int:
-    """A seed from `ct.random`, for whoever was given none."""
-    return int(random.integers(1 << 62).item())
+def seed_or_drawn(seed: int | None) -> int:
+    """The seed as given, or one from `ct.random`."""
+    return int(random.integers(1 << 62).item()) if seed is None else operator.index(seed)
