@@ -68,6 +68,8 @@ def test_without_a_header(write):
     table = read_csv(write("1;x\n2;y\n"), header=False, delimiter=";", categorical=["1"])
     assert table.names == ["0", "1"]
     assert table["0"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="line 3, column '0': got 'x'"):
+        read_csv(write("\n\nx\n"), header=False)
 
 
 def test_words_for_missing_values(write):
@@ -114,6 +116,30 @@ def test_encodings(write):
 def test_errors_name_the_place(write, text, message):
     with pytest.raises(ValueError, match=message):
         read_csv(write(text))
+
+
+@pytest.mark.parametrize("rows", [5, 20_000])
+def test_errors_name_the_line_in_long_files(write, rows):
+    lines = [f"{i},{i}.5" for i in range(rows)]
+    with pytest.raises(ValueError, match=f"line {rows - 1}, column 'b': got 'x'"):
+        read_csv(write("\n".join(["a,b", *lines[: rows - 3], "1,x", "1,2,3", "1"])))
+    table = read_csv(write("\n".join(["a,b", *lines[: rows - 3], "", "1,NA", '"7","8"'])))
+    assert len(table) == rows - 1
+    assert np.isnan(table["b"][-2])
+    assert (table["a"][-1], table["b"][-1], table["b"][1]) == (7, 8, 1.5)
+
+
+def test_many_columns_and_many_categories_take_no_longer_than_they_must(write):
+    names = [f"c{i}" for i in range(50_000)]
+    table = read_csv(write("\n".join([",".join(names), ",".join(map(str, range(50_000)))])))
+    assert table["c49999"].tolist() == [49999]
+    table = read_csv(write("\n".join(["a", *names])), categorical=["a"])
+    assert [table.categories["a"][code] for code in table["a"]] == names
+
+
+def test_a_name_is_no_list_of_names(write):
+    with pytest.raises(TypeError, match=r"\[read_csv\] columns got 'ab', expected a list of names"):
+        read_csv(write("a,b\n1,2\n"), columns="ab")
 
 
 def test_columns_that_are_not_there(write):

@@ -14,6 +14,7 @@ import numpy as np
 from cinta.data.source import Source
 
 _MAX_LINE, _MAX_COLUMNS = 1 << 24, 1 << 17  # characters, fields: beyond that it is no table
+_PIECE = 1 << 14  # fields that are converted at a time
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 
 
@@ -95,6 +96,9 @@ def read_csv(
         >>> table["age"], table["home"], table.categories["home"]
         (array([22., nan]), array([1, 0]), ['Olot', 'Vic, Osona'])
     """
+    for option, names in (("categorical", categorical), ("columns", columns)):
+        if isinstance(names, str):
+            raise TypeError(f"[read_csv] {option} got {names!r}, expected a list of names")
     with Source(path, "read_csv", checksum) as source:
         rows = csv.reader(_lines(source, encoding), delimiter=delimiter, skipinitialspace=True)
         try:
@@ -134,15 +138,16 @@ class _Reading:
         missing: frozenset[str],
     ) -> None:
         self.source, self.rows, self.missing = source, rows, missing
+        self.numbers_missing = any(_is_number(word) and float(word) == float(word) for word in missing)  # as in "-9"
         first = next((row for row in rows if row), None)
         if first is None:
             raise source.error("no line with anything in it", "a table")
-        self.names = [field.strip() for field in first] if header else [str(i) for i in range(len(first))]
-        self._check_names()
-        self.first = None if header else first
-        wanted = self.names if columns is None else list(columns)
-        if unknown := [name for name in (*wanted, *categorical) if name not in self.names]:
-            raise source.error(f"no column {unknown[0]!r}", f"one of {', '.join(self.names):.300}")
+        names = [field.strip() for field in first] if header else [str(i) for i in range(len(first))]
+        self.first: tuple[list[list[str]], list[int]] = ([], []) if header else ([first], [rows.line_num])
+        self.place = self._places(names)
+        wanted = names if columns is None else list(columns)
+        if unknown := [name for name in (*wanted, *categorical) if name not in self.place]:
+            raise source.error(f"no column {unknown[0]!r}", f"one of {', '.join(names):.300}")
         given = categorical if isinstance(categorical, Mapping) else {}
         self.codes: dict[str, dict[str, int]] = {
             name: {text: i for i, text in enumerate(given.get(name, ()))} for name in wanted if name in categorical
@@ -151,61 +156,81 @@ class _Reading:
         self.columns: dict[str, array[Any]] = {name: array("q" if name in self.codes else "d") for name in wanted}
 
     def table(self) -> Table:
-        places = [(self.names.index(name), name) for name in self.columns]
-        if self.first is not None:
-            self._add(self.first, places)
+        """All rows, some thousand fields at a time."""
+        rows, lines = self.first
         for row in self.rows:
             if row:
-                self._add(row, places)
+                if len(row) != len(self.place):
+                    self._add(rows, lines)  # where an earlier error would be
+                    raise self._error(f"{len(row)} fields", f"{len(self.place)}, as the first line has")
+                rows.append(row)
+                lines.append(self.rows.line_num)
+                if len(rows) * len(row) >= _PIECE:
+                    self._add(rows, lines)
+                    rows, lines = [], []
+        self._add(rows, lines)
         arrays = {name: np.array(column) for name, column in self.columns.items()}
         for name, codes in self.codes.items():
             if name not in self.closed:
-                texts = sorted(codes)
-                renumbered = np.array([texts.index(text) for text in codes] + [-1])  # -1: missing stays missing
+                self.codes[name] = {text: i for i, text in enumerate(sorted(codes))}
+                renumbered = np.array([self.codes[name][text] for text in codes] + [-1])  # -1: missing stays missing
                 arrays[name] = renumbered[arrays[name]]
-                self.codes[name] = {text: i for i, text in enumerate(texts)}
         return Table(arrays, {name: list(codes) for name, codes in self.codes.items()})
 
-    def _add(self, row: list[str], places: list[tuple[int, str]]) -> None:
-        if len(row) != len(self.names):
-            raise self._error(f"{len(row)} fields", f"{len(self.names)}, as the first line has")
-        for i, name in places:
-            text, codes = row[i].strip(), self.codes.get(name)
+    def _add(self, rows: list[list[str]], lines: list[int]) -> None:
+        for name, column in self.columns.items():
+            texts = [row[self.place[name]] for row in rows]
+            codes = self.codes.get(name)
             if codes is not None:
-                self.columns[name].append(self._code(text, name, codes))
-            else:
-                self.columns[name].append(self._number(text, name))
+                column.extend(self._code(text.strip(), name, codes, line) for text, line in zip(texts, lines))
+                continue
+            try:
+                column.extend(self._all_numbers(texts))
+            except ValueError:  # some are missing, or there is an error to be placed
+                column.extend(self._number(text.strip(), name, line) for text, line in zip(texts, lines))
 
-    def _number(self, text: str, name: str) -> float:
+    def _all_numbers(self, texts: list[str]) -> array[float]:
+        if self.numbers_missing or any("_" in text for text in texts):
+            raise ValueError
+        return array("d", map(float, texts))
+
+    def _number(self, text: str, name: str, line: int) -> float:
         if text in self.missing:
             return float("nan")
-        try:
-            if "_" not in text:  # Python's own 1_000
-                return float(text)
-        except ValueError:
-            pass
-        raise self._error(f"{text!r:.60}", "a number (categorical= takes columns of text, missing= more words)", name)
+        if _is_number(text):
+            return float(text)
+        expected = "a number (categorical= takes columns of text, missing= more words)"
+        raise self._error(f"{text!r:.60}", expected, name, line)
 
-    def _code(self, text: str, name: str, codes: dict[str, int]) -> int:
+    def _code(self, text: str, name: str, codes: dict[str, int], line: int) -> int:
         if text in codes:
             return codes[text]
         if text in self.missing:
             return -1
         if name in self.closed:
-            raise self._error(f"{text!r:.60}", f"one of {', '.join(codes):.300}", name)
+            raise self._error(f"{text!r:.60}", f"one of {', '.join(codes):.300}", name, line)
         codes[text] = len(codes)
         return codes[text]
 
-    def _check_names(self) -> None:
-        if len(self.names) > _MAX_COLUMNS:
-            raise self._error(f"{len(self.names)} fields", f"at most {_MAX_COLUMNS}")
-        seen: set[str] = set()
-        for i, name in enumerate(self.names):
-            if not name or name in seen:
+    def _places(self, names: list[str]) -> dict[str, int]:
+        if len(names) > _MAX_COLUMNS:
+            raise self._error(f"{len(names)} fields", f"at most {_MAX_COLUMNS}")
+        places: dict[str, int] = {}
+        for i, name in enumerate(names):
+            if not name or name in places:
                 got = "twice" if name else f"no name for column {i}"
                 raise self._error(got, "names, each once (header=False for a file without)", name)
-            seen.add(name)
+            places[name] = i
+        return places
 
-    def _error(self, got: str, expected: str, column: str = "") -> ValueError:
-        place = f"line {self.rows.line_num}" + (f", column {column!r:.60}" if column else "")
+    def _error(self, got: str, expected: str, column: str = "", line: int | None = None) -> ValueError:
+        place = f"line {line or self.rows.line_num}" + (f", column {column!r:.60}" if column else "")
         return self.source.error(got, expected, place)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text  # Python's own 1_000
