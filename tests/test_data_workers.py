@@ -15,6 +15,7 @@ import traceback
 import numpy as np
 import pytest
 
+import cinta as ct
 from cinta.data import DataLoader, Dataset, TensorDataset
 from cinta.data.workers import Prefetched
 
@@ -194,10 +195,10 @@ def test_a_timeout():
         def __len__(self):
             return 3
 
-    batches = iter(DataLoader(Stuck(), 1, num_workers=1, timeout=0.1))
+    batches = iter(DataLoader(Stuck(), 1, num_workers=1, timeout=0.8))
     assert next(batches).item() == 0
-    threading.Timer(0.4, stuck.set).start()
-    with pytest.raises(RuntimeError, match=r"\[DataLoader\] batch 1 was not there after timeout=0.1 seconds"):
+    threading.Timer(1.5, stuck.set).start()
+    with pytest.raises(RuntimeError, match=r"\[DataLoader\] batch 1 was not there after timeout=0.8 seconds"):
         next(batches)
     assert list(batches) == []
 
@@ -266,3 +267,24 @@ def test_a_program_may_end_with_an_iterator_open():
     process = script(0.001, "")
     out, errors = process.communicate(timeout=30)
     assert (process.returncode, out, errors) == (0, "", "")
+
+
+def test_kernels_of_many_threads_at_a_time():
+    """Workers transform with the pool's threads while the consumer computes: the same bits as one after the other."""
+    x = np.random.default_rng(0).normal(size=(64, 300, 300)).astype(np.float32)
+    w = ct.asarray(x[0])
+
+    def transform(batch):
+        y = ct.tanh(batch[0] @ w)
+        return (y + ct.random.normal(shape=tuple(y.shape)),)
+
+    def run(count):
+        loader = DataLoader(TensorDataset(x), 2, shuffle=True, seed=0, transform=transform, num_workers=count)
+        return [float((y @ w).sum().item()) for (y,) in loader]
+
+    threads = ct.get_num_threads()
+    try:
+        ct.set_num_threads(2)
+        assert run(3) == run(0)
+    finally:
+        ct.set_num_threads(threads)
