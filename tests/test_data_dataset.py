@@ -49,6 +49,17 @@ def test_tensor_datasets_see_arrays_and_keep_their_dtypes():
     assert len(dataset) == 3
 
 
+def test_memory_mapped_and_read_only_arrays(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(12.0).reshape(6, 2))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert columns(TensorDataset(mapped).gather([5, 0])) == [[[10, 11], [0, 1]]]
+    assert columns(TensorDataset(mapped[::-2]).gather([0])) == [[[10, 11]]]
+    writable = np.load(tmp_path / "x.npy", mmap_mode="r+")
+    dataset = TensorDataset(writable)
+    writable[3] = 7
+    assert columns(dataset.gather([3])) == [[[7, 7]]]
+
+
 def test_no_gradient_flows_into_a_dataset():
     x = ct.ones((3, 2)).requires_grad_()
     assert not TensorDataset(x).gather([0])[0].requires_grad

@@ -58,8 +58,9 @@ def samples_of(dataset: Any, indices: Iterable[int]) -> list[Any]:
 class TensorDataset(Dataset):
     """Arrays or tensors [N, ...] in memory: sample i is the tuple of their i-th entries.
 
-    Arrays are not copied, so what is written into them later shows. A batch is one gather for each tensor: no Python
-    runs for single samples. Gradients do not flow into a dataset.
+    Arrays are not copied: what is written into them later shows, and a memory-mapped one (`np.load(mmap_mode="r")`)
+    stays where it is. A batch is one gather for each tensor: no Python runs for single samples. Gradients do not flow
+    into a dataset.
 
     Errors: ValueError without tensors or where their first axes differ in length.
 

@@ -38,7 +38,7 @@ def read_image(
     is resized (bilinear, with antialiasing). Of several images in a file, the first.
 
     Errors: OSError where the file cannot be opened, ValueError naming the file where it is damaged, of another format,
-    has more than `max_pixels` or more than 8 bits in a channel; ModuleNotFoundError without Pillow.
+    has more than `max_pixels` or grey of more than 8 bits; ModuleNotFoundError without Pillow.
 
     Example:
         >>> with open("red.ppm", "wb") as file:

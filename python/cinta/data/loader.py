@@ -92,6 +92,7 @@ class DataLoader:
         self.seed = seed_or_drawn(seed)
         self.order = Order(dataset, batch_size, shuffle, sampler, batch_sampler, bucket_by, drop_last, self.seed, shard)
         self.dataset, self.collate_fn, self.transform = dataset, collate_fn, transform
+        self.batch_size, self.drop_last, self.sampler = batch_size, drop_last, self.order.sampler
         self.num_workers, self.prefetch_factor, self.timeout = num_workers, prefetch_factor, timeout
         self._stand(0, 0)
 
