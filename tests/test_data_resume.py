@@ -99,6 +99,16 @@ def test_the_state_is_plain():
     assert again.state_dict() == state
 
 
+def test_any_integer_is_a_seed():
+    loaders = [DataLoader(TensorDataset(X), 4, shuffle=True, seed=seed) for seed in (-5, np.int64(-5), 1 << 70)]
+    for loader in loaders:
+        loader.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    first, again, other = (taken(loader) for loader in loaders)
+    assert first == again != other
+    with pytest.raises(TypeError):
+        DataLoader(TensorDataset(X), 4, shuffle=True, seed=0.5)
+
+
 def test_where_a_loader_stands():
     loader = DataLoader(TensorDataset(X), 25)
     where = []

@@ -35,9 +35,10 @@ def _run(work: _Work, make: Callable[[int], Any]) -> None:
         except BaseException as error:
             result = None, error
         with work.changed:
-            if result[1] is not None:
-                work.stop = min(work.stop, number + 1)  # nothing that comes after it will be asked for
-            work.results[number] = result
+            if number < work.stop:  # else nobody will ask for it
+                work.results[number] = result
+                if result[1] is not None:
+                    work.stop = number + 1
             work.changed.notify_all()
         del result  # an error holds this frame by its traceback: no cycle
 
@@ -50,7 +51,7 @@ def _end(work: _Work, threads: list[threading.Thread]) -> None:
     if threading.current_thread() in threads:  # a garbage collection that happened to run there
         return
     deadline = time.monotonic() + _JOIN
-    for thread in threads:
+    for thread in filter(threading.Thread.is_alive, threads):
         thread.join(max(0.0, deadline - time.monotonic()))
 
 
