@@ -109,6 +109,8 @@ class OneCycleLR(LRScheduler):
                 f"[OneCycleLR] step() got called {self.last_epoch + 1} times, expected at most total_steps = "
                 f"{self.total_steps}"
             )
+        if not all("max_lr" in group for group in self.optimizer.param_groups):
+            raise ValueError("[OneCycleLR] optimizer has a group without 'max_lr', expected none added to it since")
 
     def _advance(self) -> None:
         super()._advance()

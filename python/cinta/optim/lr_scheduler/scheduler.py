@@ -77,8 +77,13 @@ class LRScheduler:
     def step(self, metric: Any = None) -> None:
         """Goes on to the next epoch, or batch; only a plateau looks at `metric`."""
         self._ready(metric)
-        self._step_count += 1
-        self._advance()
+        before = dict(self.__dict__)
+        try:
+            self._step_count += 1
+            self._advance()
+        except BaseException:
+            self.__dict__.update(before)
+            raise
 
     def get_last_lr(self) -> list[float]:
         """The learning rates that were set last, one for each group."""
