@@ -129,7 +129,7 @@ def draw(runs: dict[str, list[Run]], epochs: int, path: Path) -> None:
 
     columns = 4
     rows = -(-len(runs) // columns)
-    colors = [*pyplot.get_cmap("tab10").colors[:7], "darkcyan"]
+    colors = [*(f"C{i}" for i in range(7)), "darkcyan"]
     figure, grid = pyplot.subplots(
         2 * rows, columns, sharex=True, sharey="row", height_ratios=[1, 2] * rows, figsize=(15, 4.2 * rows + 0.5),
         layout="constrained",
