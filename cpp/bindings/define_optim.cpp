@@ -102,6 +102,8 @@ void define_optim() {
          .c_str());
   define<ops::total_norm>("total_norm(tensors)",
                           "The L2 norm over all elements of all tensors, summed in float64; 0-d float64.");
+  define<ops::lerp_inplace>("lerp_(averages, values, share)",
+                            "a += share (x - a) for every average a and its value x, in place; share is one number.");
   define<ops::clip_norm_inplace>(
       "clip_norm_(tensors, norm, max_norm)",
       "Scales every tensor by max_norm / (norm + 1e-6), in place, where that is below 1 (or NaN).");

@@ -237,6 +237,11 @@ template <class T> void check_rprop(const Table &table, Rprop o) {
       });
 }
 
+template <class T> void check_lerp(const Table &table) {
+  check_steps<T>([&](int64_t n, int, Weights<T> &w) { table.lerp_step[kSlot<T>](n, 0.125, w.p.data(), w.g.data()); },
+                 [&](int, Wide &p, Wide g, Wide &, Wide &, Wide &) { p += 0.125L * (g - p); });
+}
+
 template <class T> void check_all(const Table &table) {
   check_sgd<T>(table, {0.1, 0, 0, 0, false, false, true});
   check_sgd<T>(table, {0.1, 0.9, 0.1, 0.01, false, true, true});
@@ -257,6 +262,7 @@ template <class T> void check_all(const Table &table) {
   check_adamax<T>(table, {0.1, 0.9, 0.99, 1e-8, 0, 0, true});
   check_lion<T>(table, {0.01, 0.9, 0.99, 0.1, false});
   check_lion<T>(table, {0.01, 0.5, 0.9, 0, true});
+  check_lerp<T>(table);
   check_rprop<T>(table, {0.5, 1.2, 1e-6, 50, false});
   check_rprop<T>(table, {0.4, 1.5, 0.009, 0.012, true});
 }

@@ -225,7 +225,8 @@ using AdamaxStep = void (*)(int64_t n, const Adamax &, void *p, const void *g, v
 using AdadeltaStep = void (*)(int64_t n, const Adadelta &, void *p, const void *g, void *square, void *delta);
 using LionStep = void (*)(int64_t n, const Lion &, void *p, const void *g, void *m);
 using RpropStep = void (*)(int64_t n, const Rprop &, void *p, const void *g, void *before, void *step_size);
-using SumSquares = double (*)(int64_t n, const void *x); // in double
+using LerpStep = void (*)(int64_t n, double share, void *a, const void *x); // a += share (x - a)
+using SumSquares = double (*)(int64_t n, const void *x);                    // in double
 
 // ---- random numbers, Philox 4x32-10: element i of a stream depends only on (key, counter + i)
 using UniformFill = void (*)(int64_t n, uint64_t key, uint64_t first, double low, double high, void *y);
@@ -300,6 +301,7 @@ struct Table {
   AdadeltaStep adadelta_step[2] = {};
   LionStep lion_step[2] = {};
   RpropStep rprop_step[2] = {};
+  LerpStep lerp_step[2] = {};
   SumSquares sum_squares[2] = {};
   UniformFill uniform_fill[2] = {};
   NormalFill normal_fill[2] = {};

@@ -207,6 +207,30 @@ Tensor total_norm(const Tensors &tensors) {
   return y;
 }
 
+void lerp_inplace(const Tensors &averages, const Tensors &values, const Tensor &share) {
+  if (averages.size() != values.size())
+    fail<ValueError>("[lerp_] got ", averages.size(), " averages and ", values.size(), " values, expected as many");
+  if (share.ndim() != 0)
+    fail<ValueError>("[lerp_] share has shape ", share.shape(), ", expected one number");
+  for (size_t k = 0; k < averages.size(); ++k) {
+    check_floating(averages[k], "lerp_");
+    check(averages[k], values[k], "value", "lerp_");
+    check_writable(averages[k], "lerp_", false);
+  }
+  const Tensor exact = astype(share, Dtype::float64);
+  for (size_t k = 0; k < averages.size(); ++k) {
+    const Tensor in[3] = {averages[k], values[k], exact};
+    compute("lerp_", Operands(in, 3), Operands(in, 1), [](const Tensor *in, const Tensor *out) {
+      const Updated average(out[0]);
+      const Tensor value = contiguous_native(in[1]);
+      kernel().lerp_step[floating_index(value.dtype())](value.size(), *in[2].data<double>(), average.data(),
+                                                        value.data());
+      average.finish();
+    });
+    mark_written(averages[k]);
+  }
+}
+
 void clip_norm_inplace(const Tensors &tensors, const Tensor &norm, double max_norm) {
   for (const Tensor &t : tensors)
     check_writable(t, "clip_norm_", false);

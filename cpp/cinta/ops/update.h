@@ -25,6 +25,8 @@ void rprop_step(const Tensors &params, const Tensors &grads, const Tensors &befo
                 const kernels::Rprop &options);
 
 Tensor total_norm(const Tensors &tensors); // L2 over all of them, summed in double; 0-d float64
+// a += share (x - a) for every pair, in place; share: 0-d
+void lerp_inplace(const Tensors &averages, const Tensors &values, const Tensor &share);
 // Scales all of them by max_norm / (norm + 1e-6) where that is below 1, in place.
 void clip_norm_inplace(const Tensors &tensors, const Tensor &norm, double max_norm);
 

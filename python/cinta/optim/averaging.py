@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cinta._core import Tensor, asarray, from_dlpack, tensor, where, zeros_like
+from cinta._core import Tensor, asarray, from_dlpack, lerp_, tensor, where, zeros_like
 from cinta.autodiff import no_grad
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ class _Average:
         with no_grad():
             self.n_averaged += 1
             share = self._share(self.n_averaged.astype("float64"))
-            for name, live in self._live().items():
-                average = self._averages[name]
-                if average.dtype.is_floating:
-                    average += (live.detach().astype(average.dtype) - average) * share.astype(average.dtype)
-                else:
-                    average.copy_(live.detach())
+            pairs = [(self._averages[name], live.detach()) for name, live in self._live().items()]
+            moving = [(average, live.astype(average.dtype)) for average, live in pairs if average.dtype.is_floating]
+            lerp_([average for average, _ in moving], [live for _, live in moving], share)
+            for average, live in pairs:
+                if not average.dtype.is_floating:
+                    average.copy_(live)
 
     @contextmanager
     def applied(self) -> Iterator[Module]:

@@ -21,6 +21,13 @@ template <class T> void sgd_step(int64_t count, const Sgd &o, void *p_, const vo
   });
 }
 
+template <class T> void lerp_step(int64_t count, double share, void *a_, const void *x_) {
+  update_each<T>(count, 0.3, [=](int64_t i, int64_t n) {
+    const Lanes<T> a(a_, i, n), x(const_cast<void *>(x_), i, n);
+    a.store(average<T>(a.load(), T(share), x.load()));
+  });
+}
+
 // Sixteen sums of doubles on every level, so that each level gives the same bits.
 template <class T> double sum_squares_block(int64_t n, const T *x) {
   double lanes[16] = {};
@@ -72,6 +79,8 @@ void fill_optim(Table &table) {
   table.lion_step[1] = lion_step<double>;
   table.rprop_step[0] = rprop_step<float>;
   table.rprop_step[1] = rprop_step<double>;
+  table.lerp_step[0] = lerp_step<float>;
+  table.lerp_step[1] = lerp_step<double>;
   table.sum_squares[0] = sum_squares<float>;
   table.sum_squares[1] = sum_squares<double>;
 }
