@@ -114,7 +114,7 @@ def train(name: str, data: Data, epochs: int, seed: int, batch: int = 32) -> Run
             step(ct.tensor(data.train[0][chosen]), ct.tensor(data.train[1][chosen]))
         run.losses.append(scores(data.validation)[0])
         scheduler.step(run.losses[-1])
-        if getattr(scheduler, "stopped", False):
+        if scheduler.stopped:
             break
     return run._replace(errors=scores(data.test)[1])
 

@@ -166,7 +166,7 @@ def test_restored_weights_reach_a_compiled_step():
 
 
 def test_after_a_warm_up():
-    run = Run(patience=0)
+    run = Run(patience=0, max_divisions=1)
     scheduler = SequentialLR(run.opt, [LinearLR(run.opt, 0.5, 1.0, 2), run.plateau], [2])
     rates = []
     for metric in [None, None, 3.0, 2.0, 2.5]:
@@ -174,9 +174,11 @@ def test_after_a_warm_up():
         run.opt.step()
         scheduler.step(metric)
     assert rates == [0.5, 0.75, 1.0, 1.0, 1.0]
-    assert run.lr == 0.5
+    assert (run.lr, scheduler.stopped) == (0.5, False)
     with pytest.raises(TypeError, match="expected the validation metric"):
         scheduler.step()
+    scheduler.step(2.5)
+    assert scheduler.stopped
 
 
 def test_together_with_another():

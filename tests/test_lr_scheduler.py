@@ -301,6 +301,8 @@ def test_going_on_by_last_epoch_needs_the_first_rates():
     opt = optimizer()
     with pytest.raises(ValueError, match="group 0 of the optimizer has no 'initial_lr'"):
         schedules.StepLR(opt, 5, last_epoch=3)
+    given = optim.SGD([{"params": nn.Parameter(ct.zeros(1)), "initial_lr": 1.0}], lr=0.1)
+    assert schedules.StepLR(given, 5, last_epoch=3).base_lrs == [1.0]
     done = optimizer()
     schedules.StepLR(done, 5)
     opt.load_state_dict(done.state_dict())  # brings initial_lr along

@@ -106,7 +106,8 @@ class Optimizer:
         params = [given] if isinstance(given, Tensor) else list(given)
         if not params:
             raise ValueError(f"[{self._name}] params got no parameters, expected at least one")
-        unknown = [option for option in param_group if option != "params" and option not in self.defaults]
+        known = {"params", *self.defaults, *state.SCHEDULED}
+        unknown = [option for option in param_group if option not in known]
         if unknown:
             raise ValueError(
                 f"[{self._name}] param group got option {unknown[0]!r}, expected some of {list(self.defaults)}"

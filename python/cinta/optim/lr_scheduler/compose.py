@@ -37,6 +37,10 @@ class _Composed(LRScheduler):
                 raise ValueError(f"[{self._name}] schedulers[{number}] is there twice, expected it once")
         self._schedulers = schedulers
 
+    def _follow(self) -> None:
+        self._last_lr = self._rates()
+        self.stopped = any(scheduler.stopped for scheduler in self._schedulers)
+
     def state_dict(self) -> dict[str, Any]:
         """Position and the states of the schedules inside."""
         values = {name: getattr(self, name) for name in (*self._options, "_last_lr")}
@@ -65,6 +69,7 @@ class _Composed(LRScheduler):
                 scheduler.load_state_dict(state)
             raise
         self.__dict__.update(loaded)
+        self.stopped = any(scheduler.stopped for scheduler in self._schedulers)
 
 
 class SequentialLR(_Composed):
@@ -114,7 +119,7 @@ class SequentialLR(_Composed):
     def _start(self, last_epoch: int = -1) -> None:
         self.last_epoch = last_epoch + 1
         self._schedulers[0]._start()
-        self._last_lr = self._rates()
+        self._follow()
 
     def _ready(self, metric: Any) -> None:
         outside_recording("[SequentialLR] step()")
@@ -132,7 +137,7 @@ class SequentialLR(_Composed):
         else:
             scheduler.step(metric)
         self.last_epoch += 1
-        self._last_lr = self._rates()
+        self._follow()
 
 
 class ChainedScheduler(_Composed):
@@ -158,12 +163,12 @@ class ChainedScheduler(_Composed):
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         self._take(optimizer, schedulers)
-        self._last_lr = self._rates()
+        self._follow()
 
     def _start(self, last_epoch: int = -1) -> None:
         for scheduler in self._schedulers:
             scheduler._start()
-        self._last_lr = self._rates()
+        self._follow()
 
     def _ready(self, metric: Any) -> None:
         for scheduler in self._schedulers:
@@ -174,4 +179,4 @@ class ChainedScheduler(_Composed):
         self._ready(metric)
         for scheduler in self._schedulers:
             scheduler.step(metric)
-        self._last_lr = self._rates()
+        self._follow()

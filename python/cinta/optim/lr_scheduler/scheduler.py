@@ -40,6 +40,7 @@ class LRScheduler:
 
     _options: tuple[str, ...] = ()  # attributes that belong to the state beside those of every schedule
     _is_initial = False
+    stopped = False  # True where a plateau says that training should end
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
