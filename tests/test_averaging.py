@@ -134,8 +134,26 @@ def test_copies_for_good():
     seen = [values["weight"] for values in histories(net, 3) if average.update() is None]
     average.copy_to(other)
     np.testing.assert_allclose(other.weight.detach().numpy(), np.mean(seen, axis=0))
-    with pytest.raises(ValueError, match="was not loaded"):
-        average.copy_to(nn.Linear(1, 1))
+    for wrong, message in [(nn.Linear(1, 1), r"model has \[1, 1\] for weight"), (nn.Tanh(), "has nothing for weight")]:
+        with pytest.raises(ValueError, match=message):
+            average.copy_to(wrong)
+
+
+def test_shared_weights_and_buffers_that_are_not_saved():
+    net = nn.Sequential(linear(), nn.Linear(3, 2))
+    net.tied = net[0]
+    net.register_buffer("scratch", ct.ones(2), persistent=False)
+    average = optim.SWA(net, use_buffers=True)
+    average.update()
+    nn.init.constant_(net[0].weight, 7.0)
+    net.scratch.copy_(ct.zeros(2))
+    average.update()
+    with average.applied():
+        assert net.scratch.tolist() == [0.5, 0.5]
+        assert net.tied.weight is net[0].weight
+        assert net[0].weight.tolist() != [[7.0] * 2] * 3
+    assert net.scratch.tolist() == [0.0, 0.0]
+    assert net[0].weight.tolist() == [[7.0] * 2] * 3
 
 
 @pytest.mark.parametrize("name", AVERAGES)

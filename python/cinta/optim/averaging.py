@@ -86,7 +86,14 @@ class _Average:
         """
         if self.n_averaged.item() == 0:
             raise RuntimeError(f"[{self._name}] the average is empty, expected an update() before")
-        model.load_state_dict({**model.state_dict(), **self._averages})
+        targets = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        for name, average in self._averages.items():
+            shape = list(targets[name].shape) if name in targets else "nothing"
+            if shape != list(average.shape):
+                raise ValueError(f"[{self._name}] model has {shape} for {name}, expected {list(average.shape)}")
+        with no_grad():
+            for name, average in self._averages.items():
+                targets[name].copy_(average)
 
     # State
 
