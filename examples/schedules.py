@@ -189,6 +189,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="how many trainings for each schedule")
     parser.add_argument("--out", type=Path, default=Path("runs/schedules"), metavar="DIR")
     args = parser.parse_args()
+    if args.epochs < 2 or args.seeds < 1:
+        parser.error(f"--epochs got {args.epochs} and --seeds {args.seeds}, expected at least 2 and 1")
     args.out.mkdir(parents=True, exist_ok=True)
     data = load_digits()
     table = Table("schedule", "epochs", "validation loss", "test digits misread", box=None)
