@@ -44,6 +44,23 @@ def test_twenty_steps_follow_the_formula(kind, formula, options, dtype, toleranc
 
 
 @pytest.mark.parametrize(("kind", "formula", "options"), CASES, ids=named)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_and_strides(kind, formula, options, dtype):
+    """Two steps from memory in any order, in float32 and rounded once, as exact as the dtype."""
+    rng = np.random.default_rng(8)
+    start = rng.normal(size=(5, 6))
+    param = nn.Parameter(ct.tensor(start).astype(dtype).T[::2])
+    reference, rule = param.detach().astype("float64").numpy().copy(), formula(**options)
+    next(rule)
+    opt = kind([param], **options)
+    for _ in range(2):
+        param.grad = ct.tensor(rng.normal(size=(3, 5))).astype(dtype)
+        reference = rule.send((reference, param.grad.astype("float64").numpy()))
+        opt.step()
+    np.testing.assert_allclose(param.detach().astype("float64").numpy(), reference, rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize(("kind", "formula", "options"), CASES, ids=named)
 def test_parameters_without_a_gradient_are_passed_over(kind, formula, options):
     """Each parameter's state counts its own steps, whichever parameters move together."""
     params = starts()
