@@ -118,6 +118,8 @@ def test_a_state_that_does_not_fit_changes_nothing():
         ({"d": np.zeros(3)}, r"'d' has shape \[3\], expected \[6\]"),
         ({"old_dirs": [np.zeros(2)]}, r"shape \[2\]"),
         ({"exp_avg": 1}, "unknown 'exp_avg'"),
+        ({"ro": 1.0}, "'ro' or no list for it"),
+        ({"t": None}, r"lacks \['t'\]"),
     ]:
         with pytest.raises(ValueError, match=message):
             problem.opt.load_state_dict({**good, "state": {0: {**good["state"][0], **entry}}})

@@ -136,7 +136,42 @@ def test_best_weights_that_do_not_fit():
     ]:
         with pytest.raises(ValueError, match=message):
             run.plateau.load_state_dict({**state, "best_weights": {**state["best_weights"], **change}})
+    for change, message in [
+        ({"best_weights": [1.0]}, "'best_weights' got"),
+        ({"best_optimizer": [1.0]}, "'best_optimizer' got"),
+        ({"best_optimizer": {0: {"momentum_buffer": np.zeros(7)}}}, r"has shape \[7\], expected \[2, 2\]"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            run.plateau.load_state_dict({**state, **change})
+    assert run.plateau.best_weights is state["best_weights"]
     run.plateau.load_state_dict(state)
+
+
+@pytest.mark.parametrize("kind", [optim.LBFGS, optim.NAdam, optim.Rprop])
+def test_states_of_every_form_are_put_back(kind):
+    ct.random.seed(0)
+    net = nn.Linear(2, 1)
+    opt = kind(net.parameters(), lr=0.1)
+    plateau = ReduceLROnPlateau(opt, factor=0.5, patience=0, model=net, restore_optimizer=True)
+
+    def closure():
+        opt.zero_grad()
+        loss = (net(ct.ones((3, 2))) ** 2).mean()
+        loss.backward()
+        return loss
+
+    seen = []
+    for metric in (2.0, 1.0, 3.0, 3.0):
+        opt.step(closure)
+        plateau.step(metric)
+        seen.append([value.numpy().tobytes() for value in net.state_dict().values()])
+    assert seen[1] == seen[2] == seen[3] != seen[0]
+    assert opt.param_groups[0]["lr"] == 0.025
+    fresh = ReduceLROnPlateau(opt, model=net, restore_optimizer=True)
+    fresh.load_state_dict(plateau.state_dict())
+    opt.step(closure)
+    fresh.restore_best()
+    assert [value.numpy().tobytes() for value in net.state_dict().values()] == seen[1]
 
 
 def test_restored_weights_reach_a_compiled_step():

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cinta._core import Tensor, asarray, from_dlpack, lerp_, tensor, where, zeros_like
+from cinta._core import Tensor, asarray, lerp_, tensor, where, zeros_like
 from cinta.autodiff import no_grad
+from cinta.optim.state import as_tensor
 
 if TYPE_CHECKING:
     from cinta.nn import Module
@@ -112,7 +113,7 @@ class _Average:
         others = {f"module.{name}" for name, _ in self.model.named_buffers()}  # AveragedModel keeps them too
         problems = [f"lacks {name}" for name in mine if name not in state_dict]
         problems += [f"has unknown {name}" for name in state_dict if name not in mine and name not in others]
-        given = {name: _tensor(state_dict[name]) for name in mine if name in state_dict}
+        given = {name: as_tensor(state_dict[name]) for name in mine if name in state_dict}
         problems += [
             f"{name} has shape {list(value.shape)}, expected {list(mine[name].shape)}"
             for name, value in given.items()
@@ -228,9 +229,3 @@ def update_bn(loader: Iterable[Any], model: Module) -> None:
             norm.momentum = momentum
         for module, mode in modes:
             module.training = mode
-
-
-def _tensor(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    return from_dlpack(value) if hasattr(value, "__dlpack__") else asarray(value)

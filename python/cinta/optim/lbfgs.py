@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cinta._core import Tensor, asarray, concat, from_dlpack, zeros_like
+from cinta._core import Tensor, concat, zeros_like
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim.checks import at_least_zero, outside_recording
 from cinta.optim.line_search import Point, strong_wolfe
 from cinta.optim.optimizer import Optimizer
+from cinta.optim.state import as_tensor
 
 _VECTORS = ("d", "prev_flat_grad")
 _NUMBERS = ("H_diag", "t", "prev_loss")
 _COUNTS = ("func_evals", "n_iter")
+_HISTORY = ("old_dirs", "old_stps", "ro")  # lists: changes of the gradient, steps, 1 / (their product)
 
 
 class LBFGS(Optimizer):
@@ -188,25 +190,23 @@ class LBFGS(Optimizer):
     def _memory(self) -> dict[str, Any]:
         return self._state.setdefault(self.param_groups[0]["params"][0], {"func_evals": 0, "n_iter": 0})
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over a `state_dict` of LBFGS, cinta's or PyTorch's, all of it or nothing.
-
-        Errors: ValueError where groups, parameter counts, sizes or options do not fit.
-        """
+    def _unpacked(self, state_dict: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[Tensor, dict[str, Any]]]:
         entries = state_dict.get("state") if isinstance(state_dict, Mapping) else None
         if not isinstance(entries, Mapping) or any(int(number) != 0 for number in entries):
             raise ValueError(f"[LBFGS] state_dict got {state_dict!r:.60}, expected state of the first parameter alone")
-        memory = {key: self._fitted(key, value) for entry in entries.values() for key, value in entry.items()}
-        super().load_state_dict({**state_dict, "state": {}})
-        self._state = {self.param_groups[0]["params"][0]: memory} if memory else {}
+        fitted = {key: self._fitted(key, value) for entry in entries.values() for key, value in entry.items()}
+        memory = {key: value for key, value in fitted.items() if value is not None}
+        needed = _COUNTS if memory and not memory.get("n_iter") else (*_COUNTS, *_NUMBERS, *_VECTORS, *_HISTORY)
+        if missing := [key for key in needed if memory and key not in memory]:
+            raise ValueError(f"[LBFGS] state lacks {missing}, expected {list(needed)}")
+        groups, _ = super()._unpacked({**state_dict, "state": {}})
+        return groups, {self.param_groups[0]["params"][0]: memory} if memory else {}
 
     def _fitted(self, key: str, value: Any) -> Any:
         """A piece of state, copied; PyTorch keeps some numbers as tensors, and room for shares that are made anew."""
         size, params = sum(p.size for p in self.param_groups[0]["params"]), self.param_groups[0]["params"]
-        if isinstance(value, (list, tuple)) and key in ("old_dirs", "old_stps"):
-            return [self._fitted("d", vector) for vector in value]
-        if isinstance(value, (list, tuple)) and key == "ro":
-            return [float(number) for number in value]
+        if isinstance(value, (list, tuple)) and key in _HISTORY:
+            return [float(entry) if key == "ro" else self._fitted("d", entry) for entry in value]
         if key in _COUNTS:
             return int(value)
         if value is None or key == "al":
@@ -214,16 +214,9 @@ class LBFGS(Optimizer):
         if key in _NUMBERS:
             return float(value)
         if key not in _VECTORS:
-            raise ValueError(
-                f"[LBFGS] state has unknown {key!r}, expected {[*_COUNTS, *_NUMBERS, *_VECTORS]} and lists"
-            )
-        vector = (
-            value
-            if isinstance(value, Tensor)
-            else from_dlpack(value)
-            if hasattr(value, "__dlpack__")
-            else asarray(value)
-        )
+            known = [*_COUNTS, *_NUMBERS, *_VECTORS, *_HISTORY]
+            raise ValueError(f"[LBFGS] state has unknown {key!r} or no list for it, expected {known}")
+        vector = as_tensor(value)
         if vector.shape != (size,):
             raise ValueError(f"[LBFGS] state {key!r} has shape {list(vector.shape)}, expected {[size]}")
         return vector.detach().astype(params[0].dtype).clone()

@@ -215,13 +215,18 @@ class Optimizer:
 
         Errors: ValueError where groups, parameter counts, shapes or options do not fit.
         """
-        groups, entries = state.unpack(self._name, self.param_groups, state_dict, self._scalars)
-        for group in groups:
-            self._check(group)
+        groups, entries = self._unpacked(state_dict)
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group.update(loaded)
         self._state = entries
         self._plans = [None] * len(self.param_groups)
+
+    def _unpacked(self, state_dict: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[Tensor, dict[str, Any]]]:
+        """Options of each group and state by parameter, checked and copied; nothing is changed."""
+        groups, entries = state.unpack(self._name, self.param_groups, state_dict, self._scalars)
+        for group in groups:
+            self._check(group)
+        return groups, entries
 
     def __repr__(self) -> str:
         lines = [f"{self._name}("]

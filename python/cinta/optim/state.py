@@ -11,6 +11,13 @@ from cinta._core import Tensor, asarray, float64, from_dlpack
 SCHEDULED = ("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
 
 
+def as_tensor(value: Any) -> Tensor:
+    """Tensors, those of other libraries, arrays and numbers."""
+    if isinstance(value, Tensor):
+        return value
+    return from_dlpack(value) if hasattr(value, "__dlpack__") else asarray(value)
+
+
 def pack(groups: list[dict[str, Any]], state: Mapping[Tensor, dict[str, Any]]) -> dict[str, Any]:
     """Groups and state with parameters replaced by their numbers."""
     params = [param for group in groups for param in group["params"]]
@@ -31,8 +38,7 @@ def _entry(
         if key == "step":
             entry[key] = int(value)
             continue
-        if not isinstance(value, Tensor):
-            value = from_dlpack(value) if hasattr(value, "__dlpack__") else asarray(value)
+        value = as_tensor(value)
         shape, dtype = ((), float64) if key in scalars else (param.shape, param.dtype)
         if value.shape != shape:
             raise ValueError(

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from cinta._core import Tensor, asarray
+from cinta._core import Tensor
 from cinta.optim.checks import outside_recording
 from cinta.optim.lr_scheduler.checks import fitted, integer, number, one_of, per_group
 from cinta.optim.lr_scheduler.scheduler import LRScheduler
 from cinta.optim.optimizer import Optimizer
+from cinta.optim.state import as_tensor
 
 if TYPE_CHECKING:
     from cinta.nn import Module
@@ -208,10 +209,12 @@ class ReduceLROnPlateau(LRScheduler):
     def _fitted_weights(self, given: Mapping[str, Any] | None) -> dict[str, Tensor] | None:
         if given is None:
             return None
+        if not isinstance(given, Mapping):
+            raise ValueError(f"[{self._name}] state 'best_weights' got {given!r:.60}, expected a dict of tensors")
         if self.model is None:
             raise ValueError(f"[{self._name}] state holds best weights, expected none: the schedule has no model")
         shapes = {name: tuple(tensor.shape) for name, tensor in self.model.state_dict().items()}
-        kept = {name: asarray(value).detach().clone() for name, value in given.items()}
+        kept = {name: as_tensor(value).detach().clone() for name, value in given.items()}
         wrong = [name for name in shapes | kept if name not in kept or tuple(kept[name].shape) != shapes.get(name)]
         if wrong:
             raise ValueError(f"[{self._name}] state 'best_weights' does not fit the model in {wrong}")
@@ -220,6 +223,9 @@ class ReduceLROnPlateau(LRScheduler):
     def _fitted_optimizer(self, given: Mapping[Any, Any] | None) -> dict[int, dict[str, Any]] | None:
         if given is None:
             return None
+        if not isinstance(given, Mapping):
+            raise ValueError(f"[{self._name}] state 'best_optimizer' got {given!r:.60}, expected states by number")
+        self.optimizer._unpacked({"state": given, "param_groups": self.optimizer.state_dict()["param_groups"]})
         return {int(number): _copied(entry) for number, entry in given.items()}
 
 
