@@ -17,7 +17,7 @@ MODULES = [
 ] + [drawing, files]
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, data, drawing, files)
+    for module in (nn, nn.init, optim, optim.lr_scheduler, data, drawing, files)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
     if thing.__module__.startswith(("cinta.nn", "cinta.optim", "cinta.data", "cinta.drawing", "cinta.files"))
