@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cinta._core import Tensor
 from cinta.augment.draws import between, draw, interval
 from cinta.augment.functional import adjust_brightness, adjust_contrast
+from cinta.augment.functional.images import computed
 from cinta.augment.transform import Transform
 
 
@@ -35,8 +37,13 @@ class ColorJitter(Transform):
 
     def apply(self, images: Any) -> Any:
         u = draw(len(images), 2)
-        if self.brightness != (1.0, 1.0):
-            images = adjust_brightness(images, between(self.brightness, u[:, 0]), self.bounds)
-        if self.contrast != (1.0, 1.0):
-            images = adjust_contrast(images, between(self.contrast, u[:, 1]), self.bounds)
-        return images
+        bounds = (0.0, 255.0) if str(images.dtype) == "uint8" else self.bounds
+
+        def jittered(x: Tensor) -> Tensor:
+            if self.brightness != (1.0, 1.0):
+                x = adjust_brightness(x, between(self.brightness, u[:, 0]), bounds)
+            if self.contrast != (1.0, 1.0):
+                x = adjust_contrast(x, between(self.contrast, u[:, 1]), bounds)
+            return x
+
+        return computed(self.name, images, jittered)

@@ -15,7 +15,7 @@ from cinta.preprocess.preprocessor import Fitted, Options, Preprocessor
 class Log1p(Preprocessor):
     """y = ln(1 + x) for all features, or for some columns; the others stay as they are.
 
-    columns: indices along axis 1 of [N,D,...], from the end where negative; None: everything. Nothing is learnt: `fit` only
+    columns: indices along axis 1 of [N,D,...], from the end where negative; None: all. Nothing is learnt: `fit` only
     looks whether the logarithm exists.
     Errors: ValueError where a value is -1 or below, which has no logarithm (inside `ct.compile`, where no value can be
     looked at, it gives -inf or NaN as NumPy does); IndexError for a column that is not there. NaN stays NaN.

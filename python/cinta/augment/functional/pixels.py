@@ -10,7 +10,7 @@ import cinta as ct
 from cinta._core import Tensor
 from cinta.augment.functional.images import computed, opened, per_sample
 
-_LUMINANCE = (0.2989, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as in torchvision
+_LUMINANCE = [0.2989, 0.587, 0.114]  # of red, green and blue: ITU-R BT.601, as in torchvision
 
 
 def held(x: Tensor, bounds: tuple[float, float] | None) -> Tensor:
