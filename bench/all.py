@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import augment
 import cinta as ct
 import compiled
 import conv
@@ -54,6 +55,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
+    "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }
