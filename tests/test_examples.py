@@ -20,6 +20,7 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "augmentations.py": [],
 }
 
 
@@ -61,6 +62,22 @@ def test_compiled_step(tmp_path):
     assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
     assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
+
+
+def test_augmentations(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 50, 3)).astype(np.uint8)).save(tmp_path / "own.png")
+    output = run("augmentations.py", "--image", "own.png", "--out", "out", folder=tmp_path)
+    assert len(re.findall(r"^\w+ +[\d,]+ images of 28x28 a second$", output, re.MULTILINE)) == 14
+    with Image.open(tmp_path / "out" / "augmentations.png") as page:
+        assert min(page.size) > 1000
+    write_mnist(tmp_path)
+    run("augmentations.py", "--data", tmp_path, "--out", "digits", folder=tmp_path)
+    assert (tmp_path / "digits" / "augmentations.png").stat().st_size > 50_000
+    error = run("augmentations.py", "--image", "nowhere.png", folder=tmp_path, fails=True)
+    assert "nowhere.png" in error
+    assert "Traceback" not in error
 
 
 class TestLenet:
