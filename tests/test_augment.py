@@ -137,6 +137,18 @@ def test_same_seed_same_bits(transform: augment.Transform, rng: np.random.Genera
         assert not np.array_equal(first, second)
 
 
+def test_a_compiled_transform_notices_changed_options() -> None:
+    noise = augment.GaussianNoise(0.1)
+    both = augment.Compose([noise])
+    compiled = ct.compile(lambda x: both(x))
+    x = ct.zeros((4, 1, 20, 20))
+    assert 0.08 < float(compiled(x).std()) < 0.12
+    noise.sigma = (5.0, 5.0)
+    assert 4 < float(compiled(x).std()) < 6
+    both.transforms.append(augment.Cutout(100))
+    assert float(compiled(x).std()) == 0
+
+
 @EACH
 def test_every_kind_of_images(transform: augment.Transform, rng: np.random.Generator) -> None:
     """uint8 and floats, arrays and tensors, no images at all, and labels that go along."""

@@ -200,6 +200,24 @@ def test_saved_and_made_again(make, rng: np.random.Generator, tmp_path) -> None:
         np.testing.assert_array_equal(copied(new), step(new))
 
 
+@EACH
+def test_a_compiled_step_notices_what_is_learnt_later(make, rng: np.random.Generator) -> None:
+    x, other = table(rng), table(rng) * 2 + 1
+    step = make().fit(x)
+    compiled = ct.compile(lambda t: step(t))
+    t = ct.tensor(x, dtype="float32")
+    np.testing.assert_array_equal(compiled(t).numpy(), step(t).numpy())
+    state = step.state_dict()
+    step.fit(other)
+    np.testing.assert_array_equal(compiled(t).numpy(), step(t).numpy())
+    step.load_state_dict(state)
+    np.testing.assert_array_equal(compiled(t).numpy(), step(t).numpy())
+    if not isinstance(step, Pipeline) and step.name != "Log1p":
+        step = make().partial_fit(x[:30]).partial_fit(x[30:])  # what is left to find is found in the recording
+        compiled = ct.compile(lambda t: step(t))
+        np.testing.assert_array_equal(compiled(t).numpy(), step(t).numpy())
+
+
 def test_scaling_goes_on_after_loading(rng: np.random.Generator, tmp_path) -> None:
     x = table(rng)
     again = saved(Standardize().fit(x[:20]), tmp_path).partial_fit(x[20:])
@@ -280,10 +298,14 @@ def test_a_failed_fit_changes_nothing(rng: np.random.Generator) -> None:
             with pytest.raises(ValueError, match=r"got nan at \[50, 2\], expected finite numbers to learn from"):
                 attempt(bad)
         np.testing.assert_array_equal(step(x), make().fit(x)(x))
+        with pytest.raises(ValueError, match=r"got nan at \[20, 2\]"):
+            step.fit_batches([x[:9] * 2, bad[30:]])
+        np.testing.assert_array_equal(step(x), make().fit(x)(x))
     pipeline = Pipeline(Standardize(), PCA(6)).fit(x)
     before = pipeline(x)
     with pytest.raises(ValueError, match=r"n_components got 6, expected at most 4"):
-        pipeline.fit(x[:, :4])(x[:, :4])
+        pipeline.fit(x[:, :4])
+    np.testing.assert_array_equal(pipeline(x), before)
     narrow = Pipeline(Center(), PCA(2)).fit(x)
     kept = narrow(x)
     with pytest.raises(ValueError, match=r"\[Center\] got nan"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import cinta as ct
 from cinta._core import Tensor
@@ -28,6 +28,8 @@ class Transform:
         >>> float(images.min()), labels.tolist()
         (1.0, [3, 4])
     """
+
+    _watched: ClassVar[bool] = True  # ct.compile records anew where an attribute has changed
 
     def __call__(self, images: Any, labels: Any = None) -> Any:
         if isinstance(images, (tuple, list)):
@@ -109,15 +111,19 @@ class Compose(Transform):
         for t in self.transforms:
             if not callable(t):
                 raise TypeError(f"[Compose] got a {type(t).__name__}, expected transforms")
-        self._parts: list[list[Transform]] = []
+
+    def _parts(self) -> list[list[Transform]]:
+        """The transforms, those together that one resampling does."""
+        parts: list[list[Transform]] = []
         for t in self.transforms:
-            if self._parts and _joins(self._parts[-1][-1], t):
-                self._parts[-1].append(t)
+            if parts and _joins(parts[-1][-1], t):
+                parts[-1].append(t)
             else:
-                self._parts.append([t])
+                parts.append([t])
+        return parts
 
     def _through(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        for part in self._parts:
+        for part in self._parts():
             warps = [t for t in part if isinstance(t, Warp)]
             if len(warps) == len(part):
                 images = moved(images, warps)
