@@ -169,6 +169,8 @@ def test_every_kind_of_images(transform: augment.Transform, rng: np.random.Gener
     assert same is labels
     assert batch.labels is labels
     np.testing.assert_array_equal(batch.images.numpy(), got.numpy())
+    (alone,) = drawn(transform, (ct.tensor(x),))
+    np.testing.assert_array_equal(alone.numpy(), got.numpy())
 
 
 @EACH

@@ -33,9 +33,10 @@ class Transform:
 
     def __call__(self, images: Any, labels: Any = None) -> Any:
         if isinstance(images, (tuple, list)):
-            if len(images) < 2 or labels is not None:
+            if not images or labels is not None:
                 raise ValueError(f"[{self.name}] got a batch of {len(images)} fields, expected (images, labels, ...)")
-            fields = [*self.pair(images[0], images[1]), *images[2:]]
+            first = self.pair(images[0], images[1]) if len(images) > 1 else (self.apply(images[0]),)
+            fields = [*first, *images[2:]]
             return type(images)(*fields) if hasattr(images, "_fields") else type(images)(fields)
         return self.apply(images) if labels is None else self.pair(images, labels)
 

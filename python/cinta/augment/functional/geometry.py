@@ -84,6 +84,8 @@ def affine(
         [[[[1.5, 2.5, 3.0]]]]
     """
     size = None if size is None else pair("affine", size)
+    if not (isinstance(matrices, Tensor) and matrices.dtype.is_floating):
+        matrices = ct.asarray(np.asarray(matrices, np.float64))
     return computed(
         "affine", images, lambda x: ct.warp(x, matrices, displacement, size, interpolation, padding_mode, fill)
     )
