@@ -149,6 +149,17 @@ def test_a_compiled_transform_notices_changed_options() -> None:
     assert float(compiled(x).std()) == 0
 
 
+def test_composed_with_a_plain_function() -> None:
+    both = augment.Compose([augment.Cutout(100), lambda images: images + 1])
+    x, y = ct.zeros((4, 1, 20, 20)), ct.arange(4)
+    assert set(both(x).ravel().tolist()) == {1.0}
+    images, labels = both(x, y)
+    assert set(images.ravel().tolist()) == {1.0}
+    assert labels is y
+    with pytest.raises(TypeError, match=r"\[Compose\] got a int, expected transforms"):
+        augment.Compose([3])
+
+
 @EACH
 def test_every_kind_of_images(transform: augment.Transform, rng: np.random.Generator) -> None:
     """uint8 and floats, arrays and tensors, no images at all, and labels that go along."""

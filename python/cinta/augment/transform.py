@@ -96,7 +96,7 @@ def moved(images: Any, warps: list[Warp]) -> Any:
 
 
 class Compose(Transform):
-    """Transforms one after the other.
+    """Transforms, or functions of images, one after the other.
 
     Neighbours that move pixels in the same way (interpolation, padding_mode, fill) are joined into one resampling, as
     far as an elastic distortion that ends it: less blur, less time, and nothing is lost beyond an edge on the way.
@@ -128,7 +128,7 @@ class Compose(Transform):
             warps = [t for t in part if isinstance(t, Warp)]
             if len(warps) == len(part):
                 images = moved(images, warps)
-            elif labels is None:
+            elif labels is None or not isinstance(part[0], Transform):
                 images = part[0](images)
             else:
                 images, labels = part[0](images, labels)
