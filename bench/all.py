@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import augment
 import cinta as ct
 import compiled
 import conv
@@ -58,6 +59,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
+    "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }

@@ -21,6 +21,7 @@ SETTINGS = {
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
     "schedules.py": ["--epochs", "2", "--seeds", "1"],
+    "augmentations.py": [],
 }
 
 
@@ -74,6 +75,20 @@ def test_schedules(tmp_path):
     with Image.open(tmp_path / "out" / "schedules.png") as image:
         assert min(image.size) > 800
         assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+def test_augmentations(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 50, 3)).astype(np.uint8)).save(tmp_path / "own.png")
+    output = run("augmentations.py", "--image", "own.png", "--out", "out", folder=tmp_path)
+    assert len(re.findall(r"^\w+ +[\d,]+ images of 28x28 a second$", output, re.MULTILINE)) == 14
+    with Image.open(tmp_path / "out" / "augmentations.png") as page:
+        assert min(page.size) > 1000
+    write_mnist(tmp_path)
+    run("augmentations.py", "--data", tmp_path, "--out", "digits", folder=tmp_path)
+    assert (tmp_path / "digits" / "augmentations.png").stat().st_size > 50_000
+    error = run("augmentations.py", "--image", "nowhere.png", folder=tmp_path, fails=True)
+    assert "nowhere.png" in error
+    assert "Traceback" not in error
 
 
 class TestLenet:
