@@ -20,6 +20,8 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "decision_surface.py": ["--steps", "20"],
+    "see_network.py": ["--epochs", "1"],
 }
 
 
@@ -61,6 +63,21 @@ def test_compiled_step(tmp_path):
     assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
     assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
+
+
+def test_decision_surface(tmp_path):
+    output = run("decision_surface.py", "--steps", 300, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 300 points", output)[1]) > 95
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"decision_surface.png", "learning_curve.png"}
+
+
+def test_see_network(tmp_path):
+    output = run("see_network.py", "--epochs", 3, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 540 held-out digits right", output)[1]) > 90
+    assert "48,120" in output
+    names = "activations_after activations_before confusion_matrix feature_maps filters filters_second_layer"
+    names += " learning_curves learning_rate mistakes"
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(names.split())
 
 
 class TestLenet:

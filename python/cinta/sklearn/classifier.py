@@ -62,7 +62,8 @@ class NetClassifier(ClassifierMixin, Net):
         >>> from sklearn.model_selection import cross_val_score
         >>> from cinta.sklearn import NetClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> scores = cross_val_score(NetClassifier((16,), max_iter=100, learning_rate="cosine", random_state=0), X, y)
+        >>> net = NetClassifier((16,), batch_size=16, max_iter=50, learning_rate="cosine", random_state=0)
+        >>> scores = cross_val_score(net, X, y)
         >>> bool(scores.mean() > 0.9)
         True
     """
