@@ -14,9 +14,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import load_diabetes, load_digits
-from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from cinta import plot
 from cinta.sklearn import NetClassifier, NetRegressor
@@ -33,13 +33,13 @@ console = Console()
 images, digits = load_digits(return_X_y=True)
 net = NetClassifier(batch_size=32, max_iter=args.epochs, learning_rate="cosine", random_state=0)
 choices = {
-    "pca__n_components": [20, 40],
     "netclassifier__hidden_layer_sizes": [(32,), (128,)],
     "netclassifier__dropout": [0.0, 0.3],
+    "netclassifier__standardize": [True, False],
 }
-search = GridSearchCV(make_pipeline(PCA(random_state=0), net), choices, cv=args.folds, n_jobs=args.jobs)
+search = GridSearchCV(make_pipeline(MinMaxScaler(), net), choices, cv=args.folds, n_jobs=args.jobs)
 search.fit(images, digits)
-table = Table("components", "hidden", "dropout", "accuracy", title=f"Digits, {args.folds}-fold cross-validation")
+table = Table("hidden", "dropout", "standardized", "accuracy", title=f"Digits, {args.folds}-fold cross-validation")
 results = zip(search.cv_results_["params"], search.cv_results_["mean_test_score"])
 for chosen, accuracy in sorted(results, key=lambda result: -result[1]):
     table.add_row(*(str(chosen[name]) for name in choices), f"{accuracy:.2%}")
