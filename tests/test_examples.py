@@ -22,7 +22,7 @@ SETTINGS = {
     "compiled_step.py": ["--epochs", "1"],
     "decision_surface.py": ["--steps", "20"],
     "see_network.py": ["--epochs", "1"],
-    "estimators.py": ["--epochs", "1", "--folds", "2"],
+    "sklearn_estimators.py": ["--epochs", "1", "--folds", "2"],
 }
 
 
@@ -81,8 +81,8 @@ def test_see_network(tmp_path):
     assert {path.stem for path in (tmp_path / "out").iterdir()} == set(names.split())
 
 
-def test_estimators(tmp_path):
-    output = run("estimators.py", "--epochs", 8, "--folds", 2, "--jobs", 1, "--out", "out", folder=tmp_path)
+def test_sklearn_estimators(tmp_path):
+    output = run("sklearn_estimators.py", "--epochs", 8, "--folds", 2, "--jobs", 1, "--out", "out", folder=tmp_path)
     assert max(map(float, re.findall(r"([\d.]+)%", output))) > 85
     assert float(re.search(r"RMS error ([\d.]+)", output)[1]) < 75
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"confusion_matrix.png", "regression.png"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -151,6 +152,21 @@ class TestEstimator:
         assert set(net.predict(X)) == {"ant", "bee", "cat"}
         assert net.score(X, names) > 0.8
         np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1)
+
+    def test_a_net_that_nobody_holds_is_gone(self, iris_like):
+        X, y = iris_like
+        quick().fit(X, y)
+        gc.collect()
+        before = ct.memory_stats()["live"]
+        net = quick(hidden_layer_sizes=(500,)).fit(X, y)
+        gc.collect()  # what was recorded
+        gc.disable()
+        try:
+            assert ct.memory_stats()["live"] > before
+            del net
+            assert ct.memory_stats()["live"] <= before
+        finally:
+            gc.enable()
 
     def test_partial_fit(self, iris_like):
         X, y = iris_like

@@ -310,6 +310,22 @@ def test_loss_and_optimizer() -> None:
     )
 
 
+def test_modes_around_it() -> None:
+    net = lenet()
+    outside = nn.summary(net, (80, 1, 28, 28))
+    with ct.no_grad():
+        assert nn.summary(net, (80, 1, 28, 28)) == outside
+    with ct.autocast():
+        assert nn.summary(net, (80, 1, 28, 28)).multiply_adds == outside.multiply_adds
+
+
+def test_a_wrong_shape_is_told_before_memory_is_taken_for_it() -> None:
+    before = ct.memory_stats()["peak"]
+    with pytest.raises(ValueError, match="channels"):
+        nn.summary(lenet(), (100_000, 3, 128, 128))  # 20 GB
+    assert ct.memory_stats()["peak"] < before + (1 << 28)
+
+
 def test_printed() -> None:
     costs = nn.summary(lenet(), (128, 1, 28, 28))
     lines = str(costs).splitlines()

@@ -53,7 +53,7 @@ class NetClassifier(ClassifierMixin, Net):
         class_weight: {class: weight}, 'balanced' or None.
 
     Attributes: classes_, net_ (the cinta module), n_iter_, loss_, best_loss_, loss_curve_ (without the penalty),
-    validation_scores_, best_validation_score_, n_features_in_, feature_names_in_.
+    validation_scores_, best_validation_score_ (None without early stopping), n_features_in_, feature_names_in_.
 
     Errors: ValueError for parameters out of range and for data that scikit-learn's own estimators refuse.
 

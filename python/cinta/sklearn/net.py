@@ -189,6 +189,7 @@ class Net(BaseEstimator):
             done = len(training.losses)
             converged = training.run(
                 data,
+                self._loss,
                 batch_size=self._rows(len(x)),
                 shuffle=self._shuffler if self.shuffle else None,
                 epochs=self.max_iter,
@@ -218,7 +219,7 @@ class Net(BaseEstimator):
         data = self._prepare(x, targets, weights, first=not again)
         order = self._shuffler.permutation(len(x)) if self.shuffle else None
         with self._drawing():
-            self._training.epoch(data, self._rows(len(x)), order, self._training.step)
+            self._training.epoch(data, self._rows(len(x)), order, self._training.step(self._loss))
         self._finish(1, self.n_iter_ if again else 0)
         return self
 
@@ -256,7 +257,7 @@ class Net(BaseEstimator):
             net, self.solver, self.learning_rate_init, decay, self.momentum, self.nesterovs_momentum
         )
         self.net_ = net
-        self._training = Training(net, solver, self._loss)
+        self._training = Training(net, solver)
 
     def _build(self, features: int, outputs: int) -> nn.Module:
         if self.module is not None:
@@ -315,9 +316,8 @@ class Net(BaseEstimator):
         self.loss_curve_ = list(training.losses)
         self.loss_ = training.losses[-1]
         self.best_loss_ = min(training.losses)
-        if training.scores:
-            self.validation_scores_ = list(training.scores)
-            self.best_validation_score_ = max(training.scores)
+        self.validation_scores_ = list(training.scores) or None
+        self.best_validation_score_ = max(training.scores, default=None)
 
     def _score_of(self, x: Array, targets: Array, weights: Array) -> float:
         raise NotImplementedError

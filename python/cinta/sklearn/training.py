@@ -17,6 +17,7 @@ SCHEDULES = ("constant", "adaptive", "cosine")
 _LEAST_RATE = 1e-6  # of an adaptive schedule, which then stops
 
 Array = numpy.ndarray[Any, Any]
+Loss = Callable[[Tensor, Tensor, Any], Tensor]
 
 
 def make_optimizer(net: nn.Module, solver: Any, lr: float, decay: float, momentum: float, nesterov: bool) -> Any:
@@ -36,8 +37,8 @@ def make_optimizer(net: nn.Module, solver: Any, lr: float, decay: float, momentu
 class Training:
     """A net with its optimizer, and as much of either's history as a next epoch needs."""
 
-    def __init__(self, net: nn.Module, optimizer: Any, loss: Callable[[Tensor, Tensor, Any], Tensor]) -> None:
-        self.net, self.optimizer, self.loss = net, optimizer, loss
+    def __init__(self, net: nn.Module, optimizer: Any) -> None:
+        self.net, self.optimizer = net, optimizer
         self.losses: list[float] = []  # by epoch
         self.scores: list[float] = []  # on validation data, by epoch
         self.rates = [group["lr"] for group in optimizer.param_groups]  # at the start
@@ -48,12 +49,17 @@ class Training:
         self._stalled = 0
         self._best_state: dict[str, Tensor] | None = None
 
-    def step(self, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensor:
-        self.optimizer.zero_grad()
-        loss = self.loss(self.net(x), y, weights)
-        loss.backward()
-        self.optimizer.step()
-        return loss
+    def step(self, loss: Loss) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+        """A step of training by this loss of outputs, targets and row weights."""
+
+        def step(x: Tensor, y: Tensor, weights: Tensor | None) -> Tensor:
+            self.optimizer.zero_grad()
+            value = loss(self.net(x), y, weights)
+            value.backward()
+            self.optimizer.step()
+            return value
+
+        return step
 
     def epoch(
         self, data: tuple[Array, Array, Array | None], batch_size: int, order: Array | None, step: Callable[..., Tensor]
@@ -78,6 +84,7 @@ class Training:
     def run(
         self,
         data: tuple[Array, Array, Array | None],
+        loss: Loss,
         *,
         batch_size: int,
         shuffle: numpy.random.Generator | None,
@@ -93,16 +100,16 @@ class Training:
 
         With a `score` the net ends with the weights that had the best one.
         """
-        step = compile(self.step) if compiled else self.step
+        step = compile(self.step(loss)) if compiled else self.step(loss)
         self._start_over()
         for epoch in range(epochs):
             if schedule == "cosine":
                 self._scale_rates((1 + math.cos(math.pi * epoch / epochs)) / 2)
             order = None if shuffle is None else shuffle.permutation(len(data[0]))
-            loss = self.epoch(data, batch_size, order, step)
-            if not math.isfinite(loss):
+            mean = self.epoch(data, batch_size, order, step)
+            if not math.isfinite(mean):
                 raise ValueError(
-                    f"[fit] the loss became {loss} in epoch {len(self.losses)}, expected a finite number: lower "
+                    f"[fit] the loss became {mean} in epoch {len(self.losses)}, expected a finite number: lower "
                     "learning_rate_init, or scale inputs and targets"
                 )
             if score is not None:
@@ -110,8 +117,8 @@ class Training:
                 self.scores.append(score())
             if verbose:
                 told = f", validation score = {self.scores[-1]:.6f}" if score is not None else ""
-                print(f"Iteration {len(self.losses)}, loss = {loss:.8f}{told}")
-            if self._stop(loss if score is None else -self.scores[-1], tol, patience, schedule, score is not None):
+                print(f"Iteration {len(self.losses)}, loss = {mean:.8f}{told}")
+            if self._stop(mean if score is None else -self.scores[-1], tol, patience, schedule, score is not None):
                 break
         else:
             epochs = 0  # nobody stopped it

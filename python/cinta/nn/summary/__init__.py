@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cinta.nn.module import Module
-from cinta.nn.summary.batches import FEW, Batches
+from cinta.nn.summary.batches import AT_MOST, FEW, Batches
 from cinta.nn.summary.probe import Probe, probe
 from cinta.nn.summary.report import LayerSummary, Summary, assemble
 
@@ -27,7 +27,7 @@ def summary(
     Memory is foretold, not used up: the allocations of two training steps are written down at two small batch sizes,
     each block's size is carried on in a straight line to the batch asked for, and the peak is read off. Where a
     network does not run on small batches or does other work there, it runs at full size instead. The model, its
-    buffers and gradients and the stream of random numbers stay as they are.
+    buffers and gradients and the stream of random numbers stay as they are; `ct.memory_stats()` counts what is tried.
 
     Args:
         model: any module; hooks and all, a deep copy of it is run.
@@ -71,6 +71,8 @@ def _foretold(batches: Batches, at: Callable[[int], Probe]) -> Probe | None:
         if sizes is None:
             return None
         a, b = first if sizes is FEW else at(sizes[0]), at(sizes[1])
-    except Exception:  # the size that was asked for will tell, if it is an error there too
+    except Exception:  # the size that was asked for will tell, if it is an error there too; unless that is costly
+        if batches.nbytes > AT_MOST:
+            raise
         return None
     return a.carried_on(b, *sizes, batches.rows) if a.alike(b) else None  # type: ignore[arg-type]

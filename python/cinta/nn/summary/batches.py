@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy
@@ -38,6 +39,11 @@ class Batches:
         self.rows = rows.pop() if len(rows) == 1 else None
         self.shapes = [shape for shape, *_ in self._sources]
         self.dtypes = [kind for _, kind, _ in self._sources]
+
+    @property
+    def nbytes(self) -> int:
+        """Of the inputs as asked for."""
+        return sum(prod(shape) * kind.itemsize for shape, kind in zip(self.shapes, self.dtypes))
 
     @property
     def large(self) -> bool:

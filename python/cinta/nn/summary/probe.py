@@ -11,7 +11,7 @@ from typing import Any
 
 from cinta import _core
 from cinta._core import Tensor
-from cinta.autodiff import no_grad, tree
+from cinta.autodiff import enable_grad, no_grad, tree
 from cinta.nn.module import Module
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -80,7 +80,7 @@ def probe(model: Module, inputs: list[Tensor], loss: Callable[[Any], Any] | None
     stream, collecting = _core.random.get_state(), gc.isenabled()
     gc.disable()  # garbage of others would go at other moments in the two probes
     try:
-        with _core._MemoryTrace() as training:
+        with _core._MemoryTrace() as training, enable_grad():
             copy = deepcopy(model)
             copy.zero_grad()
             if not copy.training:
@@ -89,7 +89,8 @@ def probe(model: Module, inputs: list[Tensor], loss: Callable[[Any], Any] | None
             opt = _optimizer(copy, optimizer)
             for _ in range(2):
                 _step(copy, batch, loss, opt)
-        calls = _watched(copy, batch)
+        with enable_grad():
+            calls = _watched(copy, batch)
         name = type(opt).__name__ if opt is not None else ""
         del copy, opt, batch
         with _core._MemoryTrace() as inference, no_grad():

@@ -1,6 +1,6 @@
 """Networks as scikit-learn estimators: a search over pipelines on the digits, and a regression on patients' data.
 
-    python examples/estimators.py --out runs/estimators
+    python examples/sklearn_estimators.py --out runs/sklearn_estimators
 
 Leaves the confusion matrix of the digits, every digit foretold by a net that had not seen it, and, for the regression,
 what was foretold against what came true.
@@ -25,7 +25,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--folds", type=int, default=5)
 parser.add_argument("--jobs", type=int, default=2, help="processes of the search")
-parser.add_argument("--out", type=Path, default=Path("runs/estimators"), metavar="DIR")
+parser.add_argument("--out", type=Path, default=Path("runs/sklearn_estimators"), metavar="DIR")
 args = parser.parse_args()
 args.out.mkdir(parents=True, exist_ok=True)
 console = Console()
