@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinta.nn.module import Module
-from cinta.nn.summary.batches import AT_MOST, FEW, Batches
-from cinta.nn.summary.probe import Probe, probe
-from cinta.nn.summary.report import LayerSummary, Summary, assemble
 
-__all__ = ["LayerSummary", "Summary", "summary"]
+if TYPE_CHECKING:
+    from cinta.nn.summary.batches import Batches
+    from cinta.nn.summary.probe import Probe
+    from cinta.nn.summary.report import Summary
+
+__all__ = ["summary"]
 
 
 def summary(
@@ -54,6 +56,10 @@ def summary(
     """
     if not isinstance(model, Module):
         raise TypeError(f"[summary] model got a {type(model).__name__}, expected an nn.Module")
+    from cinta.nn.summary.batches import Batches  # loaded when first used: `import cinta.nn` stays quick
+    from cinta.nn.summary.probe import probe
+    from cinta.nn.summary.report import assemble
+
     batches = Batches(input, batch_size, dtype)
 
     def at(rows: int | None) -> Probe:
@@ -65,6 +71,8 @@ def summary(
 
 def _foretold(batches: Batches, at: Callable[[int], Probe]) -> Probe | None:
     """From two small sizes; None where the network does other work there or refuses them."""
+    from cinta.nn.summary.batches import AT_MOST, FEW
+
     try:
         first = at(FEW[0])
         sizes = batches.sizes(first.kept / FEW[0])
