@@ -202,7 +202,7 @@ def activation_histograms(
     for axes, (path, y) in zip(all_axes, outputs.items()):
         tidy(axes, grid=None)
         axes.hist(y.ravel(), bins=bins, color=BLUE, weights=numpy.full(y.size, 100 / y.size))
-        axes.axvline(0, color=GREY, linewidth=0.8, zorder=0)
+        axes.axvline(0, ymax=0.74, color=GREY, linewidth=0.8, zorder=0)  # below the text
         axes.set_title(label_of(path, modules[path]), fontsize=10, loc="left")
         axes.text(0.98, 0.97, _facts(modules[path], y), transform=axes.transAxes, ha="right", va="top", fontsize=8,
                   color="0.25", linespacing=1.4,

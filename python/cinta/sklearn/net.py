@@ -49,6 +49,8 @@ def _stream(state: tuple[int, int]) -> Iterator[None]:
 
 
 class Net(BaseEstimator):
+    """An estimator by a network; what its targets mean is for its two kinds to say."""
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
