@@ -326,6 +326,29 @@ def test_a_wrong_shape_is_told_before_memory_is_taken_for_it() -> None:
     assert ct.memory_stats()["peak"] < before + (1 << 28)
 
 
+@pytest.mark.parametrize("good_calls", [0, 1, 2, 3])
+def test_an_error_anywhere_leaves_no_trace(good_calls: int) -> None:
+    calls = []
+
+    class Fails(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Linear(3, 3)
+
+        def forward(self, x: ct.Tensor) -> ct.Tensor:
+            calls.append(x.shape)
+            if len(calls) > good_calls:
+                raise RuntimeError("no more")
+            return self.body(x)
+
+    with pytest.raises(RuntimeError, match="no more"):
+        nn.summary(Fails(), (4, 3))
+    assert len(calls) == good_calls + 1
+    assert gc.isenabled()
+    assert not ct.is_recording()
+    assert nn.summary(nn.Linear(3, 2), (4, 3)).multiply_adds == 24
+
+
 def test_printed() -> None:
     costs = nn.summary(lenet(), (128, 1, 28, 28))
     lines = str(costs).splitlines()
