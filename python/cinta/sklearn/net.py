@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from numbers import Integral, Real
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -20,17 +19,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cinta import _core, nn
 from cinta._core import Tensor
 from cinta.autodiff import no_grad
+from cinta.sklearn.parameters import ACTIVATIONS, check_parameters
 from cinta.sklearn.scaling import Scaling
-from cinta.sklearn.training import SCHEDULES, SOLVERS, Array, Training, make_optimizer
+from cinta.sklearn.training import Array, Training, make_optimizer
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "identity": nn.Identity,
-    "logistic": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-}
 _ROWS_AT_ONCE = 4096  # in prediction
 _stream_lock = RLock()  # the stream of random numbers is one for all threads
 Self = TypeVar("Self", bound="Net")
@@ -129,39 +121,8 @@ class Net(BaseEstimator):
     # Fitting
 
     def _check(self) -> None:
-        name = type(self).__name__
-
-        def expect(parameter: str, fine: bool, expected: str) -> None:
-            if not fine:
-                raise ValueError(f"[{name}] {parameter} got {getattr(self, parameter)!r}, expected {expected}")
-
-        def number(parameter: str, low: float, high: float = math.inf, kind: Any = Real) -> bool:
-            value = getattr(self, parameter)
-            return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
-
-        sizes = numpy.atleast_1d(numpy.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
-        fine = all(isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0 for n in sizes)
-        expect("hidden_layer_sizes", fine, "positive ints")
-        expect("activation", self.activation in ACTIVATIONS, f"one of {list(ACTIVATIONS)}")
-        expect("module", self.module is None or callable(self.module), "a function of (n_features, n_outputs) or None")
-        expect("dropout", number("dropout", 0, 1) and self.dropout < 1, "a probability in [0, 1)")
-        known = callable(self.solver) or self.solver in SOLVERS
-        expect("solver", known, f"one of {list(SOLVERS)} or a function of parameter groups")
-        expect("alpha", number("alpha", 0), "a number of 0 or more")
-        auto = isinstance(self.batch_size, str) and self.batch_size == "auto"
-        expect("batch_size", auto or number("batch_size", 1, kind=Integral), "'auto' or an int of 1 or more")
-        expect("learning_rate", self.learning_rate in SCHEDULES, f"one of {list(SCHEDULES)}")
-        expect(
-            "learning_rate_init", number("learning_rate_init", 0) and self.learning_rate_init > 0, "a positive number"
-        )
-        expect("momentum", number("momentum", 0, 1), "a number in [0, 1]")
-        expect("max_iter", number("max_iter", 1, kind=Integral), "an int of 1 or more")
-        expect("tol", number("tol", 0), "a number of 0 or more")
-        expect("n_iter_no_change", number("n_iter_no_change", 1), "a number of 1 or more")
-        fraction = number("validation_fraction", 0, 1) and 0 < self.validation_fraction < 1
-        expect("validation_fraction", fraction, "a fraction between 0 and 1")
-        dtypes = (None, numpy.dtype("float32"), numpy.dtype("float64"))
-        expect("dtype", self.dtype is None or numpy.dtype(self.dtype) in dtypes, "'float32', 'float64' or None")
+        """ValueError for a parameter out of range."""
+        check_parameters(self)
 
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains on rows X [N, n_features] and their targets; goes on where it is fitted and `warm_start` is set.
