@@ -19,6 +19,7 @@ import augment
 import cinta as ct
 import compiled
 import conv
+import estimators
 import gemm
 import harness
 import import_time
@@ -61,6 +62,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
+    "estimators": ("Estimators", ("cinta", "scikit-learn"), lambda threads: estimators.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }
 

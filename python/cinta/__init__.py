@@ -14,7 +14,20 @@ from cinta._core import *  # noqa: F403
 from cinta._core import __version__ as __version__
 
 if TYPE_CHECKING:
-    from cinta import augment, autodiff, data, extend, nn, numpy, optim, preprocess, replay, scipy  # noqa: F401
+    from cinta import (  # noqa: F401
+        augment,
+        autodiff,
+        data,
+        extend,
+        nn,
+        numpy,
+        optim,
+        plot,
+        preprocess,
+        replay,
+        scipy,
+        sklearn,
+    )
     from cinta.autodiff import *  # noqa: F403
     from cinta.drawing import draw  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
@@ -23,7 +36,7 @@ if TYPE_CHECKING:
     from cinta.replay import compile  # noqa: F401
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
-_MODULES = ("augment", "autodiff", "data", "extend", "nn", "numpy", "optim", "preprocess", "replay", "scipy")
+_MODULES = "augment autodiff data extend nn numpy optim plot preprocess replay scipy sklearn".split()
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
