@@ -82,12 +82,41 @@ def _split(value: Any, name: str, tensors: dict[str, Any]) -> Any:
 
 def _join(node: Any, tensors: dict[str, Tensor]) -> Any:
     kind, content = node
+    if kind not in ("dict", "list", "tuple", "tensor", "value"):
+        raise ValueError(f"it has a node of kind {kind!r:.20}")
     if kind == "dict":
         return {key: _join(child, tensors) for key, child in content}
     if kind in ("list", "tuple"):
         children = [_join(child, tensors) for child in content]
         return children if kind == "list" else tuple(children)
     return tensors[content] if kind == "tensor" else content
+
+
+def pack(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> tuple[bytes, memoryview]:
+    """What `save` writes, as the header with its length and the tensors' bytes; the same for the same content."""
+    safetensors = _safetensors()
+    named: dict[str, Any] = {}
+    tree = _split(tensors, "", named)
+    texts = dict(metadata)
+    if named.keys() != tensors.keys():
+        texts[_TREE] = json.dumps(tree)
+    arrays = {name: _stored(value) for name, value in named.items()}
+    content = safetensors.serialize(
+        {
+            name: safetensors.TensorSpec(
+                dtype=dtype, shape=array.shape, data_ptr=array.ctypes.data, data_len=array.nbytes
+            )
+            for name, (dtype, array) in arrays.items()
+        },
+        metadata=texts or None,
+    )
+    end = 8 + int.from_bytes(content[:8], "little")
+    entries = json.loads(content[8:end])
+    if texts:  # the library writes them in another order each time
+        entries["__metadata__"] = dict(sorted(texts.items()))
+    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header, memoryview(content)[end:]
 
 
 def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
@@ -105,43 +134,48 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Map
         >>> ct.load("model.safetensors")["epoch"]
         3
     """
-    safetensors = _safetensors()
     if not isinstance(tensors, Mapping):
         raise TypeError(f"[save] tensors got a {type(tensors).__name__}, expected a dict of tensors by name")
     texts = dict(metadata or {})
     if not all(isinstance(text, str) for text in (*texts, *texts.values())) or _TREE in texts:
         raise TypeError(f"[save] metadata got {texts!r:.80}, expected a dict of str by str without {_TREE!r}")
-    named: dict[str, Any] = {}
-    tree = _split(tensors, "", named)
-    if named.keys() != tensors.keys():
-        texts[_TREE] = json.dumps(tree)
-    arrays = {name: _stored(value) for name, value in named.items()}
-    content = safetensors.serialize(
-        {
-            name: safetensors.TensorSpec(
-                dtype=dtype, shape=array.shape, data_ptr=array.ctypes.data, data_len=array.nbytes
-            )
-            for name, (dtype, array) in arrays.items()
-        },
-        metadata=texts or None,
-    )
-    atomic_write(path, content)
+    atomic_write(path, *pack(tensors, texts))
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[list[tuple[str, Any]], dict[str, str]]:
+def unpack(content: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was saved, and its metadata, from a file's bytes; `where` begins the text of a ValueError."""
     safetensors = _safetensors()
-    with open(path, "rb") as file:
-        content = file.read()
     try:
         entries = safetensors.deserialize(content)
-    except safetensors.SafetensorError as error:
+        texts = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__") or {}
+    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         reason = str(error).removeprefix("Error while deserializing: ")
         raise ValueError(
-            f"[load] {os.fspath(path)} ({len(content)} bytes) is no complete safetensors file: {reason} "
+            f"{where} ({len(content)} bytes) is no complete safetensors file: {reason} "
             "(truncated, damaged or of another format)"
         ) from error
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return entries, header.get("__metadata__", {})
+    tensors = {}
+    for name, entry in entries:
+        if entry["dtype"] not in _NUMPY:
+            raise ValueError(f"{where} holds {name!r} of dtype {entry['dtype']}, expected {list(_NUMPY)}")
+        try:
+            tensors[name] = _restored(entry["dtype"], entry["shape"], entry["data"])
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{where} holds {name!r} of a shape that no array can have: {error}") from error
+    if _TREE not in texts:
+        return tensors, texts
+    try:
+        loaded = _join(json.loads(texts.pop(_TREE)), tensors)
+        if not isinstance(loaded, dict):
+            raise ValueError(f"it is a {type(loaded).__name__}, expected a dict")
+        return loaded, texts
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{where} has a damaged {_TREE} entry: {error}") from error
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    with open(path, "rb") as file:
+        return unpack(file.read(), f"[load] {os.fspath(path)}")
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -155,21 +189,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         >>> ct.load("point.safetensors")
         {'x': tensor([1., 2.])}
     """
-    entries, texts = _read(path)
-    tensors = {}
-    for name, entry in entries:
-        if entry["dtype"] not in _NUMPY:
-            raise ValueError(
-                f"[load] {os.fspath(path)} holds {name!r} of dtype {entry['dtype']}, expected {list(_NUMPY)}"
-            )
-        tensors[name] = _restored(entry["dtype"], entry["shape"], entry["data"])
-    if _TREE not in texts:
-        return tensors
-    try:
-        loaded: dict[str, Any] = _join(json.loads(texts[_TREE]), tensors)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"[load] {os.fspath(path)} has a damaged {_TREE} entry: {error}") from error
-    return loaded
+    return _read(path)[0]
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -182,4 +202,4 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         >>> load_metadata("point.safetensors")
         {'author': 'Ada'}
     """
-    return {key: text for key, text in _read(path)[1].items() if key != _TREE}
+    return _read(path)[1]
