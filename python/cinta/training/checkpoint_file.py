@@ -10,7 +10,7 @@ from typing import Any
 
 from cinta._core import __version__
 from cinta.atomic_write import atomic_write
-from cinta.files import pack, unpack
+from cinta.safetensors_format import pack, unpack
 
 FORMAT = 1
 _FACTS, _SHA256 = "cinta.checkpoint", "cinta.sha256"
