@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
     from cinta.replay import compile  # noqa: F401
     from cinta.training import (  # noqa: F401
+        Trainer,
         best_checkpoint,
         latest_checkpoint,
         load_checkpoint,
@@ -34,7 +35,7 @@ _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
 )
-_TRAINING = "best_checkpoint latest_checkpoint load_checkpoint save_checkpoint"
+_TRAINING = "Trainer best_checkpoint latest_checkpoint load_checkpoint save_checkpoint"
 _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
