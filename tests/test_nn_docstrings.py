@@ -18,7 +18,7 @@ MODULES = [
 PARTS = ("nn", "optim", "data", "training", "drawing", "files")
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, data, training, drawing, files)
+    for module in (nn, nn.init, optim, optim.lr_scheduler, data, training, drawing, files)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
     if thing.__module__.startswith(tuple(f"cinta.{part}" for part in PARTS))

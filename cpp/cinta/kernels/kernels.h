@@ -187,12 +187,44 @@ struct Adagrad {
   double lr, eps, weight_decay; // lr already decayed
   bool maximize;
 };
+struct Nadam {
+  double lr, beta1, beta2, eps, weight_decay, bias2; // bias2 = 1 - beta2^t
+  double mu, mu_next;                                // this step's momentum and the next one's
+  bool decoupled, maximize;
+};
+struct Radam {
+  double lr, beta1, beta2, eps, weight_decay, bias1, bias2;
+  double rectify; // the factor for the variance of the step; 0: too early to tell, no scaling
+  bool decoupled, maximize;
+};
+struct Adamax {
+  double lr, beta1, beta2, eps, weight_decay, bias1;
+  bool maximize;
+};
+struct Adadelta {
+  double lr, rho, eps, weight_decay;
+  bool maximize;
+};
+struct Lion {
+  double lr, beta1, beta2, weight_decay; // decay is decoupled
+  bool maximize;
+};
+struct Rprop {
+  double eta_minus, eta_plus, step_min, step_max;
+  bool maximize;
+};
 using SgdStep = void (*)(int64_t n, const Sgd &, void *p, const void *g, void *velocity /*or null*/);
 using AdamStep = void (*)(int64_t n, const Adam &, void *p, const void *g, void *m, void *v,
                           void *v_max /*amsgrad or null*/);
 using RmspropStep = void (*)(int64_t n, const Rmsprop &, void *p, const void *g, void *square,
                              void *velocity /*or null*/, void *mean /*centered or null*/);
 using AdagradStep = void (*)(int64_t n, const Adagrad &, void *p, const void *g, void *sum);
+using NadamStep = void (*)(int64_t n, const Nadam &, double mu_product, void *p, const void *g, void *m, void *v);
+using RadamStep = void (*)(int64_t n, const Radam &, void *p, const void *g, void *m, void *v);
+using AdamaxStep = void (*)(int64_t n, const Adamax &, void *p, const void *g, void *m, void *largest);
+using AdadeltaStep = void (*)(int64_t n, const Adadelta &, void *p, const void *g, void *square, void *delta);
+using LionStep = void (*)(int64_t n, const Lion &, void *p, const void *g, void *m);
+using RpropStep = void (*)(int64_t n, const Rprop &, void *p, const void *g, void *before, void *step_size);
 using SumSquares = double (*)(int64_t n, const void *x); // in double
 
 // ---- random numbers, Philox 4x32-10: element i of a stream depends only on (key, counter + i)
@@ -262,6 +294,12 @@ struct Table {
   AdamStep adam_step[2] = {};
   RmspropStep rmsprop_step[2] = {};
   AdagradStep adagrad_step[2] = {};
+  NadamStep nadam_step[2] = {};
+  RadamStep radam_step[2] = {};
+  AdamaxStep adamax_step[2] = {};
+  AdadeltaStep adadelta_step[2] = {};
+  LionStep lion_step[2] = {};
+  RpropStep rprop_step[2] = {};
   SumSquares sum_squares[2] = {};
   UniformFill uniform_fill[2] = {};
   NormalFill normal_fill[2] = {};
