@@ -152,8 +152,7 @@ class Fitting:
         if trainer.accumulate == 1:
             results = [step(group[0][0], group[0][1])]
         else:
-            total = sum(weight for _, _, weight in group) or 1.0  # no sample counts: no gradient either
-            results = step(*(each for x, y, weight in group for each in (x, y, weight / total)))
+            results = step(*(each for triple in group for each in triple))
         loss = 0.0
         for (_, y, weight), result in zip(group, results):
             if progress.metrics:

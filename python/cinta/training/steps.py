@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cinta.nn.module import Module
+from cinta.optim.accumulation import GradientAccumulation
 from cinta.optim.clip import clip_grad_norm_
 from cinta.optim.optimizer import Optimizer
 
@@ -33,20 +34,21 @@ def training_step(
 def accumulated_step(
     model: Any, optimizer: Optimizer, loss: Callable[..., Any], clip: float | None, outputs: bool
 ) -> Callable[..., list[Any]]:
-    """One update for several batches, `step(x1, y1, w1, x2, y2, w2, ...)` with their shares of the samples.
+    """One update for several batches, `step(x1, y1, w1, x2, y2, w2, ...)` with how much each counts.
 
-    The gradient is that of the mean over all samples: sum_b w_b loss_b. Returns what `training_step` does, in a list.
+    Returns what `training_step` does, in a list.
     """
     params = [param for group in optimizer.param_groups for param in group["params"]]
 
     def step(*flat: Any) -> list[Any]:
-        optimizer.zero_grad()
+        accumulation = GradientAccumulation(params)
         results = []
-        for x, y, share in zip(flat[::3], flat[1::3], flat[2::3]):
+        for x, y, weight in zip(flat[::3], flat[1::3], flat[2::3]):
             output = model(x)
             value = loss(output, y)
-            (value * share).backward()
+            accumulation.backward(value, weight)
             results.append((value.detach(), _detached(output)) if outputs else value.detach())
+        accumulation.average()
         if clip is not None:
             clip_grad_norm_(params, clip)
         optimizer.step()
