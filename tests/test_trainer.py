@@ -412,6 +412,7 @@ class TestArguments:
             ({"epochs": 0}, "epochs got 0, expected an int of at least 1"),
             ({"batch_size": 0}, "batch_size got 0"),
             ({"save_every": 0}, "save_every got 0"),
+            ({"random": ["torch"]}, "random got 'torch', expected some of"),
             ({"save_every": 5}, "checkpoint got None, expected a path"),
             ({"resume": True}, "checkpoint got None, expected a path"),
         ],
@@ -480,11 +481,12 @@ class TestResume:
             data = Shuffled()
             return ours, {"loader": data, "list": list(data), "drawn": Drawn(data)}[source]
 
+        streams = ("cinta", "numpy")
         ours, data = made()
-        ours.fit(data, Shuffled(n=20), epochs=3, checkpoint=tmp_path / "whole.safetensors")
+        ours.fit(data, Shuffled(n=20), epochs=3, checkpoint=tmp_path / "whole.safetensors", random=streams)
         ours, data = made(at=stop)
         path = tmp_path / "half.safetensors"
-        assert len(ours.fit(data, Shuffled(n=20), epochs=3, checkpoint=path)) == (
+        assert len(ours.fit(data, Shuffled(n=20), epochs=3, checkpoint=path, random=streams)) == (
             stop // 5 if hasattr(data, "__len__") else (stop - 1) // 5
         )
         assert (ours.stop_reason, ours.step) == ("interrupted", stop)
@@ -492,7 +494,7 @@ class TestResume:
         again.model.load_state_dict({name: 0 * each for name, each in again.model.state_dict().items()})
         again.preprocessing.factor = 9.0
         np.random.seed(77)  # noqa: NPY002
-        history = again.fit(data, Shuffled(n=20), epochs=3, checkpoint=path, resume=True)
+        history = again.fit(data, Shuffled(n=20), epochs=3, checkpoint=path, resume=True, random=streams)
         assert again.stop_reason is None
         assert len(history) == 3
         assert path.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,7 @@ from cinta.training.callbacks import Callback
 from cinta.training.checkpoint import load_checkpoint, save_checkpoint
 from cinta.training.display import Display
 from cinta.training.interrupt import Interrupt
-from cinta.training.progress import STREAMS, set_streams, streams
+from cinta.training.progress import set_streams, streams
 
 if TYPE_CHECKING:
     from cinta.training.trainer import Trainer
@@ -23,11 +23,12 @@ INTERRUPTED = "interrupted"
 
 
 class Saving(NamedTuple):
-    """Where, and after how many steps besides each epoch, a training is saved; `keep` as in `save_checkpoint`."""
+    """Where, and after how many steps besides each epoch, a training is saved; the rest as in `save_checkpoint`."""
 
     path: Path | None
     every: int | None
     keep: int | None
+    random: Sequence[str]
 
 
 class Fitting:
@@ -50,6 +51,7 @@ class Fitting:
             "validation": validation if _has_state(validation) else None,
             "trainer": self._progress,
             "callbacks": [callback for callback in trainer.callbacks if _has_state(callback)],
+            "logs": _Logs(trainer),
         }
 
     # Checkpoints
@@ -62,16 +64,13 @@ class Fitting:
             got = sorted(held) if isinstance(held, dict) else held
             raise ValueError(f"[fit] {os.fspath(path)} holds the states of {got!r:.200}, expected {sorted(wanted)}")
         load_checkpoint(path, **self._parts)
-        for logger in self._trainer.loggers:
-            if hasattr(logger, "resume"):
-                logger.resume(self._progress.step)
 
     def _save(self, score: float | None = None) -> None:
-        path, _, keep = self._saving
+        path, _, keep, random = self._saving
         if path is not None:
             parts = {name: part for name, part in self._parts.items() if part is not None}
-            options: dict[str, Any] = dict(keep=keep, step=self._progress.step, score=score, mode=self._trainer.mode)
-            save_checkpoint(path, random=STREAMS, **options, **parts)
+            step, mode = self._progress.step, self._trainer.mode
+            save_checkpoint(path, keep=keep, step=step, score=score, mode=mode, random=random, **parts)
 
     # The loop
 
@@ -99,7 +98,7 @@ class Fitting:
         if not skipped:
             progress.begin_epoch()
             if self._parts["loader"] is None:
-                progress.epoch_start = streams()
+                progress.epoch_start = streams(self._saving.random)
             self._call("on_epoch_start")
         groups = self._groups(self._begun(skipped))
         step = trainer.training_step()
@@ -120,7 +119,7 @@ class Fitting:
         """The epoch's batches but those that a training which is taken up has had."""
         if self._parts["loader"] is not None or not skipped:
             return iter(self._loader)
-        now = streams()
+        now = streams(self._saving.random)
         set_streams(self._progress.epoch_start or {})
         rest = iter(self._loader)
         for _ in islice(rest, skipped):
@@ -209,6 +208,22 @@ class Fitting:
     def _log(self, values: dict[str, float]) -> None:
         for logger in self._trainer.loggers:
             logger.log(self._progress.step, values)
+
+
+class _Logs:
+    """The loggers as one object with a state, the step that they go on from."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._waiting = [logger for logger in trainer.loggers if hasattr(logger, "resume")]
+
+    def state_dict(self) -> dict[str, int]:
+        return {"step": self._trainer.step}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        waiting, self._waiting = self._waiting, []  # once: a second call is to take back what has not happened
+        for logger in waiting:
+            logger.resume(state["step"])
 
 
 def _has_state(thing: Any) -> bool:

@@ -46,9 +46,9 @@ class _FileLogger(Logger):
 
     def resume(self, step: int) -> None:
         """Keeps the rows up to this step."""
-        self._begun = True
         if self.path.exists():
             self._write([row for row in self._read() if row["step"] <= step])
+            self._begun = True
 
     def _append(self, text: str) -> None:
         with open(self.path, "a" if self._begun else "w", encoding="utf-8", newline="") as file:
@@ -103,6 +103,8 @@ class CSVLogger(_FileLogger):
         try:
             with open(self.path, encoding="utf-8", newline="") as file:
                 names, *rows = csv.reader(file)
+            if "step" not in names:
+                raise ValueError(f"it has no column 'step' among {names!r:.60}")
             table = [
                 dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names) or row is not rows[-1]
             ]
@@ -171,7 +173,8 @@ class TensorBoardLogger(Logger):
     def log(self, step: int, values: dict[str, float]) -> None:
         """Adds a point to each curve."""
         if self._writer is None:
-            self._writer = self._module.SummaryWriter(self.folder, purge_step=self._purge)
+            own = f".{os.urandom(4).hex()}"  # two files of one second would have one name
+            self._writer = self._module.SummaryWriter(self.folder, purge_step=self._purge, filename_suffix=own)
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cinta.training.metrics import Mean, Metric
 from cinta.training.random_state import GLOBAL
-
-STREAMS = tuple(GLOBAL)
 
 
 class Progress:
@@ -56,9 +54,9 @@ class Progress:
             metric.reset()
 
 
-def streams() -> dict[str, Any]:
-    """The states of all global streams of random numbers."""
-    return {name: stream().state_dict() for name, stream in GLOBAL.items()}
+def streams(names: Sequence[str]) -> dict[str, Any]:
+    """The states of global streams of random numbers."""
+    return {name: GLOBAL[name]().state_dict() for name in names}
 
 
 def set_streams(states: Mapping[str, Any]) -> None:

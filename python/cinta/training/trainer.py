@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from cinta.training import batches, rotation, steps
 from cinta.training.fitting import Fitting, Saving
 from cinta.training.metrics import Mean, as_metrics
 from cinta.training.progress import Progress
+from cinta.training.random_state import GLOBAL
 
 
 class Trainer:
@@ -158,6 +159,7 @@ class Trainer:
         keep: int | None = None,
         log_every: int | None = None,
         resume: bool | str | os.PathLike[str] | None = None,
+        random: Sequence[str] = ("cinta",),
     ) -> list[dict[str, float]]:
         """Trains for `epochs` epochs and returns the history.
 
@@ -174,6 +176,7 @@ class Trainer:
             log_every: updates after which loggers are given the loss of a step, besides each epoch's numbers.
             resume: a checkpoint, or the name of a series, to take up; True takes up the latest of `checkpoint` where
                 there is one and begins otherwise.
+            random: global streams that checkpoints hold, "numpy" and "python" where batches or model draw from them.
 
         Errors: ValueError for arguments out of range, and for a checkpoint that is damaged or does not fit, which
         leaves everything as it was.
@@ -185,13 +188,15 @@ class Trainer:
                 _positive("fit", name, value)
         if checkpoint is None and (save_every is not None or keep is not None or resume is True):
             raise ValueError("[fit] checkpoint got None, expected a path, which save_every, keep and resume=True need")
+        if unknown := [name for name in random if name not in GLOBAL]:
+            raise ValueError(f"[fit] random got {unknown[0]!r}, expected some of {list(GLOBAL)}")
         source = _checkpoint_to_resume(checkpoint, resume)
         loader = batches.as_loader("[fit] train", train, batch_size, shuffle, self.dtype)
         if validation is not None:
             validation = batches.as_loader("[fit] validation", validation, batch_size, False, self.dtype)
         self.monitor = self._watched(validation is not None)
         path = None if checkpoint is None else Path(checkpoint)
-        fitting = Fitting(self, loader, validation, Saving(path, save_every, keep), log_every)
+        fitting = Fitting(self, loader, validation, Saving(path, save_every, keep, random), log_every)
         if source is not None:
             fitting.resume(source)
         else:
