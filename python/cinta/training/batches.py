@@ -65,6 +65,8 @@ def as_tensors(value: Any, dtype: Any) -> Any:
 
 def samples(value: Any) -> int:
     """How many a batch has: the length of the first axis of its first tensor."""
+    if type(value) is Tensor:
+        return len(value)
     while isinstance(value, (Mapping, tuple, list)):
         value = next(iter(value.values() if isinstance(value, Mapping) else value))
     return len(value)

@@ -40,6 +40,10 @@ class Display:
         self._task = self._bar.add_task("", total=total, completed=done * (batches or 0), figures="")
         self._bar.start()
 
+    @property
+    def shown(self) -> bool:
+        return self._bar is not None
+
     def batch(self, epoch: int, batch: int, loss: float) -> None:
         """After a step."""
         if self._bar is None:

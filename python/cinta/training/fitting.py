@@ -79,6 +79,11 @@ class Fitting:
         trainer, progress = self._trainer, self._progress
         last = progress.first + epochs
         self._display = Display(trainer.show_progress, last, progress.epoch, self._length)
+        # What a step need not ask about.
+        self._single = trainer.accumulate == 1
+        self._observed = bool(self._hooks["on_batch_start"] or self._hooks["on_batch_end"])
+        by_step = trainer.scheduler is not None and trainer.scheduler_interval == "step"
+        self._followed = self._observed or by_step or self._log_every or self._display.shown
         try:
             with self._interrupt:
                 self._call("on_fit_start")
@@ -131,11 +136,13 @@ class Fitting:
         """Inputs, targets and weight of the batches that make one update."""
         trainer = self._trainer
         count, dtype, weight = trainer.accumulate, trainer.dtype, trainer.weight
-        prepared = trainer.preprocessed
+        plain = trainer.preprocessing is None
         group = []
         for batch in source:
             x, y = batches.pair("[fit] train", batch, dtype)
-            group.append((prepared(x), y, batches.samples(y) if weight is None else float(weight(x, y))))
+            if not plain:
+                x = trainer.preprocessed(x)
+            group.append((x, y, batches.samples(y) if weight is None else float(weight(x, y))))
             if len(group) == count:
                 yield group
                 group = []
@@ -143,33 +150,35 @@ class Fitting:
             yield group
 
     def _step(self, step: Any, group: list[tuple[Any, Any, float]]) -> None:
-        trainer, progress, hooks = self._trainer, self._progress, self._hooks
-        if hooks["on_batch_start"] or hooks["on_batch_end"]:
+        trainer, progress = self._trainer, self._progress
+        if self._observed:
             pairs = [(x, y) for x, y, _ in group]
-            trainer.batch = pairs[0] if trainer.accumulate == 1 else pairs
+            trainer.batch = pairs[0] if self._single else pairs
             self._call("on_batch_start")
-        if trainer.accumulate == 1:
-            results = [step(group[0][0], group[0][1])]
+        if self._single:
+            results = (step(group[0][0], group[0][1]),)
         else:
             results = step(*(each for triple in group for each in triple))
-        loss = 0.0
         for (_, y, weight), result in zip(group, results):
             if progress.metrics:
                 result, outputs = result
                 for metric in progress.metrics:
                     metric.update(outputs, y)
-            loss = result.item()
-            progress.loss.add(loss, weight)
+            trainer.loss = result.item()
+            progress.loss.add(trainer.loss, weight)
         progress.batch += len(group)
         progress.step += 1
+        if self._followed:
+            self._after_step()
+
+    def _after_step(self) -> None:
+        trainer, progress = self._trainer, self._progress
         if trainer.scheduler is not None and trainer.scheduler_interval == "step":
             trainer.scheduler.step()
-        trainer.loss = loss
-        if hooks["on_batch_end"]:
-            self._call("on_batch_end")
+        self._call("on_batch_end")
         if self._log_every and progress.step % self._log_every == 0:
-            self._log({"step_loss": loss, "lr": trainer.lr})
-        self._display.batch(progress.epoch, progress.batch, loss)
+            self._log({"step_loss": trainer.loss, "lr": trainer.lr})
+        self._display.batch(progress.epoch, progress.batch, trainer.loss)
 
     def _end_epoch(self) -> None:
         trainer, progress = self._trainer, self._progress

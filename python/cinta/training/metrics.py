@@ -80,9 +80,10 @@ class Mean(Metric):
 
     def add(self, mean: float, weight: float) -> None:
         """Counts in `weight` samples of this mean."""
-        total, weights = self.totals or (0.0, 0)
         if weight:
-            self.totals = [total + mean * weight, weights + weight]
+            self.totals = self.totals or [0.0, 0]
+            self.totals[0] += mean * weight
+            self.totals[1] += weight
 
     def compute(self) -> float:
         """The mean over all samples since the last `reset`; NaN where there were none."""
