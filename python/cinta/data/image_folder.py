@@ -22,7 +22,7 @@ def _pillow() -> ModuleType:
     try:
         from PIL import Image
     except ModuleNotFoundError:
-        raise ModuleNotFoundError('[read_image] images need Pillow: pip install "cinta[examples]"') from None
+        raise ModuleNotFoundError('[read_image] images need Pillow: pip install "cinta[images]"') from None
     return Image
 
 

@@ -49,15 +49,19 @@ def restored_batches(state: Mapping[str, Any], order: Order) -> list[np.ndarray]
     """The batches of the epoch that the state stands in, where only its sampler knew them, checked; else None."""
     batches = None
     if state["batches"] is not None:
-        indices, sizes = (np.asarray(array) for array in state["batches"])
-        indices = checked_indices("DataLoader", indices, len(order.dataset))
+        try:
+            indices, sizes = (np.asarray(array) for array in state["batches"])
+            indices = checked_indices("batches", indices, len(order.dataset))
+        except (TypeError, ValueError, IndexError) as error:
+            raise _error(f"batches that are none ({error})", "the indices of all, and their sizes") from error
         if sizes.ndim != 1 or sizes.min(initial=0) < 0 or sizes.sum() != len(indices):
             raise _error(f"{len(indices)} indices for batches of {sizes}", "sizes that add up to them")
         batches = np.split(indices, np.cumsum(sizes)[:-1]) if len(sizes) else []
     elif state["position"] and not order.repeatable:
         raise _error("no batches", "those of the epoch that it stands in, which this loader's sampler cannot repeat")
-    count = len(order) if batches is None else len(batches)
-    if state["position"] > count:
+    if batches is None and not hasattr(order.sampler, "__len__"):
+        return None
+    if state["position"] and state["position"] > (count := len(order) if batches is None else len(batches)):
         raise _error(f"position {state['position']}", f"at most {count}, the number of batches")
     return batches
 
