@@ -20,6 +20,7 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "schedules.py": ["--epochs", "2", "--seeds", "1"],
 }
 
 
@@ -61,6 +62,18 @@ def test_compiled_step(tmp_path):
     assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
     assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
+
+
+def test_schedules(tmp_path):
+    from PIL import Image
+
+    output = run("schedules.py", "--epochs", 30, "--seeds", 2, "--out", "out", folder=tmp_path)
+    rows = dict(re.findall(r"^ (\S.*?)  +\d+ +[\d.]+ +([\d.]+) %", output, re.MULTILINE))
+    assert len(rows) == 8
+    assert all(float(errors) < 15 for errors in rows.values())
+    with Image.open(tmp_path / "out" / "schedules.png") as image:
+        assert min(image.size) > 800
+        assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
 
 
 class TestLenet:

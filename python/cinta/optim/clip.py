@@ -35,7 +35,8 @@ def clip_grad_norm_(
 
     n = (sum |g|^norm_type)^(1/norm_type), infinity ("inf") meaning the maximum; g = g min(1, max_norm / (n + 1e-6))
 
-    Returns the norm before clipping. Parameters without gradient are passed over.
+    Returns the norm before clipping. Parameters without gradient are passed over. Inside ct.compile, where no value
+    can be looked at, leave error_if_nonfinite off and look at the norm that the step returns.
     Errors: ValueError for a negative max_norm or a norm_type that is not positive; RuntimeError for a norm that is
     infinite or NaN, where asked.
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training Recurrent Neural Networks", 2012.

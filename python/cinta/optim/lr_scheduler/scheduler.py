@@ -92,7 +92,8 @@ class LRScheduler:
     def _ready(self, metric: Any) -> None:
         """Raises where a step cannot be, before anything changes."""
         outside_recording(f"[{self._name}] step()")
-        if self._step_count == 1 and not self.optimizer._stepped:
+        known = type(self.optimizer).step.__module__.startswith("cinta.")  # a step of one's own may not tell
+        if known and self._step_count == 1 and not self.optimizer._stepped:
             raise RuntimeError(
                 f"[{self._name}] step() got called before the optimizer's step(), expected the other order: the "
                 "schedule's first learning rate would never be used"
