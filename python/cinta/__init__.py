@@ -14,7 +14,19 @@ from cinta._core import *  # noqa: F403
 from cinta._core import __version__ as __version__
 
 if TYPE_CHECKING:
-    from cinta import autodiff, data, extend, nn, numpy, optim, replay, scipy, training  # noqa: F401
+    from cinta import (  # noqa: F401
+        augment,
+        autodiff,
+        data,
+        extend,
+        nn,
+        numpy,
+        optim,
+        preprocess,
+        replay,
+        scipy,
+        training,
+    )
     from cinta.autodiff import *  # noqa: F403
     from cinta.drawing import draw  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
@@ -30,7 +42,7 @@ if TYPE_CHECKING:
     )
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
-_MODULES = ("autodiff", "data", "extend", "nn", "numpy", "optim", "replay", "scipy", "training")
+_MODULES = tuple("augment autodiff data extend nn numpy optim preprocess replay scipy training".split())
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
