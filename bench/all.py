@@ -18,6 +18,7 @@ import torch
 import cinta as ct
 import compiled
 import conv
+import estimators
 import gemm
 import harness
 import import_time
@@ -57,6 +58,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
+    "estimators": ("Estimators", ("cinta", "scikit-learn"), lambda threads: estimators.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }
 

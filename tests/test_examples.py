@@ -21,6 +21,9 @@ SETTINGS = {
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
     "schedules.py": ["--epochs", "2", "--seeds", "1"],
+    "decision_surface.py": ["--steps", "20"],
+    "see_network.py": ["--epochs", "1"],
+    "sklearn_estimators.py": ["--epochs", "1", "--folds", "2"],
 }
 
 
@@ -74,6 +77,28 @@ def test_schedules(tmp_path):
     with Image.open(tmp_path / "out" / "schedules.png") as image:
         assert min(image.size) > 800
         assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+
+
+def test_decision_surface(tmp_path):
+    output = run("decision_surface.py", "--steps", 300, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 300 points", output)[1]) > 95
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"decision_surface.png", "learning_curve.png"}
+
+
+def test_see_network(tmp_path):
+    output = run("see_network.py", "--epochs", 3, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 540 held-out digits right", output)[1]) > 90
+    assert "48,120" in output
+    names = "activations_after activations_before confusion_matrix feature_maps filters filters_second_layer"
+    names += " learning_curves learning_rate mistakes"
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(names.split())
+
+
+def test_sklearn_estimators(tmp_path):
+    output = run("sklearn_estimators.py", "--epochs", 8, "--folds", 2, "--jobs", 1, "--out", "out", folder=tmp_path)
+    assert max(map(float, re.findall(r"([\d.]+)%", output))) > 85
+    assert float(re.search(r"RMS error ([\d.]+)", output)[1]) < 75
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"confusion_matrix.png", "regression.png"}
 
 
 class TestLenet:

@@ -1,4 +1,4 @@
-"""Every public name of nn, optim, data, training, drawing and files has a docstring whose example runs as printed."""
+"""Every public name of the packages below has a docstring whose example runs as printed."""
 
 import doctest
 import importlib
@@ -8,17 +8,18 @@ import pkgutil
 import pytest
 
 import cinta as ct
-from cinta import data, drawing, files, nn, optim, training
+import cinta.sklearn
+from cinta import data, drawing, files, nn, optim, plot, training
 
 MODULES = [
     importlib.import_module(info.name)
-    for package in (nn, optim, data, training)
+    for package in (nn, optim, data, training, plot, cinta.sklearn)
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ] + [drawing, files]
-PARTS = ("nn", "optim", "data", "training", "drawing", "files")
+PARTS = ("nn", "optim", "data", "training", "plot", "sklearn", "drawing", "files")
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, optim.lr_scheduler, data, training, drawing, files)
+    for module in (nn, nn.init, optim, optim.lr_scheduler, data, training, plot, cinta.sklearn, drawing, files)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
     if thing.__module__.startswith(tuple(f"cinta.{part}" for part in PARTS))

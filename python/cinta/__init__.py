@@ -22,9 +22,11 @@ if TYPE_CHECKING:
         nn,
         numpy,
         optim,
+        plot,
         preprocess,
         replay,
         scipy,
+        sklearn,
         training,
     )
     from cinta.autodiff import *  # noqa: F403
@@ -50,9 +52,11 @@ _MODULES = (
     "nn",
     "numpy",
     "optim",
+    "plot",
     "preprocess",
     "replay",
     "scipy",
+    "sklearn",
     "training",
 )
 _AUTODIFF = (

@@ -73,7 +73,7 @@ template <class F> const F *as(const Work &work) {
 
 using Operands = std::span<const Tensor>;
 
-// Who listens to this thread's computing; replay/recording is the one.
+// Who listens to this thread's computing: replay/recording, tape/flop_counter.
 class Recorder {
 public:
   // Runs the work, where it is not done already, and keeps it.
@@ -84,8 +84,8 @@ public:
   virtual void visiting(const Instr *instr) = 0;           // backward is about to run its rule, or null: has run it
   virtual void gradient_looked_at(const Tensor &leaf) = 0; // somebody asks for its grad, or whether it has one
   virtual void gradient_reset(const Tensor &leaf) = 0;     // somebody sets or drops its grad
-  // Somebody wants to see elements of x outside of any compute; throws.
-  [[noreturn]] virtual void read(const char *how) = 0;
+  // Somebody wants to see elements outside of any compute; throws where a replay could not do so.
+  virtual void read(const char *how) = 0;
 
 protected:
   ~Recorder() = default;

@@ -36,6 +36,7 @@ from cinta.nn.losses import (
 )
 from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter
+from cinta.nn.summary import summary
 
 __all__ = [
     "ELU",
@@ -85,4 +86,5 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "summary",
 ]
