@@ -162,6 +162,13 @@ class TestAllOrNothing:
             ct.load_checkpoint(path, model=net, optimizer=opt)
         assert bits(net, opt) == before
 
+    def test_kinds_are_told_apart_in_lists_and_dicts_too(self, tmp_path):
+        opt = trained()[1]
+        path = ct.save_checkpoint(tmp_path / "c.safetensors", optimizers={"main": [opt]})
+        other = trained(kind=optim.SGD)[1]
+        with pytest.raises(ValueError, match=r"state of a Adam as optimizers\.main\.0, expected that of a SGD"):
+            ct.load_checkpoint(path, optimizers={"main": [other]})
+
     def test_plain_values_are_not_filled(self, tmp_path):
         path = ct.save_checkpoint(tmp_path / "c.safetensors", epoch=3)
         with pytest.raises(TypeError, match="epoch got a int, expected an object with load_state_dict"):

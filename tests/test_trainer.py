@@ -512,6 +512,17 @@ class TestResume:
         ours.fit(Shuffled(), epochs=5, checkpoint=path, keep=2, resume=True)
         assert (ours.epoch, ours.step) == (5, 25)
 
+    def test_a_single_file_and_a_series_are_told_apart(self, tmp_path):
+        path = tmp_path / "net.safetensors"
+        loader = Shuffled()
+        series = trainer()
+        series.fit(loader, epochs=2, checkpoint=path, keep=2)
+        series.fit(loader, epochs=1, checkpoint=path)
+        for keep, step in ((None, 15), (2, 10)):
+            again = trainer(seed=1)
+            again.fit(Shuffled(), checkpoint=path, keep=keep, resume=True)
+            assert again.history[-1]["step"] == (15 if keep is None else 10), (keep, step)
+
     def test_a_finished_training_stays_finished(self, tmp_path):
         path = tmp_path / "net.safetensors"
         losses = [EarlyStopping(patience=1, min_delta=100)]
@@ -528,9 +539,9 @@ class TestResume:
         x, y = Shuffled().x, Shuffled().y
         for options, data, message in (
             ({}, Shuffled(), "does not fit trainer: .* metrics got those of a training with"),
-            ({"metrics": [Accuracy()]}, [(x, y)], "holds the states of .*'loader'"),
+            ({"metrics": [Accuracy()]}, [(x, y)], "holds states of .*'loader'"),
             ({"metrics": [Accuracy()], "preprocessing": Scale()}, Shuffled(), "expected .*'preprocessing'"),
-            ({"metrics": [Accuracy()], "callbacks": [BestWeights()]}, Shuffled(), "another structure .* callbacks"),
+            ({"metrics": [Accuracy()], "callbacks": [BestWeights()]}, Shuffled(), "expected .*'callbacks'"),
         ):
             ours = trainer(seed=1, **options)
             before, state = bits(ours.model), ct.random.get_state()
