@@ -42,6 +42,9 @@ class Fitting:
         self._saving, self._log_every = saving, log_every
         self._interrupt = Interrupt()
         self._hooks = {event: _overridden(trainer.callbacks, event) for event in _EVENTS.split()}
+        for callback in trainer.callbacks:
+            if hasattr(callback, "setup"):
+                callback.setup(trainer)
         self._parts: dict[str, Any] = {
             "model": trainer.model,
             "optimizer": trainer.optimizer,
