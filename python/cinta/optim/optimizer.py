@@ -220,6 +220,7 @@ class Optimizer:
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group.update(loaded)
         self._state = entries
+        self._stepped |= any(entry.get("step", 0) for entry in entries.values())  # a schedule may be the next to step
         self._plans = [None] * len(self.param_groups)
 
     def __repr__(self) -> str:
