@@ -9,7 +9,7 @@ import pytest
 
 import cinta as ct
 import cinta.sklearn
-from cinta import augment, data, drawing, files, nn, optim, plot, preprocess
+from cinta import augment, data, drawing, files, nn, optim, plot, preprocess, training
 
 PACKAGES = [
     nn,
@@ -17,6 +17,7 @@ PACKAGES = [
     data,
     augment,
     preprocess,
+    training,
     plot,
     cinta.sklearn,
     drawing,

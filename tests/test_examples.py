@@ -78,6 +78,8 @@ def test_schedules(tmp_path):
     with Image.open(tmp_path / "out" / "schedules.png") as image:
         assert min(image.size) > 800
         assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+
+
 def test_augmentations(tmp_path):
     from PIL import Image
 
@@ -92,6 +94,8 @@ def test_augmentations(tmp_path):
     error = run("augmentations.py", "--image", "nowhere.png", folder=tmp_path, fails=True)
     assert "nowhere.png" in error
     assert "Traceback" not in error
+
+
 def test_decision_surface(tmp_path):
     output = run("decision_surface.py", "--steps", 300, "--out", "out", folder=tmp_path)
     assert float(re.search(r"([\d.]+)% of 300 points", output)[1]) > 95

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         replay,
         scipy,
         sklearn,
+        training,
     )
     from cinta.autodiff import *  # noqa: F403
     from cinta.drawing import draw  # noqa: F401
@@ -34,16 +35,39 @@ if TYPE_CHECKING:
     from cinta.mixed_precision import autocast  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
     from cinta.replay import compile  # noqa: F401
+    from cinta.training import (  # noqa: F401
+        Trainer,
+        best_checkpoint,
+        latest_checkpoint,
+        load_checkpoint,
+        save_checkpoint,
+    )
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
-_MODULES = "augment autodiff data extend nn numpy optim plot preprocess replay scipy sklearn".split()
+_MODULES = (
+    "augment",
+    "autodiff",
+    "data",
+    "extend",
+    "nn",
+    "numpy",
+    "optim",
+    "plot",
+    "preprocess",
+    "replay",
+    "scipy",
+    "sklearn",
+    "training",
+)
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
 )
+_TRAINING = "Trainer best_checkpoint latest_checkpoint load_checkpoint save_checkpoint"
 _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
+    **dict.fromkeys(_TRAINING.split(), "training"),
     "draw": "drawing",
     "autocast": "mixed_precision",
     "compile": "replay",
