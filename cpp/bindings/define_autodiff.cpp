@@ -5,6 +5,7 @@
 
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
+#include "cinta/tape/compute.h"
 #include "cinta/tape/snapshot.h"
 #include "cinta/tape/tape.h"
 
@@ -49,6 +50,8 @@ struct Custom final : OpWith<CustomAttributes> {
       if (!(gradient.shape() == in_shapes[size_t(k)]))
         fail<ValueError>("[custom] the gradient rule returned shape ", gradient.shape(), " for input ", k,
                          ", expected ", in_shapes[size_t(k)]);
+      if (Recorder *r = recorder()) [[unlikely]]
+        r->returned(gradient);
       v.dx(k, ops::astype(gradient, in_dtypes[size_t(k)]));
     }
   }
