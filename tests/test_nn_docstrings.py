@@ -1,4 +1,4 @@
-"""Every public name of nn, optim, drawing and files has a docstring whose example runs as printed."""
+"""Every public name of nn, optim, drawing, files, monitor and debugging has a docstring with an example that runs."""
 
 import doctest
 import importlib
@@ -8,19 +8,20 @@ import pkgutil
 import pytest
 
 import cinta as ct
-from cinta import drawing, files, nn, optim
+from cinta import debugging, drawing, files, monitor, nn, optim
 
 MODULES = [
     importlib.import_module(info.name)
-    for package in (nn, optim)
+    for package in (nn, optim, monitor, debugging)
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ] + [drawing, files]
+HOMES = ("cinta.nn", "cinta.optim", "cinta.drawing", "cinta.files", "cinta.monitor", "cinta.debugging")
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, drawing, files)
+    for module in (nn, nn.init, optim, drawing, files, monitor, debugging)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
-    if thing.__module__.startswith(("cinta.nn", "cinta.optim", "cinta.drawing", "cinta.files"))
+    if thing.__module__.startswith(HOMES)
 ]
 SHORT = {"cinta.nn.init.zeros_", "cinta.nn.init.ones_"}
 
