@@ -20,6 +20,7 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "monitoring.py": ["--steps", "60"],
 }
 
 
@@ -61,6 +62,19 @@ def test_compiled_step(tmp_path):
     assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
     assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
+
+
+def test_monitoring(tmp_path):
+    from PIL import Image
+
+    output = run("monitoring.py", "--steps", 200, "--out", "out", folder=tmp_path)
+    healthy, *ill = re.split(r"─{9,} (?=healthy|learning|sigmoids|pixels)", output)[1:]
+    assert "the training looks healthy" in healthy
+    for part, what in zip(ill, ("update ratio too large", "saturated units", "input not centred"), strict=True):
+        assert f"• {what}" in part
+        assert part.count("•") == 1
+    with Image.open(tmp_path / "out" / "monitoring.png") as image:
+        assert min(image.size) > 800
 
 
 class TestLenet:

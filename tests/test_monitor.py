@@ -113,12 +113,17 @@ class TestPlanted:
         assert kinds(monitor) == {what}, str(monitor)
         return [advice for advice in monitor.advice() if advice.what == what]
 
-    def test_learning_rate_100_times_too_large(self):
+    @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+    @pytest.mark.parametrize("steps", [25, STEPS])
+    def test_learning_rate_100_times_too_large(self, activation, steps):
         x, y = digits()
-        net = mlp(nn.Tanh)
-        monitor = train(net, optim.SGD(net.parameters(), lr=10.0), centred(x), y, steps=25)
+        net = mlp(activation)
+        monitor = train(net, optim.SGD(net.parameters(), lr=10.0), centred(x), y, steps=steps)
         advice = self.only(monitor, "update ratio too large")
         assert max(one.value for one in advice) > 0.1
+        if steps == STEPS:
+            follows = {one.what: one.cause for one in monitor.advice(consequences=True) if one.cause}
+            assert follows["dead ReLU" if activation is nn.ReLU else "saturated units"] == "update ratio too large"
         assert "unstable" in advice[0].reason
         assert "now 10" in advice[0].reason
 

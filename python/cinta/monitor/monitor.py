@@ -74,7 +74,7 @@ class Monitor:
         model: Module,
         optimizer: Optimizer | None = None,
         *,
-        every: int = 25,
+        every: int = 20,
         classes: int | None = None,
         band: tuple[float, float] = (1e-4, 1e-2),
         patience: int = 3,
@@ -236,14 +236,18 @@ class Monitor:
         if self._live is not None:
             self._live.update(self.table())
 
-    def plot(self, path: str | Path | None = None) -> Any:
+    def plot(self, path: str | Path | None = None, axes: Any = None) -> Any:
         """Draws each layer's |update| / |weight| over steps with the band around 1e-3, and the losses.
 
-        Returns the matplotlib figure, saved where a path is given. Errors: ImportError where matplotlib is missing.
+        Args:
+            path: where the figure is saved, if anywhere.
+            axes: two of matplotlib's to draw into, for the ratios and the losses; a new figure's otherwise.
+
+        Returns the matplotlib figure. Errors: ImportError where matplotlib is missing.
         """
         from .picture import picture
 
-        return picture(self, path)
+        return picture(self, path, axes)
 
     # A callback of ct.Trainer
 

@@ -13,9 +13,11 @@ INK, GRID, BAND = "#25313c", "#e3e8ec", "#dcefe3"
 
 
 def figure_of(ax: Any, what: str, rows: int = 1) -> tuple[Any, Any]:
-    """The figure of these axes, or a new one with its axes."""
+    """The figure of these axes, or a new one with its axes, laid out plainly."""
     if ax is not None:
-        return ax.figure, ax
+        for one in ax if rows > 1 else [ax]:
+            plain(one)
+        return (ax[0] if rows > 1 else ax).figure, ax
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -55,11 +57,11 @@ def draw_ratios(ax: Any, monitor: Monitor) -> None:
     ax.axhspan(*monitor.band, color=BAND, zorder=0)
     ax.axhline(1e-3, color="#4c9a6a", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for k, name in enumerate(names):
-        ratios = [one.layers[name].update_ratio for one in monitor.history]
+        ratios = [one.layers[name].update_ratio or math.nan for one in monitor.history]  # 0 has no logarithm
         color = shades(0.05 + 0.8 * k / max(1, len(names) - 1))
         module = type(monitor.model.get_submodule(name)).__name__
         ax.plot(
-            steps, ratios, color=color, linewidth=1.6, marker="o", markersize=2.5, label=f"{name or 'model'} {module}"
+            steps, ratios, color=color, linewidth=1.6, marker=".", markersize=4, label=f"{name or 'model'} {module}"
         )
     ax.set_yscale("log")
     ax.set_ylabel("|update| / |weight|", color=INK)
@@ -69,24 +71,23 @@ def draw_losses(ax: Any, monitor: Monitor) -> None:
     """Training and validation losses over steps."""
     ax.plot([o.step for o in monitor.history], [o.loss for o in monitor.history], color="#2463a5", label="training")
     if monitor.validations:
-        ax.plot(
-            [step for step, _, _ in monitor.validations],
-            [value for _, value, _ in monitor.validations],
-            color="#c8502e", marker="o", markersize=3, label="validation",
-        )  # fmt: skip
+        steps, values, _ = zip(*monitor.validations)
+        ax.plot(steps, values, color="#c8502e", marker="o", markersize=3, label="validation")
+    if monitor.classes is not None:
+        ax.axhline(math.log(monitor.classes), color="#9aa6b0", linewidth=1, linestyle=":", label="ln(classes)")
     ax.set_ylabel("loss", color=INK)
 
 
-def picture(monitor: Monitor, path: str | Path | None = None) -> Any:
-    """Ratios above, losses below."""
-    figure, (above, below) = figure_of(None, "Monitor.plot", rows=2)
+def picture(monitor: Monitor, path: str | Path | None = None, axes: Any = None) -> Any:
+    """Ratios above, losses below, in these two axes or in a figure of their own."""
+    alone = axes is None
+    figure, (above, below) = figure_of(axes, "Monitor.plot", rows=2)
     draw_ratios(above, monitor)
     draw_losses(below, monitor)
-    above.set_title("Size of an update beside the weights: about 1 in 1000", loc="left", fontsize=11, color=INK)
     below.set_xlabel("step", color=INK)
-    if monitor.classes is not None:
-        below.axhline(math.log(monitor.classes), color="#9aa6b0", linewidth=1, linestyle=":", label="ln(classes)")
-    for ax in (above, below):
-        if ax.get_legend_handles_labels()[1]:
-            ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    if alone:
+        above.set_title("Size of an update beside the weights: about 1 in 1000", loc="left", fontsize=11, color=INK)
+        for ax in (above, below):
+            if ax.get_legend_handles_labels()[1]:
+                ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return finish(figure, path)

@@ -19,6 +19,7 @@ from .observation import Features, Observation
 RECENT = 5  # observations that a rule looks back on
 CLEARLY = 3.0  # above the band, for the small last layers of healthy networks touch it
 FAR_OUT = 10.0  # above the band: then two observations are enough
+BURST = 1.0  # a step as large as the weights: once is enough, where the loss has not come down since
 STILL_SLOW = 0.7  # of the loss at first: above it, small updates are holding learning back
 DEAD = 0.2  # of a layer's units
 SAMPLES_OF_A_UNIT = 100  # values a unit is judged by, at least
@@ -39,6 +40,7 @@ CAUSES = {  # what each may follow from: that is to be mended first
     "update ratio too large": _INPUT,
     "dead ReLU": (*_INPUT, "update ratio too large"),
     "saturated units": (*_INPUT, "update ratio too large"),
+    "validation turning up": ("update ratio too large",),
     "update ratio too small": (*_INPUT, "dead ReLU", "saturated units"),
 }
 
@@ -63,19 +65,21 @@ def update_ratios(history: list[Observation], band: tuple[float, float], judged:
     """Of the layers that are judged: those with weights of two axes and more."""
     low, high = band
     expected = f"about 1e-3 ({low:.3g} to {high:.3g})"
-    slow = bool(history) and history[-1].loss > STILL_SLOW * history[0].loss
+    slow = bool(history) and not history[-1].loss <= STILL_SLOW * history[0].loss
     for name in history[-1].layers if history else ():
         if name not in judged:
             continue
-        ratios = [o.layers[name].update_ratio for o in history[-RECENT:] if name in o.layers]
+        ratios = [o.layers[name].update_ratio for o in history if name in o.layers]
         ratios = [ratio for ratio in ratios if math.isfinite(ratio)]
         if len(ratios) < 2:
             continue
-        ratio, whole, lr = median(ratios), len(ratios) == RECENT, history[-1].lr
+        largest, recent, lr = max(ratios), ratios[-RECENT:], history[-1].lr
+        ratio, whole = median(recent), len(recent) == RECENT
         rate = "" if math.isnan(lr) else f" (now {lr:.3g})"
-        if ratio > FAR_OUT * high or (whole and ratio > CLEARLY * high):
+        burst = slow and largest > BURST
+        if burst or ratio > FAR_OUT * high or (whole and ratio > CLEARLY * high):
             yield Advice(
-                "update ratio too large", name, ratio, expected,
+                "update ratio too large", name, largest if burst else ratio, expected,
                 "Steps this large beside the weights make learning unstable, and it will probably fail: divide the "
                 f"learning rate{rate} by 10 or more.",
             )  # fmt: skip
