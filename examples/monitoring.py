@@ -54,9 +54,10 @@ train_x, test_x, train_y, test_y = train_test_split(pixels, digits.target, test_
 
 def train(case: Case) -> ct.Monitor:
     ct.random.seed(0)
-    model = nn.Sequential(nn.Linear(64, 64), case.activation(), nn.Linear(64, 64), case.activation(), nn.Linear(64, 10))
+    first = nn.Linear(64, 64)
     with ct.no_grad():
-        model[0].weight.copy_(model[0].weight * case.scale)
+        first.weight.copy_(first.weight * case.scale)
+    model = nn.Sequential(first, case.activation(), nn.Linear(64, 64), case.activation(), nn.Linear(64, 10))
     optimizer = optim.SGD(model.parameters(), lr=case.lr)
     held_out = ct.tensor(test_x + np.float32(case.shift)), ct.tensor(test_y)
     rng = np.random.default_rng(0)

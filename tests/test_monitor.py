@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from functools import cache
 
 import numpy as np
@@ -421,6 +422,19 @@ class TestBeside:
             monitor.step(loss)
         with ct.no_grad():
             assert monitor.history[0].layers["1"].dead_units.shape == (128,)
+
+    def test_a_copy_of_the_model_is_not_looked_at(self):
+        net = mlp(dropout=0.3)
+        opt = optim.SGD(net.parameters(), lr=0.1)
+        with ct.Monitor(net, opt, every=1) as monitor:
+            copy = deepcopy(net).eval()
+            loss = net(ct.ones((2, 64))).sum()
+            loss.backward()
+            copy(ct.full((2, 64), 1e6))
+            opt.step()
+            monitor.step(loss)
+        assert monitor.history[0].layers["0"].activation < 100
+        assert monitor.advice() == []
 
     def test_inputs_that_are_integers(self):
         net = nn.Sequential(nn.Embedding(10, 8), nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 10))

@@ -96,6 +96,7 @@ class debug:
         _core._want_eager(False)
         self._watch.stop()
         self._watch = None
+        del self._scopes  # holds modules
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         infinity = self._infinity
@@ -130,22 +131,26 @@ class _Scopes(Calls):
     def __init__(self) -> None:
         super().__init__()
         self.known: list[tuple[Module | None, Module | None]] = [(None, None)]
-        self._numbers: dict[tuple[int, int], int] = {}
-        self._stack: list[tuple[Module, int]] = []
+        self._numbers: dict[Module, dict[Module, int]] = {}  # by outermost module and innermost
+        self._of_root: dict[Module, int] = {}
+        self._stack = [0]
 
     def entered(self, module: Module) -> None:
-        root = self._stack[0][0] if self._stack else module
-        key = id(root), id(module)
-        number = self._numbers.get(key)
+        stack = self._stack
+        if len(stack) == 1:
+            self._root = module
+            self._of_root = self._numbers.setdefault(module, {})
+        number = self._of_root.get(module)
         if number is None:
-            number = self._numbers[key] = len(self.known)
-            self.known.append((root, module))
-        self._stack.append((module, number))
+            number = self._of_root[module] = len(self.known)
+            self.known.append((self._root, module))
+        stack.append(number)
         self.watch.scope = number
 
-    def left(self, module: Module) -> None:
-        self._stack.pop()
-        self.watch.scope = self._stack[-1][1] if self._stack else 0
+    def left(self) -> None:
+        stack = self._stack
+        stack.pop()
+        self.watch.scope = stack[-1]
 
     def name_of(self, x: Tensor) -> str:
         """What a network that was called has under this memory: "parameter 0.weight", "buffer 1.running_mean"."""

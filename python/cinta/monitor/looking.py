@@ -57,6 +57,7 @@ class Look:
     """One step that is looked at, from its making to `finish()`; compiled functions run as they are meanwhile."""
 
     def __init__(self, model: Module, watched: list[Watched], features: Features | None) -> None:
+        self._model = model
         self._watched = watched
         self._features = features
         self._before = [[w.detach().clone() for w in one.weights] for one in watched]
@@ -80,7 +81,9 @@ class Look:
 
     def _see_input(self, module: Module, args: tuple[Any, ...]) -> None:
         x = args[0] if args else None
-        if self._features is None or not _to_look_at(x) or not _core.is_grad_enabled():
+        if self._features is None or module is not self._model:
+            return
+        if not _to_look_at(x) or not _core.is_grad_enabled():
             return
         axis = 1 if x.ndim > 1 else 0
         self._features.add(_core.unit_statistics(x, axis, *NONE).numpy(), x.size // x.shape[axis])
@@ -92,7 +95,9 @@ class Look:
         )
 
         def hook(module: Module, args: tuple[Any, ...], y: Any) -> None:
-            if not _to_look_at(y) or not _core.is_grad_enabled():
+            if (
+                module is not one.module or not _to_look_at(y) or not _core.is_grad_enabled()
+            ):  # a copy has the hooks too
                 return
             self._channels_second = convolves or (self._channels_second and not ends_in_features)
             axis = 1 if y.ndim > 3 or (y.ndim == 3 and self._channels_second) else y.ndim - 1

@@ -105,7 +105,7 @@ class Monitor:
         self._modes: dict[str, bool] = {}  # of dropouts that were called since the last step or validation
         self._off_in_training: dict[str, None] = {}
         self._on_in_evaluation: dict[str, None] = {}
-        self._handles: list[Handle] = [m.register_forward_pre_hook(self._mode_of(n)) for n, m in self._dropouts]
+        self._handles: list[Handle] = [m.register_forward_pre_hook(self._mode_of(n, m)) for n, m in self._dropouts]
         self._look: Look | None = None
         self._live: Any = None
         self._closed = False
@@ -173,11 +173,11 @@ class Monitor:
 
     # Dropout
 
-    def _mode_of(self, name: str) -> Any:
+    def _mode_of(self, name: str, dropout: Module) -> Any:
         modes = self._modes
 
         def hook(module: Module, args: tuple[Any, ...]) -> None:
-            if not _core.is_recording():
+            if module is dropout and not _core.is_recording():
                 modes[name] = module.training
 
         return hook

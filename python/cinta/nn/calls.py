@@ -21,24 +21,24 @@ class Calls:
     def entered(self, module: Module) -> None:
         raise NotImplementedError
 
-    def left(self, module: Module) -> None:
+    def left(self) -> None:
         raise NotImplementedError
 
     def __enter__(self: Self) -> Self:
         plain_call, plain_forward = self._plain = Module.__call__, Sequential.forward
-        calls = self
+        thread, entered, left = self._thread, self.entered, self.left
 
         def call(self: Module, *args: Any, **kwargs: Any) -> Any:
-            if get_ident() != calls._thread:
+            if get_ident() != thread:
                 return plain_call(self, *args, **kwargs)
-            calls.entered(self)
+            entered(self)
             try:
                 return plain_call(self, *args, **kwargs)
             finally:
-                calls.left(self)
+                left()
 
         def forward(self: Sequential, x: Any) -> Any:
-            if get_ident() != calls._thread:
+            if get_ident() != thread:
                 return plain_forward(self, x)
             layer = before = None
             try:  # as ever, but by way of the layers' __call__

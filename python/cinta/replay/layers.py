@@ -23,5 +23,5 @@ class Layers(Calls):
         known = self._names.paths.get(id(module))
         self._stack.append(join(self.path(), type(module).__name__) if known is None else known)
 
-    def left(self, module: Module) -> None:
+    def left(self) -> None:
         self._stack.pop()
