@@ -24,6 +24,7 @@ import import_time
 import memory_bound
 import neighbour
 import ops
+import recurrent
 import training
 
 Rows = list[harness.Row]
@@ -53,6 +54,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "compiled": ("Compiled training steps", ("cinta compiled", "peer"), compiled.main),
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
+    "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),

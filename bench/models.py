@@ -70,3 +70,21 @@ def srcnn(nn):
         nn.Conv2d(64, 32, 5, padding=2), nn.ReLU(),
         nn.Conv2d(32, 1, 5, padding=2),
     )  # fmt: skip
+
+
+def language_model(nn, kind, vocabulary, hidden, layers=1):
+    """Tokens [T,B] -> scores of the next ones [T B, vocabulary]: embedding, recurrent layers, a linear layer."""
+    module: Any = nn.Module
+
+    class Model(module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(vocabulary, hidden)
+            self.recurrent = getattr(nn, kind)(hidden, hidden, num_layers=layers)
+            self.linear = nn.Linear(hidden, vocabulary)
+
+        def forward(self, tokens):
+            y, _ = self.recurrent(self.embedding(tokens))
+            return self.linear(y.reshape(-1, hidden))
+
+    return Model()

@@ -282,6 +282,11 @@ def test_as_a_decorator():
     assert ct.log(ct.tensor([0.0])).tolist() == [-math.inf]  # off again
 
 
+def test_a_decorator_without_brackets():
+    with pytest.raises(TypeError, match=r"write @ct\.debug\(\)"):
+        ct.debug(lambda x: x)
+
+
 def test_nested_and_inside_a_recording_are_errors():
     with ct.debug(), pytest.raises(RuntimeError, match="is on already"), ct.debug():
         pass
@@ -351,6 +356,30 @@ def test_a_gradient_recorded_before():
     with pytest.raises(NonFiniteError) as caught, ct.debug():
         y.backward()
     assert caught.value.line == line_of("recorded before")
+
+
+def test_a_gradient_of_a_gradient():
+    net = Calls(lambda x: x**1.5)  # <- recorded for two orders
+    x = leaf(0.0, 4.0, dtype="float64")
+    with pytest.raises(NonFiniteError) as caught, ct.debug():  # noqa: PT012
+        (gradient,) = ct._core.backward([net(x).sum()], [ct.tensor(1.0, dtype="float64")], [x], create_graph=True)
+        assert gradient.tolist() == [0.0, 3.0]
+        gradient.sum().backward()
+    assert caught.value.backward
+    assert caught.value.module == ""
+    assert caught.value.line == line_of("recorded for two orders")
+
+
+def test_checkpointed_and_transformed_functions():
+    f = ct.checkpoint(lambda x: ct.sin(x) * x)
+    with ct.debug():
+        assert ct.grad(f)(ct.tensor(0.5)).item() == ct.grad(lambda x: ct.sin(x) * x)(ct.tensor(0.5)).item()
+        assert ct.hessian(lambda x: (x**3).sum())(ct.tensor([1.0, 2.0])).tolist() == [[6.0, 0.0], [0.0, 12.0]]
+        assert ct.jvp(ct.exp, (ct.tensor(0.0),), (ct.tensor(2.0),))[1].item() == 2.0
+    with pytest.raises(NonFiniteError) as caught, ct.debug():
+        ct.grad(ct.checkpoint(lambda x: ct.sqrt(x)))(ct.tensor(0.0))  # <- checkpointed
+    assert caught.value.backward
+    assert caught.value.line == line_of("checkpointed")
 
 
 def test_backward_after_an_error_in_a_rule():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from copy import deepcopy
 from functools import cache
 
@@ -182,7 +183,7 @@ class TestPlanted:
         net = mlp()
         monitor = train(net, optim.Adam(net.parameters(), lr=1e-3), x - x.mean(), y)
         (advice,) = self.only(monitor, "input not scaled")
-        assert advice.value == pytest.approx(6, abs=0.3)
+        assert advice.value == pytest.approx(np.sqrt(x.var(0).mean()), rel=0.05)
 
     def test_one_feature_of_another_scale(self):
         x, y = digits()
@@ -399,6 +400,45 @@ class TestBeside:
         assert all(math.isfinite(one.layers["1"].dead) for one in monitor.history)  # seen inside, too
         assert len(programs) == 1
 
+    def test_evaluation_between_replays_is_no_training(self):
+        net = mlp(dropout=0.3)
+        opt = optim.SGD(net.parameters(), lr=0.1)
+
+        @ct.compile
+        def step(x):
+            opt.zero_grad()
+            loss = net(x).sum()
+            loss.backward()
+            opt.step()
+            return loss
+
+        x = ct.ones((4, 64))
+        with ct.Monitor(net, opt, every=100) as monitor:
+            for _ in range(4):
+                monitor.step(step(x))
+                net.eval()
+                with ct.no_grad():
+                    net(x)  # of which nothing is said
+                net.train()
+        assert not monitor._off_in_training
+
+    def test_a_long_history_is_thinned_out(self, monkeypatch):
+        monkeypatch.setattr("cinta.monitor.monitor._KEPT", 20)
+        net = nn.Linear(2, 1)
+        opt = optim.SGD(net.parameters(), lr=0.01)
+        with ct.Monitor(net, opt, every=1) as monitor:
+            for _ in range(100):
+                opt.zero_grad()
+                loss = net(ct.ones((2, 2))).sum()
+                loss.backward()
+                opt.step()
+                monitor.step(loss)
+        steps = [one.step for one in monitor.history]
+        assert len(steps) <= 20
+        assert steps[0] == 0
+        assert steps[-8:] == list(range(92, 100))
+        assert steps == sorted(steps)
+
     def test_evaluation_in_a_step_that_is_looked_at_is_not_counted(self):
         net = mlp()
         opt = optim.SGD(net.parameters(), lr=0.1)
@@ -447,6 +487,45 @@ class TestBeside:
         assert monitor.history[0].layers["2"].dead_units.shape == (4,)
         assert monitor.advice() == []
 
+    @pytest.mark.parametrize("shape", ["sequences", "signals"])
+    def test_three_axes(self, shape):
+        if shape == "sequences":
+            net = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+            x = ct.random.normal(shape=(40, 7, 5)) + ct.tensor([0.0, 0.0, 0.0, 0.0, 100.0])
+        else:
+            net = nn.Sequential(nn.Conv1d(5, 8, 3), nn.ReLU(), nn.Conv1d(8, 3, 1))
+            x = ct.random.normal(shape=(40, 5, 7)) + ct.tensor([[0.0], [0.0], [0.0], [0.0], [100.0]])
+        opt = optim.SGD(net.parameters(), lr=1e-6)
+        with ct.Monitor(net, opt, every=1) as monitor:
+            loss = net(x).mean()
+            loss.backward()
+            opt.step()
+            monitor.step(loss)
+        assert monitor.history[0].layers["1"].dead_units.shape == (8,)
+        assert monitor._features.mean.shape == (5,)
+        assert kinds(monitor) == {"input not centred"}
+
+    def test_recurrent_layers(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.last = nn.LSTM(5, 8, batch_first=True), nn.Linear(8, 3)
+
+            def forward(self, x):
+                return self.last(self.rnn(x)[0])
+
+        net = Net()
+        opt = optim.SGD(net.parameters(), lr=0.1)
+        x = ct.random.normal(shape=(4, 7, 5))
+        with ct.Monitor(net, opt, every=1) as monitor:
+            loss = (net(x) ** 2).mean()
+            expected = float((net.rnn(x)[0] ** 2).mean()) ** 0.5
+            loss.backward()
+            opt.step()
+            monitor.step(loss)
+        assert monitor.history[0].layers["rnn"].activation == pytest.approx(expected, rel=1e-4)
+        assert monitor.history[0].layers["rnn"].update_ratio > 0
+
     def test_frozen_layers_have_no_ratio(self):
         net = mlp()
         net[0].requires_grad_(False)
@@ -457,6 +536,21 @@ class TestBeside:
             opt.step()
             monitor.step(loss.item())
         assert "0" not in monitor.history[0].layers
+
+    def test_layers_that_are_freed_on_the_way(self, tmp_path):
+        net = mlp()
+        net[0].requires_grad_(False)
+        opt = optim.SGD(net.parameters(), lr=0.1)
+        with ct.Monitor(net, opt, every=1) as monitor:
+            for _ in range(3):
+                loss = net(ct.ones((2, 64))).sum()
+                loss.backward()
+                opt.step()
+                monitor.step(loss)
+                net[0].requires_grad_(True)
+        assert ["0" in one.layers for one in monitor.history] == [False, False, True]
+        monitor.plot(tmp_path / "freed.png")
+        assert monitor.judged == ["0", "2", "4"]
 
     def test_called_too_late(self):
         net = mlp()
@@ -535,6 +629,12 @@ class TestShown:
         assert below.get_xlabel() == "step"
         assert (tmp_path / "monitor.png").read_bytes().startswith(b"\x89PNG")
 
+    @pytest.mark.parametrize(("library", "show"), [("rich.table", "table"), ("matplotlib.figure", "plot")])
+    def test_what_is_missing_is_named(self, monitor, monkeypatch, library, show):
+        monkeypatch.setitem(sys.modules, library, None)
+        with pytest.raises(ImportError, match=r"pip install .* \(or cinta\[examples\]\)"):
+            getattr(monitor, show)()
+
     def test_before_the_first_step(self, tmp_path):
         from rich.console import Console
 
@@ -580,11 +680,12 @@ class TestState:
         opt = optim.SGD(net.parameters(), lr=0.1)
         first = train(net, opt, centred(x), y, steps=20)
         first.validation(1.5)
-        state = json.loads(json.dumps(first.state_dict()))
+        state = json.loads(json.dumps(first.state_dict(), allow_nan=False))
         second = ct.Monitor(net, opt, every=10)
         second.load_state_dict(state)
         assert [one.step for one in second.history] == [0, 10]
         assert second.validations == first.validations
+        assert [one.values() for one in second.history] == [one.values() for one in first.history]
         loss = nn.functional.cross_entropy(net(ct.tensor(centred(x)[:32])), ct.tensor(y[:32]))
         opt.zero_grad()
         loss.backward()
@@ -597,7 +698,7 @@ class TestState:
         x, y = digits()
         net = mlp()
         state = train(net, optim.SGD(net.parameters(), lr=0.1), centred(x), y, steps=2).state_dict()
-        other = ct.Monitor(convolutional())
+        other = ct.Monitor(nn.Sequential(nn.Linear(2, 2)))
         with pytest.raises(ValueError, match="state_dict has layers"):
             other.load_state_dict(state)
         with pytest.raises(ValueError, match="state_dict got"):

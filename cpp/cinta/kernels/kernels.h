@@ -170,6 +170,36 @@ using NormForward = void (*)(const Norm &, const void *x, void *y, void *mean, v
 using NormVjp = void (*)(const Norm &, const void *x, const void *dy, const void *mean, const void *var, void *dx,
                          void *dweight, void *dbias);
 
+// ---- recurrent layers: the walk over time. Products with inputs, and those that give the gradients of weights, take
+// all steps at once and are the caller's. A row is one sequence at one step. Sequences come longest first: those alive
+// at step s are the first count[s], in rows from begin[s] on. Where there is but one step, the products with h0 and
+// those for dh0 are the caller's too: weights may be packed already, for all the steps of a loop.
+enum class Cell : uint8_t { tanh, relu, lstm, gru };
+constexpr int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
+struct Recurrence {
+  Cell cell;
+  int64_t steps, batch, hidden, out; // out: columns of h: hidden, or less behind a projection
+  const int64_t *begin, *count;      // [steps]
+  const void *w_hh;                  // [gates hidden, out]
+  const void *w_hr;                  // [out, hidden]: the projection of lstm, or null
+  const void *b_hn;                  // [hidden]: gru's bias inside its reset gate, or null
+  const void *h0, *c0;               // [batch, out], [batch, hidden], or null: zero
+  void *gates; // [rows, gates hidden]: products of inputs, with biases; becomes the gates' values. tanh, relu: is h
+  void *cells; // [rows, hidden] lstm: c; gru: W_hn h + b_hn
+  void *inner; // [rows, hidden] o tanh(c), where that is projected
+  void *h;     // [rows, out]
+};
+using RecurrenceForward = void (*)(const Recurrence &);
+struct RecurrenceGradients {
+  void *dh;     // [rows, out] of h, from outside; gathers what later steps add
+  void *dc;     // [batch, hidden] of the last c; becomes that of c0 (lstm)
+  void *dh0;    // [batch, out], zero; or null
+  void *dgates; // [rows, gates hidden], of what goes into the gates
+  void *dcells; // [rows, hidden], of gru's cells
+  void *dinner; // [rows, hidden], of inner
+};
+using RecurrenceVjp = void (*)(const Recurrence &, const RecurrenceGradients &);
+
 // ---- optimizer updates: one pass over memory
 struct Sgd {
   double lr, momentum, dampening, weight_decay;
@@ -266,6 +296,8 @@ struct Table {
   CrossEntropyRowsVjp cross_entropy_rows_vjp[2] = {};
   NormForward norm[2] = {};
   NormVjp norm_vjp[2] = {};
+  RecurrenceForward recurrence[2] = {};
+  RecurrenceVjp recurrence_vjp[2] = {};
   SgdStep sgd_step[2] = {};
   AdamStep adam_step[2] = {};
   RmspropStep rmsprop_step[2] = {};

@@ -10,7 +10,8 @@ namespace cinta::ops {
 namespace {
 
 constexpr std::string_view kHalf[] = {"matmul", "linear", "einsum", "tensordot",        "inner",
-                                      "dot",    "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"};
+                                      "dot",    "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+                                      "rnn",    "gru",    "lstm"};
 constexpr std::string_view kWide[] = {"exp",
                                       "exp2",
                                       "expm1",

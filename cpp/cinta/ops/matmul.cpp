@@ -196,6 +196,15 @@ void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_
   kernel().gemm[int(compute_type(a.dtype()))](g);
 }
 
+void add_gemm(const Tensor &a, const Tensor &b, const Tensor &c) {
+  if (c.size() == 0)
+    return;
+  Gemm g = problem(a, b, c);
+  g.accumulate = true;
+  const PackedWeights weights(b, g);
+  kernel().gemm[int(compute_type(a.dtype()))](g);
+}
+
 Tensor matmul(const Tensor &a, const Tensor &b) {
   if (a.ndim() == 0 || b.ndim() == 0)
     fail<ValueError>("[matmul] operands have shapes ", a.shape(), " and ", b.shape(),

@@ -32,11 +32,6 @@ std::string text_of(Site site) {
 
 } // namespace
 
-FiniteWatch::~FiniteWatch() {
-  for (auto &[instr, mark] : marks_)
-    drop_site(mark.site);
-}
-
 void FiniteWatch::compute(const Label &label, Operands in, Operands out, std::unique_ptr<Work> work) {
   const RecorderScope off(nullptr); // what the work itself calls is part of it
   if (!label.done)
@@ -47,9 +42,8 @@ void FiniteWatch::compute(const Label &label, Operands in, Operands out, std::un
 }
 
 void FiniteWatch::recorded(const Instr &instr) {
-  Mark &mark = marks_[&instr];
-  drop_site(mark.site);
-  mark = {site_outside(), scope};
+  const auto rule = visited_.empty() ? marks_.end() : marks_.find(visited_.back());
+  marks_[&instr] = rule != marks_.end() ? rule->second : std::shared_ptr<Mark>(new Mark{site_outside(), scope});
 }
 
 void FiniteWatch::visiting(const Instr *instr) {
@@ -74,8 +68,8 @@ void FiniteWatch::report(const char *op, Operands in, Operands out) {
     const auto mark = marks_.find(&instr);
     const bool known = mark != marks_.end();
     fault.op = instr.op->name();
-    fault.scope = known ? mark->second.scope : 0;
-    fault.line = describe(known ? mark->second.site : instr.site);
+    fault.scope = known ? mark->second->scope : 0;
+    fault.line = describe(known ? mark->second->site : instr.site);
   }
   fault_(fault);
 }

@@ -1,6 +1,7 @@
 // FiniteWatch: looks at each result as it is computed, for ct.debug, until one holds a NaN or an infinity.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,7 +24,6 @@ public:
   // `infinity`: infinities are faults too; `fault` is told, and throws.
   FiniteWatch(bool infinity, std::function<void(const Fault &)> fault)
       : infinity_(infinity), fault_(std::move(fault)) {}
-  ~FiniteWatch();
   FiniteWatch(const FiniteWatch &) = delete;
   FiniteWatch &operator=(const FiniteWatch &) = delete;
 
@@ -40,16 +40,18 @@ public:
   int scope = 0; // a number that the caller knows the present module by
 
 private:
-  struct Mark { // where an instruction of the tape was recorded
+  struct Mark { // where an instruction of the tape was recorded; what a gradient rule records has its operation's
     Site site;
     int scope;
+    ~Mark() { drop_site(site); }
   };
   void report(const char *op, Operands in, Operands out);
 
   bool infinity_;
   std::function<void(const Fault &)> fault_;
-  std::unordered_map<const Instr *, Mark> marks_; // of dead instructions too, until their memory is used again
-  std::vector<const Instr *> visited_;            // whose rules are running, the innermost last
+  std::unordered_map<const Instr *, std::shared_ptr<Mark>>
+      marks_;                          // of dead instructions too, until their memory is used again
+  std::vector<const Instr *> visited_; // whose rules are running, the innermost last
 };
 
 } // namespace cinta::watch

@@ -77,6 +77,8 @@ class debug:
     """
 
     def __init__(self, infinity: bool = True) -> None:
+        if callable(infinity):
+            raise TypeError("[debug] infinity got a function, expected True or False: write @ct.debug()")
         self._infinity = infinity
         self._watch: Any = None
 

@@ -25,6 +25,7 @@ LIMITS: dict[type[Module], tuple[float, float]] = {
     Sigmoid: (0.015, 0.985),
 }
 NONE = (-math.inf, math.inf)
+_CONVOLUTIONS = (Conv1d, Conv2d)
 
 
 class Watched:
@@ -85,23 +86,27 @@ class Look:
             return
         if not _to_look_at(x) or not _core.is_grad_enabled():
             return
-        axis = 1 if x.ndim > 1 else 0
+        if x.ndim == 0:
+            return
+        first = next((one.module for one in self._watched if one.params), None)
+        axis = _unit_axis(x, isinstance(first, _CONVOLUTIONS))
         self._features.add(_core.unit_statistics(x, axis, *NONE).numpy(), x.size // x.shape[axis])
 
     def _hook(self, position: int, one: Watched) -> Any:
         low, high = one.limits
-        convolves, ends_in_features = (
-            isinstance(one.module, kinds) for kinds in ((Conv1d, Conv2d), (Linear, Embedding))
-        )
+        convolves = isinstance(one.module, _CONVOLUTIONS)
+        ends_in_features = isinstance(one.module, (Linear, Embedding))
 
         def hook(module: Module, args: tuple[Any, ...], y: Any) -> None:
+            recurrent = isinstance(y, tuple) and len(y) > 0
+            y = y[0] if recurrent else y
             if (
                 module is not one.module or not _to_look_at(y) or not _core.is_grad_enabled()
             ):  # a copy has the hooks too
                 return
-            self._channels_second = convolves or (self._channels_second and not ends_in_features)
-            axis = 1 if y.ndim > 3 or (y.ndim == 3 and self._channels_second) else y.ndim - 1
+            self._channels_second = convolves or (self._channels_second and not ends_in_features and not recurrent)
             if y.ndim:
+                axis = _unit_axis(y, self._channels_second)
                 statistics = _core.unit_statistics(y, axis, low, high)
                 self._outputs.setdefault(position, []).append((statistics, y.size // y.shape[axis]))
                 self._last = position
@@ -150,6 +155,11 @@ class Look:
             layer.dead = float(layer.dead_units.mean())
         elif one.limits is not NONE:
             layer.saturated = float(sums[2].sum() / values)
+
+
+def _unit_axis(x: Tensor, channels_second: bool) -> int:
+    """The axis of features or channels: [N,F], [N,C,H,W]; three axes are [N,C,L] around convolutions, else [N,T,F]."""
+    return 1 if x.ndim > 3 or (x.ndim == 3 and channels_second) else x.ndim - 1
 
 
 def _to_look_at(x: Any) -> TypeGuard[Tensor]:

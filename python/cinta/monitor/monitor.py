@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from cinta.optim.optimizer import Optimizer
 from . import rules
 from .advice import Advice, in_words
 from .looking import Look, watched_of
-from .observation import Features, Layer, Observation
+from .observation import Features, Observation, number, plain
 
 _STEPS_OF_INPUT = 5  # that the input is looked at in
+_KEPT = 4000  # observations; of the older half every second goes then
 
 
 class Monitor:
@@ -34,6 +34,8 @@ class Monitor:
 
     Call `step(loss)` after each `optimizer.step()`, before the next `zero_grad()`, and `validation(loss)` after each
     evaluation. As a callback of `ct.Trainer` it calls both by itself.
+
+    `history` holds what was seen, an `Observation` each; a long training's is thinned out towards its beginning.
 
     A step that is looked at takes longer; with the default `every` all of it stays below 3 % of a step of LeNet-5 at
     batch 128 (bench/monitor.py). Between those steps no hook is left but one on each Dropout, and after `close()` none.
@@ -51,8 +53,7 @@ class Monitor:
         logger: anything with `log(step, values)`: gets what is seen, as for TensorBoard.
 
     Errors: ValueError for an argument out of range; RuntimeError where a step leaves no gradients to look at.
-    Source: the ratio of norms: LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, and the lecture's "around
-    10^-3".
+    Source: Sutskever, "A brief overview of deep learning", 2015: practical advice.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -99,8 +100,6 @@ class Monitor:
         self.validations: list[tuple[int, float, float]] = []  # (step, validation loss, training loss)
         self._count = 0
         self._features = Features()
-        self._watched = watched_of(model)
-        self._judged = {one.name for one in self._watched if any(p.ndim > 1 for p in one.params)}
         self._dropouts = [(n, m) for n, m in model.named_modules() if isinstance(m, Dropout) and m.p > 0]
         self._modes: dict[str, bool] = {}  # of dropouts that were called since the last step or validation
         self._off_in_training: dict[str, None] = {}
@@ -154,6 +153,7 @@ class Monitor:
         self.close()
 
     def _begin(self) -> None:
+        self._watched = watched_of(self.model)  # layers may have been frozen or freed since
         features = self._features if len(self.history) < _STEPS_OF_INPUT else None
         self._look = Look(self.model, self._watched, features)
 
@@ -164,9 +164,11 @@ class Monitor:
         value = float(loss.item() if isinstance(loss, Tensor) else loss)
         lr = self.optimizer.param_groups[0]["lr"] if self.optimizer is not None else math.nan
         self.history.append(Observation(self._count, value, float(lr), layers))
-        for before in self.history[: -rules.RECENT]:
-            for layer in before.layers.values():
-                layer.dead_units = None  # no rule looks back as far
+        for layer in self.history[-rules.RECENT - 1].layers.values() if len(self.history) > rules.RECENT else ():
+            layer.dead_units = None  # no rule looks back as far
+        if len(self.history) > _KEPT:
+            half = len(self.history) // 2
+            self.history[:half] = self.history[:half:2]
         if self.logger is not None:
             self.logger.log(self._count, self.history[-1].values())
         self._refresh()
@@ -184,7 +186,7 @@ class Monitor:
 
     def _see_training_mode(self) -> None:
         for name, module in self._dropouts:
-            if not self._modes.get(name, module.training):
+            if not module.training and not self._modes.get(name):
                 self._off_in_training[name] = None
         self._modes.clear()
 
@@ -201,7 +203,7 @@ class Monitor:
             *rules.loss(self.history),
             *rules.loss_at_start(first, self.classes),
             *rules.inputs(self._features),
-            *rules.update_ratios(self.history, self.band, self._judged),
+            *rules.update_ratios(self.history, self.band, self.judged),
             *rules.units(self.history),
             *rules.dropout([*self._off_in_training], [*self._on_in_evaluation]),
             *rules.validation(self.validations, self.patience),
@@ -210,6 +212,11 @@ class Monitor:
 
     def __str__(self) -> str:
         return "\n".join(in_words(self.advice())) or "nothing to say: the training looks healthy"
+
+    @property
+    def judged(self) -> list[str]:
+        """The layers whose update ratio counts: those with weights of two axes and more."""
+        return [one.name for one in self._watched if any(p.ndim > 1 for p in one.params)]
 
     def table(self) -> Any:
         """The latest look by layer, and the advice, for `rich` to print.
@@ -268,14 +275,12 @@ class Monitor:
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """The count of steps and what was seen, as plain values."""
-        history = []
-        for one in self.history:
-            layers = {
-                name: {k: v for k, v in asdict(layer).items() if k in _PLAIN} for name, layer in one.layers.items()
-            }
-            history.append({"step": one.step, "loss": one.loss, "lr": one.lr, "layers": layers})
-        return {"count": self._count, "history": history, "validations": [list(v) for v in self.validations]}
+        """The count of steps and what was seen, as plain values; None stands for what is not finite."""
+        return {
+            "count": self._count,
+            "history": [one.state_dict() for one in self.history],
+            "validations": [[step, plain(value), plain(training)] for step, value, training in self.validations],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a `state_dict`, all of it or nothing.
@@ -285,22 +290,17 @@ class Monitor:
         wanted = {"count", "history", "validations"}
         if set(state_dict) != wanted:
             raise ValueError(f"[Monitor] state_dict got {sorted(state_dict)}, expected {sorted(wanted)}")
-        names = {one.name for one in self._watched}
-        history = []
-        for one in state_dict["history"]:
-            if set(one["layers"]) != names:
+        names = {name for name, _ in self.model.named_modules()}
+        history = [Observation.from_state_dict(one) for one in state_dict["history"]]
+        for one in history:
+            if not names.issuperset(one.layers):
                 raise ValueError(
-                    f"[Monitor] state_dict has layers {sorted(one['layers'])}, expected the model's, {sorted(names)}"
+                    f"[Monitor] state_dict has layers {sorted(one.layers)}, expected the model's, {sorted(names)}"
                 )
-            layers = {name: Layer(**layer) for name, layer in one["layers"].items()}
-            history.append(Observation(int(one["step"]), float(one["loss"]), float(one["lr"]), layers))
-        validations = [(int(step), float(value), float(train)) for step, value, train in state_dict["validations"]]
+        validations = [(int(step), number(value), number(loss)) for step, value, loss in state_dict["validations"]]
         self._count, self.history, self.validations = int(state_dict["count"]), history, validations
         if self._look is not None:
             self._look.abandon()
             self._look = None
         if not self._closed and self._count % self.every == 0:
             self._begin()
-
-
-_PLAIN = ("update_ratio", "weight_norm", "gradient_norm", "activation", "dead", "saturated", "output")

@@ -9,9 +9,20 @@ from typing import Any
 import numpy
 
 NAN = math.nan
+SIZES = ("update_ratio", "weight_norm", "gradient_norm", "activation", "dead", "saturated")  # of a layer
 
 
-@dataclass
+def plain(value: float) -> float | None:
+    """As a checkpoint holds it: None for what is not finite."""
+    return value if math.isfinite(value) else None
+
+
+def number(value: float | None) -> float:
+    """The reverse of `plain`."""
+    return NAN if value is None else float(value)
+
+
+@dataclass(slots=True)
 class Layer:
     """One module in one step; NaN stands for what it does not have.
 
@@ -37,7 +48,7 @@ class Layer:
     values_per_unit: int = field(default=0, repr=False, compare=False)
 
 
-@dataclass
+@dataclass(slots=True)
 class Observation:
     """One observed step: its number, its loss, the learning rate, and each layer by its dotted path.
 
@@ -56,9 +67,27 @@ class Observation:
         """As a logger takes them: {"loss": .., "update_ratio/0": .., "dead/1": ..}, without what is NaN."""
         found = {"loss": self.loss, "lr": self.lr}
         for name, layer in self.layers.items():
-            for what in ("update_ratio", "gradient_norm", "weight_norm", "activation", "dead", "saturated"):
+            for what in SIZES:
                 found[f"{what}/{name or 'model'}"] = getattr(layer, what)
         return {key: float(value) for key, value in found.items() if key == "loss" or not math.isnan(value)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        layers = {
+            name: {"output": layer.output, **{what: plain(getattr(layer, what)) for what in SIZES}}
+            for name, layer in self.layers.items()
+        }
+        return {"step": self.step, "loss": plain(self.loss), "lr": plain(self.lr), "layers": layers}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> Observation:
+        """The observation that a `state_dict` came from."""
+        layers = {}
+        for name, sizes in state["layers"].items():
+            layer = layers[name] = Layer(output=bool(sizes["output"]))
+            for what in SIZES:
+                setattr(layer, what, number(sizes[what]))
+        return cls(int(state["step"]), number(state["loss"]), number(state["lr"]), layers)
 
 
 class Features:

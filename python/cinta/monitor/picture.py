@@ -51,13 +51,14 @@ def draw_ratios(ax: Any, monitor: Monitor) -> None:
     """Each layer's update/weight ratio over steps, beside the band."""
     from matplotlib import colormaps
 
-    names = [name for name in (monitor.history[-1].layers if monitor.history else {}) if name in monitor._judged]
+    names = monitor.judged
     shades = colormaps["viridis"]
     steps = [one.step for one in monitor.history]
     ax.axhspan(*monitor.band, color=BAND, zorder=0)
     ax.axhline(1e-3, color="#4c9a6a", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for k, name in enumerate(names):
-        ratios = [one.layers[name].update_ratio or math.nan for one in monitor.history]  # 0 has no logarithm
+        seen = (one.layers.get(name) for one in monitor.history)
+        ratios = [layer.update_ratio or math.nan if layer else math.nan for layer in seen]  # 0 has no logarithm
         color = shades(0.05 + 0.8 * k / max(1, len(names) - 1))
         module = type(monitor.model.get_submodule(name)).__name__
         ax.plot(

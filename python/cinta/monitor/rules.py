@@ -27,7 +27,7 @@ SATURATED = 0.5  # of a layer's values
 LOSS_AT_START = (0.5, 1.5)  # times ln(classes)
 OFF_CENTRE = 0.4  # mean of all input over its spread
 OFF_CENTRE_FEATURES = 1.0  # the same of each feature, RMS
-SCALE = (0.2, 5.0)  # of the input's spread
+SCALE = (0.25, 4.0)  # of the features' standard deviation, RMS
 APART = 100.0  # the widest feature over the median one
 SAMPLES_OF_AN_INPUT = 32
 TURNED_UP = 0.02  # relative, above the best validation
@@ -61,7 +61,7 @@ def loss(history: list[Observation]) -> Iterator[Advice]:
         )  # fmt: skip
 
 
-def update_ratios(history: list[Observation], band: tuple[float, float], judged: set[str]) -> Iterator[Advice]:
+def update_ratios(history: list[Observation], band: tuple[float, float], judged: list[str]) -> Iterator[Advice]:
     """Of the layers that are judged: those with weights of two axes and more."""
     low, high = band
     expected = f"about 1e-3 ({low:.3g} to {high:.3g})"
@@ -98,7 +98,8 @@ def units(history: list[Observation]) -> Iterator[Advice]:
         if layer.output:
             continue
         looks = [o.layers[name] for o in recent if name in o.layers]
-        dead = [one for one in looks if one.dead_units is not None and len(one.dead_units) == len(looks[-1].dead_units)]
+        dead = [one for one in looks if one.dead_units is not None]
+        dead = [one for one in dead if len(one.dead_units) == len(dead[-1].dead_units)]
         if dead and sum(one.values_per_unit for one in dead) >= SAMPLES_OF_A_UNIT:
             fraction = float(numpy.logical_and.reduce([one.dead_units for one in dead]).mean())
             if fraction > DEAD:
@@ -161,10 +162,10 @@ def inputs(features: Features) -> Iterator[Advice]:
         )  # fmt: skip
     positive = deviation[deviation > 0]
     apart = float(positive.max() / numpy.median(positive)) if positive.size else 1.0
-    if not SCALE[0] <= spread <= SCALE[1] or apart > APART:
+    if not SCALE[0] <= within <= SCALE[1] or apart > APART:
         far = apart > APART
         yield Advice(
-            "input not scaled", None, apart if far else spread,
+            "input not scaled", None, apart if far else within,
             "features of one scale" if far else "a standard deviation of about 1",
             "Weights move in proportion to their inputs, so features of another scale learn at another rate: divide "
             "each by its standard deviation, and take log(1 + x) of one that spans orders of magnitude.",

@@ -29,8 +29,7 @@ def table(monitor: Monitor) -> Any:
     for heading in ("update/weight", "|gradient|", "|weight|", "activation", "dead", "saturated"):
         rows.add_column(heading, justify="right")
     for name, layer in monitor.history[-1].layers.items() if monitor.history else ():
-        module = modules[name]
-        label = f"{name or 'model'} ({type(module).__name__})"
+        label = f"{name or 'model'} ({type(modules[name]).__name__})" if name in modules else name
         rows.add_row(label, _ratio(monitor, layer, Text), *_figures(layer))
     words = in_words(monitor.advice())
     if not words:

@@ -21,6 +21,8 @@ from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
 from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.recurrent import GRU, LSTM, RNN
+from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from cinta.nn.layers.shape import Flatten, Unflatten
 from cinta.nn.losses import (
     BCELoss,
@@ -40,6 +42,9 @@ from cinta.nn.parameter import Parameter
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
@@ -56,12 +61,14 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "HingeLoss",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -74,6 +81,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "SiLU",

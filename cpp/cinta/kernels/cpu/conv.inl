@@ -4,18 +4,18 @@
 
 // Each builds on those above it.
 // clang-format off
-#include "cinta/kernels/cpu/conv_planes.inl"
-#include "cinta/kernels/cpu/conv_tiles.inl"
-#include "cinta/kernels/cpu/conv_weight_tiles.inl"
-#include "cinta/kernels/cpu/conv_forward.inl"
-#include "cinta/kernels/cpu/conv_woven.inl"
-#include "cinta/kernels/cpu/conv_run.inl"
-#include "cinta/kernels/cpu/conv_weight.inl"
-#include "cinta/kernels/cpu/conv_depthwise_strips.inl"
-#include "cinta/kernels/cpu/conv_depthwise_images.inl"
-#include "cinta/kernels/cpu/conv_depthwise_planes.inl"
-#include "cinta/kernels/cpu/conv_depthwise_runs.inl"
-#include "cinta/kernels/cpu/conv_depthwise.inl"
+#include "cinta/kernels/cpu/conv/planes.inl"
+#include "cinta/kernels/cpu/conv/tiles.inl"
+#include "cinta/kernels/cpu/conv/weight_tiles.inl"
+#include "cinta/kernels/cpu/conv/forward.inl"
+#include "cinta/kernels/cpu/conv/woven.inl"
+#include "cinta/kernels/cpu/conv/run.inl"
+#include "cinta/kernels/cpu/conv/weight.inl"
+#include "cinta/kernels/cpu/conv/depthwise_strips.inl"
+#include "cinta/kernels/cpu/conv/depthwise_images.inl"
+#include "cinta/kernels/cpu/conv/depthwise_planes.inl"
+#include "cinta/kernels/cpu/conv/depthwise_runs.inl"
+#include "cinta/kernels/cpu/conv/depthwise.inl"
 // clang-format on
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,6 +1,6 @@
 // Transposing copies: y[r, c] = x[c, r], what lies in rows on one side lies in columns on the other.
-#include "cinta/kernels/cpu/lanes.inl"
-#include "cinta/kernels/cpu/transpose.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
+#include "cinta/kernels/cpu/vector/transpose.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,7 +1,7 @@
 // Elementwise kernels: the formulas, looped over tiles. A tail runs the same code on a padded vector, so an element's
 // bits do not depend on where it stands.
-#include "cinta/kernels/cpu/integer.inl"
-#include "cinta/kernels/cpu/vmath.inl"
+#include "cinta/kernels/cpu/vector/integer.inl"
+#include "cinta/kernels/cpu/vmath/vmath.inl"
 #include "cinta/kernels/formulas/formula.h"
 #include "cinta/kernels/kernels.h"
 

@@ -1,9 +1,9 @@
 // The matrix product: what is multiplied how, sums of no products, integers, batches.
 #include "cinta/base/parallel.h"
-#include "cinta/kernels/cpu/gemm_ahead.inl"
-#include "cinta/kernels/cpu/gemm_dot.inl"
-#include "cinta/kernels/cpu/gemm_product.inl"
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/gemm/ahead.inl"
+#include "cinta/kernels/cpu/gemm/dot.inl"
+#include "cinta/kernels/cpu/gemm/product.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,8 +1,8 @@
 // The im2col matrix with a row for every output pixel, and its adjoint. Channels are contiguous, so that a row is made
 // of long runs: a row of the kernel where all channels are taken, a tap otherwise.
-#include "cinta/kernels/cpu/im2col_planes.inl"
-#include "cinta/kernels/cpu/im2col_woven.inl"
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/im2col/planes.inl"
+#include "cinta/kernels/cpu/im2col/woven.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -3,8 +3,8 @@
 // Statistics: every span of about a thousand elements has its mean and the squares about it taken in two passes while
 // it lies in L1, and spans are merged in double in a fixed order: as exact as two passes over everything, at the cost
 // of one over memory, and the same bits for any number of threads.
-#include "cinta/kernels/cpu/blocks.inl"
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -47,9 +47,9 @@ inline Mix mix_of(double inverse, double weight, double n, double sum_dy, double
 
 } // namespace cinta::kernels::CINTA_ISA
 
-#include "cinta/kernels/cpu/norm_columns.inl"
-#include "cinta/kernels/cpu/norm_planes.inl"
-#include "cinta/kernels/cpu/norm_rows.inl"
+#include "cinta/kernels/cpu/norm/columns.inl"
+#include "cinta/kernels/cpu/norm/planes.inl"
+#include "cinta/kernels/cpu/norm/rows.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 

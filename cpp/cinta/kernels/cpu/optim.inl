@@ -1,6 +1,6 @@
 // Optimizer updates: one pass over memory, PyTorch's formulas in PyTorch's order.
-#include "cinta/kernels/cpu/blocks.inl"
-#include "cinta/kernels/cpu/vmath.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
+#include "cinta/kernels/cpu/vmath/vmath.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,6 +1,6 @@
 // Pooling: images whose channels lie side by side, planes halved by 2x2 windows, planes with any window.
-#include "cinta/kernels/cpu/blocks.inl"
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 // clang-format off
@@ -11,11 +11,11 @@
 #undef CINTA_QUOTE
 // clang-format on
 
-#include "cinta/kernels/cpu/pool_windows.inl"
+#include "cinta/kernels/cpu/pool/windows.inl"
 
-#include "cinta/kernels/cpu/pool_channels.inl"
-#include "cinta/kernels/cpu/pool_halves.inl"
-#include "cinta/kernels/cpu/pool_rows.inl"
+#include "cinta/kernels/cpu/pool/channels.inl"
+#include "cinta/kernels/cpu/pool/halves.inl"
+#include "cinta/kernels/cpu/pool/rows.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {

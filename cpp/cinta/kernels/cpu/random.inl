@@ -1,9 +1,9 @@
 // Random numbers by counting: Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 // Word i of a stream is word i % 4 of block i / 4 under the stream's key, so every element is found without the others.
 // Uniform numbers have the same bits on every level; normal ones agree up to the last bits of log, sin and cos.
-#include "cinta/kernels/cpu/blocks.inl"
-#include "cinta/kernels/cpu/lanes.inl"
-#include "cinta/kernels/cpu/vmath.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
+#include "cinta/kernels/cpu/vmath/vmath.inl"
 #include "cinta/kernels/kernels.h"
 
 // clang-format off

@@ -1,6 +1,6 @@
 // Reductions over rows (columns contiguous) and over columns. Float sums run in vector lanes over short blocks, whose
 // sums are added in double, with compensation where the elements are doubles themselves.
-#include "cinta/kernels/cpu/integer.inl"
+#include "cinta/kernels/cpu/vector/integer.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

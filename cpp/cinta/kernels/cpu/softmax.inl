@@ -1,8 +1,8 @@
 // Softmax, log-softmax and cross-entropy over contiguous rows.
-#include "cinta/kernels/cpu/blocks.inl"
-#include "cinta/kernels/cpu/lanes.inl"
-#include "cinta/kernels/cpu/transpose.inl"
-#include "cinta/kernels/cpu/vmath.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
+#include "cinta/kernels/cpu/vector/transpose.inl"
+#include "cinta/kernels/cpu/vmath/vmath.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,6 +1,6 @@
 // Statistics of units (features, channels) in one pass: sum, sum of squares, how many values lie outside of an
 // interval.
-#include "cinta/kernels/cpu/blocks.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

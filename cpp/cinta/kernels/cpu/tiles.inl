@@ -1,5 +1,5 @@
 // Tiles: any dtype and stride in memory from and to a contiguous tile of the compute type.
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -6,11 +6,11 @@
 
 // Each builds on those above it.
 // clang-format off
-#include "cinta/kernels/cpu/conv_planes.inl"
-#include "cinta/kernels/cpu/winograd_tiles.inl"
-#include "cinta/kernels/cpu/winograd_images.inl"
-#include "cinta/kernels/cpu/winograd_product.inl"
-#include "cinta/kernels/cpu/winograd_blocks.inl"
+#include "cinta/kernels/cpu/conv/planes.inl"
+#include "cinta/kernels/cpu/winograd/tiles.inl"
+#include "cinta/kernels/cpu/winograd/images.inl"
+#include "cinta/kernels/cpu/winograd/product.inl"
+#include "cinta/kernels/cpu/winograd/blocks.inl"
 // clang-format on
 
 namespace cinta::kernels::CINTA_ISA {
@@ -29,8 +29,8 @@ inline bool in_range(uint32_t a, uint32_t b) {
 } // namespace
 } // namespace cinta::kernels::CINTA_ISA
 
-#include "cinta/kernels/cpu/winograd_forward.inl"
-#include "cinta/kernels/cpu/winograd_weight.inl"
+#include "cinta/kernels/cpu/winograd/forward.inl"
+#include "cinta/kernels/cpu/winograd/weight.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {

@@ -71,7 +71,7 @@ struct Gelu {
   }
 };
 
-// Where s is near 1, 1 - s has few digits left. Vectors have an overload with one exponential for both (vmath_exp.inl).
+// Where s is near 1, 1 - s has few digits left. Vectors have an overload with one exponential for both (vmath/exp.inl).
 template <class T> CINTA_FN WithRest<T> sigmoid_and_rest(T x) { return {sigmoid(x), sigmoid(-x)}; }
 
 struct GeluTanh {

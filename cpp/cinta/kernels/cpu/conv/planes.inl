@@ -1,7 +1,7 @@
 // What the convolution kernels read: images in zero-padded planes, weights packed for one block of output channels.
-#include "cinta/kernels/cpu/lanes.inl"
-#include "cinta/kernels/cpu/spaced.inl"
-#include "cinta/kernels/cpu/transpose.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
+#include "cinta/kernels/cpu/vector/spaced.inl"
+#include "cinta/kernels/cpu/vector/transpose.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {

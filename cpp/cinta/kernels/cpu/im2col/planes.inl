@@ -1,7 +1,7 @@
 // The im2col matrix of planes, with a row for every tap of every channel, and its adjoint: lanes run along a row of the
 // output, whose taps are neighbours in the image, every other element of it or, at wider strides, single ones.
 #include "cinta/base/parallel.h"
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 // clang-format off

@@ -3,8 +3,8 @@
 // the same bits on any number of threads.
 #pragma once
 #include "cinta/base/parallel.h"
-#include "cinta/kernels/cpu/gemm_micro.inl"
-#include "cinta/kernels/cpu/gemm_pack.inl"
+#include "cinta/kernels/cpu/gemm/micro.inl"
+#include "cinta/kernels/cpu/gemm/pack.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,5 +1,5 @@
 // The im2col matrix of images side by side, and its adjoint: lanes run along the images, so that no stride and no
-// narrow row leaves any of them idle. Builds on im2col_planes.inl.
+// narrow row leaves any of them idle. Builds on planes.inl.
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // B packed ahead into the panels that tiles read, for products of few rows: to them packing costs a third of the time.
 #pragma once
-#include "cinta/kernels/cpu/gemm_product.inl"
+#include "cinta/kernels/cpu/gemm/product.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 

@@ -29,10 +29,10 @@ template <class T, class... C> CINTA_FN Vec<T> polynomial(Vec<T> x, double c0, C
 
 } // namespace cinta::kernels::CINTA_ISA
 
-#include "cinta/kernels/cpu/vmath_exp.inl"
-#include "cinta/kernels/cpu/vmath_log.inl"
-#include "cinta/kernels/cpu/vmath_saturating.inl"
-#include "cinta/kernels/cpu/vmath_trig.inl"
+#include "cinta/kernels/cpu/vmath/exp.inl"
+#include "cinta/kernels/cpu/vmath/log.inl"
+#include "cinta/kernels/cpu/vmath/saturating.inl"
+#include "cinta/kernels/cpu/vmath/trig.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 

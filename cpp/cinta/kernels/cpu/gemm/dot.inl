@@ -2,7 +2,7 @@
 // is packed if it does not lie along k.
 #pragma once
 #include "cinta/base/parallel.h"
-#include "cinta/kernels/cpu/gemm_product.inl"
+#include "cinta/kernels/cpu/gemm/product.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {

@@ -1,6 +1,6 @@
 // The products at the points: matrices of tiles and channels, multiplied by gemm's micro-kernels. Their sums are kept
 // short and added up in memory that is near: what the transforms lose in accuracy, that wins back.
-#include "cinta/kernels/cpu/gemm_micro.inl"
+#include "cinta/kernels/cpu/gemm/micro.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 namespace {

@@ -3,8 +3,8 @@
 #pragma once
 #include <cstdint>
 
-#include "cinta/kernels/cpu/spaced.inl"
-#include "cinta/kernels/cpu/transpose.inl"
+#include "cinta/kernels/cpu/vector/spaced.inl"
+#include "cinta/kernels/cpu/vector/transpose.inl"
 
 namespace cinta::kernels::CINTA_ISA {
 
