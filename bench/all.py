@@ -22,6 +22,7 @@ import gemm
 import harness
 import import_time
 import memory_bound
+import monitor
 import neighbour
 import ops
 import recurrent
@@ -57,6 +58,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
+    "monitor": ("A training that is watched, one thread", monitor.COLUMNS, lambda threads: monitor.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }
 
