@@ -25,6 +25,7 @@ import harness
 import import_time
 import loader
 import memory_bound
+import monitor
 import neighbour
 import ops
 import recurrent
@@ -63,6 +64,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
     "estimators": ("Estimators", ("cinta", "scikit-learn"), lambda threads: estimators.main()),
+    "monitor": ("A training that is watched, one thread", monitor.COLUMNS, lambda threads: monitor.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }
 

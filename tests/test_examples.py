@@ -25,6 +25,7 @@ SETTINGS = {
     "decision_surface.py": ["--steps", "20"],
     "see_network.py": ["--epochs", "1"],
     "sklearn_estimators.py": ["--epochs", "1", "--folds", "2"],
+    "monitoring.py": ["--steps", "60"],
 }
 
 
@@ -116,6 +117,19 @@ def test_sklearn_estimators(tmp_path):
     assert max(map(float, re.findall(r"([\d.]+)%", output))) > 85
     assert float(re.search(r"RMS error ([\d.]+)", output)[1]) < 75
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"confusion_matrix.png", "regression.png"}
+
+
+def test_monitoring(tmp_path):
+    from PIL import Image
+
+    output = run("monitoring.py", "--steps", 200, "--out", "out", folder=tmp_path)
+    healthy, *ill = re.split(r"─{9,} (?=healthy|learning|sigmoids|pixels)", output)[1:]
+    assert "the training looks healthy" in healthy
+    for part, what in zip(ill, ("update ratio too large", "saturated units", "input not centred"), strict=True):
+        assert f"• {what}" in part
+        assert part.count("•") == 1
+    with Image.open(tmp_path / "out" / "monitoring.png") as image:
+        assert min(image.size) > 800
 
 
 class TestLenet:

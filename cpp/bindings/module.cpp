@@ -120,6 +120,7 @@ PYBIND11_MODULE(_core, m) {
   define_interchange(m.ptr());
   define_autodiff();
   define_optim();
+  define_statistics();
   install_functions(m.ptr());
   define_random();
   py::module_ random =
@@ -127,6 +128,7 @@ PYBIND11_MODULE(_core, m) {
   install_functions(random.ptr());
   define_replay(m.ptr());
   define_counters(m.ptr());
+  define_watch(m.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"

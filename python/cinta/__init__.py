@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         augment,
         autodiff,
         data,
+        debugging,
         extend,
+        monitor,
         nn,
         numpy,
         optim,
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
         training,
     )
     from cinta.autodiff import *  # noqa: F403
+    from cinta.debugging import debug, find_lr, gradcheck, overfit_one_batch  # noqa: F401
     from cinta.drawing import draw  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
     from cinta.mixed_precision import autocast  # noqa: F401
+    from cinta.monitor import Monitor  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
     from cinta.replay import compile  # noqa: F401
     from cinta.training import (  # noqa: F401
@@ -48,7 +52,9 @@ _MODULES = (
     "augment",
     "autodiff",
     "data",
+    "debugging",
     "extend",
+    "monitor",
     "nn",
     "numpy",
     "optim",
@@ -68,6 +74,8 @@ _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
     **dict.fromkeys(_TRAINING.split(), "training"),
+    **dict.fromkeys(("debug", "find_lr", "gradcheck", "overfit_one_batch"), "debugging"),
+    "Monitor": "monitor",
     "draw": "drawing",
     "autocast": "mixed_precision",
     "compile": "replay",

@@ -15,6 +15,7 @@ public:
       work->run(in.data(), out.data());
     }
   }
+  bool replays() const override { return false; }
   Tensor host(const void *, size_t) override { return Tensor(); } // nothing is run again
   void recorded(const Instr &) override {}
   void visiting(const Instr *) override {}
