@@ -8,19 +8,19 @@ import pkgutil
 import pytest
 
 import cinta as ct
-from cinta import drawing, files, nn, optim
+from cinta import drawing, ensemble, files, nn, optim
 
 MODULES = [
     importlib.import_module(info.name)
-    for package in (nn, optim)
+    for package in (nn, optim, ensemble)
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ] + [drawing, files]
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, drawing, files)
+    for module in (nn, nn.init, optim, ensemble, drawing, files)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
-    if thing.__module__.startswith(("cinta.nn", "cinta.optim", "cinta.drawing", "cinta.files"))
+    if thing.__module__.startswith(("cinta.nn", "cinta.optim", "cinta.ensemble", "cinta.drawing", "cinta.files"))
 ]
 SHORT = {"cinta.nn.init.zeros_", "cinta.nn.init.ones_"}
 
