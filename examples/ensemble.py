@@ -110,7 +110,7 @@ def draw(splits: list[Split], curves: np.ndarray, path: Path, shown: int = 6) ->
     from matplotlib import pyplot
 
     figure = pyplot.figure(figsize=(13, 5.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.25))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.25))[0]
     axes, sizes, percent = left.subplots(), range(1, curves.shape[1] + 1), 100 * curves
     axes.plot(sizes, percent.T, color="0.85", linewidth=1, label=["a split"] + ["_"] * (len(splits) - 1))
     axes.plot(sizes, percent.mean(0), color="C0", marker="o", linewidth=2, label=f"mean of {len(splits)} splits")
