@@ -22,6 +22,7 @@ import ensembles
 import gemm
 import harness
 import import_time
+import loader
 import memory_bound
 import neighbour
 import ops
@@ -56,6 +57,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
+    "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }

@@ -21,6 +21,7 @@ SETTINGS = {
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
     "ensemble.py": ["--splits", "1", "--epochs", "1", "--members", "3"],
+    "schedules.py": ["--epochs", "2", "--seeds", "1"],
 }
 
 
@@ -70,6 +71,18 @@ def test_ensemble(tmp_path):
     assert average < one < 5
     assert re.search(r"averaging saves \d+% of the mistakes", output)
     assert (tmp_path / "out" / "ensemble.png").stat().st_size > 20_000
+
+
+def test_schedules(tmp_path):
+    from PIL import Image
+
+    output = run("schedules.py", "--epochs", 30, "--seeds", 2, "--out", "out", folder=tmp_path)
+    rows = dict(re.findall(r"^ (\S.*?)  +\d+ +[\d.]+ +([\d.]+) %", output, re.MULTILINE))
+    assert len(rows) == 8
+    assert all(float(errors) < 15 for errors in rows.values())
+    with Image.open(tmp_path / "out" / "schedules.png") as image:
+        assert min(image.size) > 800
+        assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
 
 
 class TestLenet:

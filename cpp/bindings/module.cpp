@@ -111,6 +111,7 @@ PYBIND11_MODULE(_core, m) {
   define_nn();
   define_losses();
   define_conv();
+  define_augment();
   m.def(
       "op_names", [names = std::vector<std::string>(function_names())] { return names; },
       "The names of all operations.");

@@ -11,6 +11,18 @@ void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, co
 void rmsprop_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &velocities,
                   const Tensors &means, const kernels::Rmsprop &options);
 void adagrad_step(const Tensors &params, const Tensors &grads, const Tensors &sums, const kernels::Adagrad &options);
+void adadelta_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &deltas,
+                   const kernels::Adadelta &options);
+// mu_products: one float64 for each parameter, the product of all momenta so far.
+void nadam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v,
+                const Tensors &mu_products, const kernels::Nadam &options);
+void radam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v,
+                const kernels::Radam &options);
+void adamax_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &largest,
+                 const kernels::Adamax &options);
+void lion_step(const Tensors &params, const Tensors &grads, const Tensors &m, const kernels::Lion &options);
+void rprop_step(const Tensors &params, const Tensors &grads, const Tensors &before, const Tensors &step_sizes,
+                const kernels::Rprop &options);
 
 Tensor total_norm(const Tensors &tensors); // L2 over all of them, summed in double; 0-d float64
 // Scales all of them by max_norm / (norm + 1e-6) where that is below 1, in place.

@@ -61,6 +61,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = {}
         self._plans: list[Plan | None] = []
+        self._stepped = False  # since a schedule began
         if isinstance(params, (Tensor, Mapping)):
             raise TypeError(
                 f"[{self._name}] params got one {type(params).__name__}, expected an iterable (put it in a list)"
@@ -72,6 +73,8 @@ class Optimizer:
             self.add_param_group(group)
 
     # What subclasses define
+
+    _scalars: tuple[str, ...] = ()  # names of state that is one float64 per parameter
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raises ValueError where an option of the group is out of range."""
@@ -131,6 +134,7 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient; returns what `closure`, if given, returned beforehand."""
         loss = None
+        self._stepped = True
         if closure is not None:
             with enable_grad():
                 loss = closure()
@@ -210,7 +214,7 @@ class Optimizer:
 
         Errors: ValueError where groups, parameter counts, shapes or options do not fit.
         """
-        groups, entries = state.unpack(self._name, self.param_groups, state_dict)
+        groups, entries = state.unpack(self._name, self.param_groups, state_dict, self._scalars)
         for group in groups:
             self._check(group)
         for group, loaded in zip(self.param_groups, groups, strict=True):
