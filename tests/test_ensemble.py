@@ -157,6 +157,16 @@ def test_orders():
         ct.ensemble.orders(0, 3)
 
 
+def test_a_trainer_trains_it():
+    make, shape = NETWORKS["mlp"]
+    data = batches(shape)
+    ensemble, hand = (ct.Ensemble(make, members=3, seed=1) for _ in range(2))
+    optimizer = optim.SGD(ensemble.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
+    ct.Trainer(ensemble, optimizer, loss_of, progress=False).fit(data, shuffle=False)
+    train(hand, loss_of, data, False)
+    np.testing.assert_array_equal(ensemble.network[0].weight.detach().numpy(), hand.network[0].weight.detach().numpy())
+
+
 class TestLoss:
     y = np.random.default_rng(1).normal(size=(3, 8, 4)).astype(np.float32)
 

@@ -44,22 +44,10 @@ if TYPE_CHECKING:
     )
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
-_MODULES = tuple(
-    [
-        "augment",
-        "autodiff",
-        "data",
-        "ensemble",
-        "extend",
-        "nn",
-        "numpy",
-        "optim",
-        "preprocess",
-        "replay",
-        "scipy",
-        "training",
-    ]
-)
+_MODULES = (
+    "augment", "autodiff", "data", "ensemble", "extend", "nn", "numpy", "optim", "preprocess", "replay", "scipy",
+    "training",
+)  # fmt: skip
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"

@@ -18,6 +18,12 @@ from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter
 
 
+def check_members(x: Tensor, count: int) -> None:
+    """ValueError where x's first axis is not members times examples."""
+    if x.ndim == 0 or len(x) % count:
+        raise ValueError(f"input has shape {list(x.shape)}, expected a first axis of {count} members x batch")
+
+
 class StackedLayer(Module):
     """N layers of one kind as one: the settings they share, and their parameters and buffers along a new first axis.
 
@@ -65,21 +71,23 @@ class StackedLayer(Module):
 
     def apart(self, x: Tensor) -> Tensor:
         """The members' examples along an axis of their own: [N B, ...] -> [N, B, ...]."""
-        if len(x) % self.count:
-            raise ValueError(f"input has shape {list(x.shape)}, expected a first axis of {self.count} members x batch")
+        check_members(x, self.count)
         return x.reshape(self.count, len(x) // self.count, *x.shape[1:])
 
-    def member(self, n: int) -> Any:
-        """The n-th layer, on its slices of the parameters and buffers."""
-        layer = copy.copy(self._form[0])
-        slices = {name: self.__dict__[name] for name in (*self._parameter_names, *self._buffer_names)}
-        layer.__dict__.update({name: tensor if tensor is None else tensor[n] for name, tensor in slices.items()})
-        layer.__dict__["training"] = self.training
-        return layer
+    def members(self) -> list[Any]:
+        """The layers, each on its slices of the parameters and buffers."""
+        layers = [copy.copy(self._form[0]) for _ in range(self.count)]
+        for name in (*self._parameter_names, *self._buffer_names):
+            tensor = self.__dict__[name]
+            for layer, part in zip(layers, tensor.split(self.count) if tensor is not None else ()):
+                layer.__dict__[name] = part.reshape(tensor.shape[1:])
+        for layer in layers:
+            layer.__dict__["training"] = self.training
+        return layers
 
     def forward(self, x: Tensor) -> Tensor:
-        examples = self.apart(x)
-        return concat([self.member(n).forward(examples[n]) for n in range(self.count)])
+        check_members(x, self.count)
+        return concat([layer.forward(part) for layer, part in zip(self.members(), x.split(self.count))])
 
     def extra_repr(self) -> str:
         return f"{self.count} x {self.kind.__name__}({self.settings})"

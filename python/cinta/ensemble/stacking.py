@@ -8,7 +8,7 @@ from typing import Any
 
 from cinta._core import Tensor, concat
 from cinta.autodiff import no_grad
-from cinta.ensemble.layers import STACKED, StackedLayer
+from cinta.ensemble.layers import STACKED, StackedLayer, check_members
 from cinta.nn.module import Module
 
 
@@ -25,10 +25,8 @@ class Looped(Module):
         self.count = len(modules)
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) % self.count:
-            raise ValueError(f"input has shape {list(x.shape)}, expected a first axis of {self.count} members x batch")
-        examples = x.reshape(self.count, len(x) // self.count, *x.shape[1:])
-        return concat([member(examples[n]) for n, member in enumerate(self.children())])
+        check_members(x, self.count)
+        return concat([member(part) for member, part in zip(self.children(), x.split(self.count))])
 
 
 def stack(modules: Sequence[Any]) -> Any:
