@@ -157,6 +157,21 @@ def test_orders():
         ct.ensemble.orders(0, 3)
 
 
+def test_same_bits_for_any_number_of_threads_compiled_or_not():
+    make = lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Dropout(0.2), nn.Flatten(), nn.Linear(288, 3))  # noqa: E731
+    threads, results = ct.get_num_threads(), []
+    try:
+        for count, compiled in ((1, False), (3, False), (1, True)):
+            ct.set_num_threads(count)
+            ensemble = ct.Ensemble(make, members=4)
+            ct.random.seed(5)
+            train(ensemble, loss_of, batches(IMAGE, size=32), compiled)
+            results.append(ensemble.network[4].weight.detach().numpy().tobytes())
+    finally:
+        ct.set_num_threads(threads)
+    assert results[0] == results[1] == results[2]
+
+
 def test_a_trainer_trains_it():
     make, shape = NETWORKS["mlp"]
     data = batches(shape)
