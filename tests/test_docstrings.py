@@ -9,7 +9,7 @@ import pytest
 
 import cinta as ct
 import cinta.sklearn
-from cinta import augment, data, debugging, drawing, files, monitor, nn, optim, plot, preprocess, training
+from cinta import augment, data, debugging, drawing, ensemble, files, monitor, nn, optim, plot, preprocess, training
 
 PACKAGES = [
     nn,
@@ -18,6 +18,7 @@ PACKAGES = [
     augment,
     preprocess,
     training,
+    ensemble,
     monitor,
     debugging,
     plot,

@@ -20,6 +20,8 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "all_ingredients.py": ["--quick"],
+    "ensemble.py": ["--splits", "1", "--epochs", "1", "--members", "3"],
     "schedules.py": ["--epochs", "2", "--seeds", "1"],
     "augmentations.py": [],
     "decision_surface.py": ["--steps", "20"],
@@ -67,6 +69,24 @@ def test_compiled_step(tmp_path):
     assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
     assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
+
+
+def test_all_ingredients(tmp_path):
+    output = run("all_ingredients.py", "--quick", "--out", "out", folder=tmp_path)
+    rows = re.findall(r"^\W* (\w[\w ,]+?) +\W (\d+) +\W +([\d.]+)%", output, re.MULTILINE)
+    assert len(rows) == 13
+    assert rows[0][0] == "a first network"
+    assert all(int(count) == round(120 * float(share) / 100) for _, count, share in rows)
+    assert f"{100 - float(rows[-1][2]):.2f}% of 120 digits right" in output
+    assert (tmp_path / "out" / "all_ingredients.png").stat().st_size > 20_000
+
+
+def test_ensemble(tmp_path):
+    output = run("ensemble.py", "--splits", 2, "--epochs", 8, "--members", 6, "--out", "out", folder=tmp_path)
+    one, average = (float(re.search(rf"{row}\D+([\d.]+)%", output)[1]) for row in ("one network", r"\(6 members\)"))
+    assert average < one < 5
+    assert re.search(r"averaging saves \d+% of the mistakes", output)
+    assert (tmp_path / "out" / "ensemble.png").stat().st_size > 20_000
 
 
 def test_schedules(tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         autodiff,
         data,
         debugging,
+        ensemble,
         extend,
         monitor,
         nn,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cinta.autodiff import *  # noqa: F403
     from cinta.debugging import debug, find_lr, gradcheck, overfit_one_batch  # noqa: F401
     from cinta.drawing import draw  # noqa: F401
+    from cinta.ensemble import Ensemble, mc_dropout  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
     from cinta.mixed_precision import autocast  # noqa: F401
     from cinta.monitor import Monitor  # noqa: F401
@@ -53,6 +55,7 @@ _MODULES = (
     "autodiff",
     "data",
     "debugging",
+    "ensemble",
     "extend",
     "monitor",
     "nn",
@@ -77,6 +80,7 @@ _HOME = {
     **dict.fromkeys(("debug", "find_lr", "gradcheck", "overfit_one_batch"), "debugging"),
     "Monitor": "monitor",
     "draw": "drawing",
+    **dict.fromkeys(("Ensemble", "mc_dropout"), "ensemble"),
     "autocast": "mixed_precision",
     "compile": "replay",
     "set_float32_matmul_precision": "precision",

@@ -61,6 +61,7 @@ struct Gemm {
   Unary activation = nullptr; // of C's compute type, applied while C is near; or null
   const double *activation_params = nullptr;
   void *activated = nullptr; // activation(C), in rows of ldc, where C is to be kept for a gradient; null: in C itself
+  int64_t bias_n_batch = 0;  // from one bias_n of gemm_batch to the next
 };
 using GemmFn = void (*)(const Gemm &);
 // A, B and C of bfloat16, biases of float32, sums in float32, rounded once, no activation; false: not this shape,
