@@ -19,8 +19,8 @@ import augment
 import cinta as ct
 import compiled
 import conv
-import estimators
 import ensembles
+import estimators
 import gemm
 import harness
 import import_time
