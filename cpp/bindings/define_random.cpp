@@ -24,23 +24,39 @@ void define_random() {
     if (recording())
       fail<RuntimeError>("[seed] the stream of random numbers begins again while a function is being recorded, which a "
                          "replay would not do: call seed outside of the compiled function");
-    generator = {uint64_t(value), 0};
+    generator() = {uint64_t(value), 0};
   }>("seed(n)", "Starts the stream of random numbers again, as n says.");
-  define<[]() -> PyObject * { return Py_BuildValue("(KK)", generator.key, generator.counter); }>(
+  define<[]() -> PyObject * { return Py_BuildValue("(KK)", generator().key, generator().counter); }>(
       "get_state()", "Where the stream stands: (key, counter).");
   define<[](PyObject *state) {
     unsigned long long key, counter;
     if (!PyArg_ParseTuple(state, "KK", &key, &counter))
       throw PythonError();
-    if (recording() && key != generator.key)
+    if (recording() && key != generator().key)
       fail<RuntimeError>(
           "[set_state] another stream of random numbers begins while a function is being recorded, which "
           "a replay would not do: call set_state outside of the compiled function");
-    generator.key = key;
+    generator().key = key;
     // In a replay: as far back or ahead from where the stream then stands.
     compute({"set_state", Effect::random}, {}, {},
-            [ahead = counter - generator.counter](const Tensor *, const Tensor *) { generator.counter += ahead; });
+            [ahead = counter - generator().counter](const Tensor *, const Tensor *) { generator().counter += ahead; });
   }>("set_state(state)", "Goes on from a state that get_state gave.");
+  define<[](PyObject *state) -> PyObject * {
+    static thread_local Generator own;
+    unsigned long long key = 0, counter = 0;
+    if (state != Py_None && !PyArg_ParseTuple(state, "KK", &key, &counter))
+      throw PythonError();
+    if (recording())
+      fail<RuntimeError>(
+          "[own_stream] another stream of random numbers begins while a function is being recorded, which "
+          "a replay would not do: call own_stream outside of the compiled function");
+    PyObject *before = own_generator ? Py_BuildValue("(KK)", own.key, own.counter) : Py_NewRef(Py_None);
+    own = {key, counter};
+    own_generator = state == Py_None ? nullptr : &own;
+    return before;
+  }>("own_stream(state)",
+     "This thread draws from a stream of its own that stands at state, (key, counter), or with None from the process's "
+     "again; gives what there was, for the next call.");
   define<[](double low, double high, const Dims &shape, std::optional<Dtype> dtype) {
     return ops::random_uniform(shape, low, high, or_float32(dtype));
   }>("uniform(low=0.0, high=1.0, shape=(), dtype=None)", "Numbers drawn evenly from [low, high).");

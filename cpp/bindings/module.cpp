@@ -13,6 +13,7 @@ namespace py = pybind11;
 
 namespace cinta::python {
 
+void define_counters(PyObject *module);
 void define_interchange(PyObject *module);
 
 namespace {
@@ -112,6 +113,7 @@ PYBIND11_MODULE(_core, m) {
   define_losses();
   define_conv();
   define_recurrent();
+  define_augment();
   m.def(
       "op_names", [names = std::vector<std::string>(function_names())] { return names; },
       "The names of all operations.");
@@ -125,6 +127,7 @@ PYBIND11_MODULE(_core, m) {
       m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
   install_functions(random.ptr());
   define_replay(m.ptr());
+  define_counters(m.ptr());
   define_watch(m.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,

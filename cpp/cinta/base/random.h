@@ -12,6 +12,11 @@ struct Generator {
     return first;
   }
 };
-inline Generator generator; // of this process; guarded by the interpreter's lock
+inline Generator process_generator; // guarded by the interpreter's lock
+inline thread_local Generator *own_generator = nullptr;
+
+// Where this thread draws from: the stream of the process, or one of its own (a data loader's workers have one for
+// every batch, so that what they draw depends neither on each other nor on the training beside them).
+inline Generator &generator() { return own_generator ? *own_generator : process_generator; }
 
 } // namespace cinta

@@ -22,14 +22,14 @@ template <class F> void draw(const char *name, const Tensor &y, F fill) {
   if (y.size())
     compute({name, Effect::random}, {}, {y}, [fill](const Tensor *, const Tensor *out) {
       const int64_t n = out[0].size();
-      fill(floating_index(out[0].dtype()), n, generator.take(uint64_t(n)), out[0].data());
+      fill(floating_index(out[0].dtype()), n, generator().take(uint64_t(n)), out[0].data());
     });
 }
 
 std::vector<uint32_t> bits(int64_t n) {
   std::vector<uint32_t> out(static_cast<size_t>(n));
   if (n)
-    kernel().bits_fill(n, generator.key, generator.take(uint64_t(n)), out.data());
+    kernel().bits_fill(n, generator().key, generator().take(uint64_t(n)), out.data());
   return out;
 }
 
@@ -38,8 +38,8 @@ struct DropoutWork { // out: y and the mask of what was kept
   double p;
   void operator()(const Tensor *in, const Tensor *out) const {
     const int64_t n = in[0].size();
-    kernel().dropout_fill[floating_index(in[0].dtype())](n, generator.key, generator.take(uint64_t(n)), p, in[0].data(),
-                                                         out[0].data(), out[1].data<uint8_t>());
+    kernel().dropout_fill[floating_index(in[0].dtype())](n, generator().key, generator().take(uint64_t(n)), p,
+                                                         in[0].data(), out[0].data(), out[1].data<uint8_t>());
   }
 };
 struct DropoutVjpWork {
@@ -93,7 +93,7 @@ struct Dropout final : OpWith<DropoutAttributes> { // outputs y and the mask of 
 Tensor random_uniform(const Shape &shape, double low, double high, Dtype dtype) {
   Tensor y = empty(shape, drawn_dtype(dtype, "uniform"));
   draw("uniform", y, [low, high](int f, int64_t n, uint64_t first, void *to) {
-    kernel().uniform_fill[f](n, generator.key, first, low, high, to);
+    kernel().uniform_fill[f](n, generator().key, first, low, high, to);
   });
   Tensor z = from_native(y, dtype);
   if (itemsize(dtype) == 2) // rounding to a half type may reach `high`: the value below it instead
@@ -111,7 +111,7 @@ Tensor random_normal(const Shape &shape, double mean, double std, Dtype dtype) {
     fail<ValueError>("[normal] std is ", std, ", expected 0 or more");
   Tensor y = empty(shape, drawn_dtype(dtype, "normal"));
   draw("normal", y, [mean, std](int f, int64_t n, uint64_t first, void *to) {
-    kernel().normal_fill[f](n, generator.key, first, mean, std, to);
+    kernel().normal_fill[f](n, generator().key, first, mean, std, to);
   });
   return from_native(y, dtype);
 }

@@ -9,8 +9,8 @@ namespace {
 
 class SameNumbersAfterwards { // the stream goes on from where it stood
 public:
-  SameNumbersAfterwards() : before_(generator) {}
-  ~SameNumbersAfterwards() { generator = before_; }
+  SameNumbersAfterwards() : before_(generator()) {}
+  ~SameNumbersAfterwards() { generator() = before_; }
   SameNumbersAfterwards(const SameNumbersAfterwards &) = delete;
   SameNumbersAfterwards &operator=(const SameNumbersAfterwards &) = delete;
 

@@ -73,7 +73,8 @@ template <class F> const F *as(const Work &work) {
 
 using Operands = std::span<const Tensor>;
 
-// Who listens to this thread's computing: replay/recording writes it down, watch/finite looks at the results.
+// Who listens to this thread's computing: replay/recording writes it down, watch/finite looks at the results,
+// tape/flop_counter counts.
 class Recorder {
 public:
   virtual bool replays() const { return true; } // whether what it hears will run again without Python

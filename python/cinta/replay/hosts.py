@@ -47,6 +47,7 @@ class _Update:
         self.blank.steps = self.run.steps
         self.optimizer._update(self.group, self.blank, [])
         self.run.steps += 1
+        self.optimizer._stepped = True
 
 
 class Hosts:
