@@ -99,9 +99,8 @@ for column, (case, monitor) in enumerate(zip(CASES, monitors)):
     if column:
         axes[0, column].set_ylabel("")
         axes[1, column].set_ylabel("")
-axes[0, 0].text(
-    0.99, 1.15e-3, "1 in 1000", transform=axes[0, 0].get_yaxis_transform(), ha="right", fontsize=8, color="#2f7d4f"
-)
+across = axes[0, 0].get_yaxis_transform()
+axes[0, 0].text(0.98, 2.5e-4, "about 1 in 1000", transform=across, ha="right", fontsize=8, color="#2f7d4f")
 axes[0, 0].legend(frameon=False, fontsize=8)
 axes[1, 0].legend(frameon=False, fontsize=8)
 args.out.mkdir(parents=True, exist_ok=True)

@@ -706,24 +706,30 @@ class TestState:
         assert other.history == []
         other.close()
 
-    def test_as_a_callback(self):
-        class Trainer:
-            loss = None
-            history = [{"loss": 2.0}]  # noqa: RUF012
 
+class TestInATrainer:
+    def fit(self, dropout=0.0, **options):
         x, y = digits()
-        net = mlp()
+        x = centred(x)
+        net = mlp(dropout=dropout)
         opt = optim.SGD(net.parameters(), lr=0.1)
-        monitor, trainer = ct.Monitor(net, opt, every=1), Trainer()
-        trainer.loss = nn.functional.cross_entropy(net(ct.tensor(centred(x)[:32])), ct.tensor(y[:32]))
-        trainer.loss.backward()
-        opt.step()
-        monitor.on_batch_end(trainer)
-        monitor.on_epoch_end(trainer)
-        assert monitor.validations == []
-        trainer.history = [{"loss": 2.0, "validation_loss": 1.25}]
-        monitor.on_epoch_end(trainer)
-        monitor.on_fit_end(trainer)
-        assert len(monitor.history) == 1
-        assert monitor.validations[0][:2] == (1, 1.25)
+        monitor = ct.Monitor(net, opt, every=10, classes=10, logger=Logger())
+        trainer = ct.Trainer(net, opt, nn.CrossEntropyLoss(), callbacks=[monitor], **options)
+        history = trainer.fit((x[300:], y[300:]), (x[:300], y[:300]), epochs=6)
+        return monitor, history, net
+
+    @pytest.mark.parametrize("compiled", [False, True])
+    def test_as_a_callback(self, compiled):
+        monitor, history, net = self.fit(dropout=0.3, compile=compiled)
+        assert monitor.advice() == []
+        assert [one.step for one in monitor.history[:3]] == [0, 10, 20]
+        assert [value for _, value, _ in monitor.validations] == [epoch["validation_loss"] for epoch in history]
         assert all("_hooks" not in module.__dict__ for module in net.modules())
+        assert {"loss", "update_ratio/0"} <= set(monitor.logger.lines[0][1])
+
+    def test_the_state_is_one_that_checkpoints_take(self):
+        monitor = self.fit()[0]
+        other = ct.Monitor(monitor.model)
+        other.load_state_dict(json.loads(json.dumps(monitor.state_dict(), allow_nan=False)))
+        assert other.state_dict() == monitor.state_dict()
+        other.close()

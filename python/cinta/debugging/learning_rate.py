@@ -69,9 +69,10 @@ def find_lr(
     """Raises the learning rate from step to step and watches the loss: a rate for `optimizer` to begin with.
 
     lr_k = lr_min (lr_max / lr_min)^(k / (steps - 1)); groups with other rates keep their ratio to the first. The
-    suggestion is where the smoothed loss falls fastest per factor of lr: large enough to learn, and well below where
-    the loss turns up. The run ends early where the smoothed loss passes `diverged` times its minimum. Everything is
-    afterwards as it was: model, optimizer, the loader's position (where it has a state_dict), random numbers.
+    suggestion is where the smoothed loss falls fastest per factor of lr, and at most a tenth of where it is lowest, for
+    it lags behind: large enough to learn, and well below where the loss turns up. The run ends early where the smoothed
+    loss passes `diverged` times its minimum. Everything is afterwards as it was: model, optimizer, random numbers,
+    and a loader that has a state_dict.
 
     Args:
         model, optimizer, loss: as in training; the loss takes output and target.
@@ -138,7 +139,7 @@ def _for_ever(loader: Iterable[Any]) -> Any:
 
 
 def _suggestion(lrs: list[float], smoothed: list[float]) -> float:
-    """Where the curve falls fastest over log lr, before its minimum."""
+    """Where the curve falls fastest over log lr, at most a tenth of where it is lowest."""
     lowest = max(2, int(numpy.argmin(smoothed)) + 1)
     slope = numpy.gradient(numpy.array(smoothed[:lowest]), numpy.log(lrs[:lowest]))
-    return lrs[int(numpy.argmin(slope))]
+    return min(lrs[int(numpy.argmin(slope))], lrs[lowest - 1] / 10)
