@@ -1,5 +1,4 @@
 // Recordings and replays for Python; what users see of them is python/cinta/replay/.
-#include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -35,8 +34,9 @@ py::object checked(PyObject *o) {
 // A recording of this thread's work, from its making to finish() or abandon().
 class PythonRecording {
 public:
-  PythonRecording(std::string name, const py::list &inputs, std::function<std::string()> layer)
-      : inputs_(inputs), recording_(std::move(name), tensors_of(inputs), std::move(layer)) {
+  // `layers`: the paths of the modules that are being called, the innermost last.
+  PythonRecording(std::string name, const py::list &inputs, const py::list &layers)
+      : inputs_(inputs), recording_(std::move(name), tensors_of(inputs), [layers] { return last_of(layers); }) {
     if (recorder())
       fail<RuntimeError>("[compile] a recording is under way in this thread, expected one at a time");
     tape_state().recorder = &recording_;
@@ -70,17 +70,42 @@ public:
   std::vector<std::string> leaked() const { return recording_.leaked(); }
 
 private:
+  static std::string_view last_of(const py::list &names) {
+    const Py_ssize_t n = PyList_GET_SIZE(names.ptr());
+    Py_ssize_t size = 0;
+    const char *text = n ? PyUnicode_AsUTF8AndSize(PyList_GET_ITEM(names.ptr(), n - 1), &size) : "";
+    return {text, size_t(size)};
+  }
+
   py::list inputs_;
   replay::Recording recording_;
 };
 
-Guard guard_of(const py::tuple &t) {
-  static const char *const kinds[] = {"cell", "dict",     "item",  "length", "attribute",
-                                      "code", "defaults", "equal", "bytes"};
-  const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
-  const bool absent = t[3].ptr() == Py_Ellipsis;
-  return {Guard::Kind(kind - kinds), Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()),
-          absent ? Ref() : Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
+struct Guards { // on their way from Python into a replay
+  std::vector<Guard> all;
+};
+Guards guards_of(const py::list &tuples) {
+  static PyObject *const kinds[] = {
+      PyUnicode_InternFromString("cell"),      PyUnicode_InternFromString("dict"),
+      PyUnicode_InternFromString("item"),      PyUnicode_InternFromString("length"),
+      PyUnicode_InternFromString("attribute"), PyUnicode_InternFromString("code"),
+      PyUnicode_InternFromString("defaults"),  PyUnicode_InternFromString("equal"),
+      PyUnicode_InternFromString("bytes")};
+  Guards guards;
+  guards.all.reserve(tuples.size());
+  for (const py::handle &tuple : tuples) {
+    const auto part = [&](int k) { return PyTuple_GET_ITEM(tuple.ptr(), k); };
+    const auto kind = std::find(std::begin(kinds), std::end(kinds), part(0)); // literals are interned
+    if (kind == std::end(kinds))
+      fail<ValueError>("[compile] no guard is called '", PyUnicode_AsUTF8(part(0)), "'");
+    guards.all.push_back({Guard::Kind(kind - kinds), Ref::borrowed(part(1)), Ref::borrowed(part(2)),
+                          part(3) == Py_Ellipsis ? Ref() : Ref::borrowed(part(3)), part(4) == Py_True});
+  }
+  return guards;
+}
+int first_broken(const std::vector<Guard> &guards) { // its number, or -1
+  const auto broken = std::find_if(guards.begin(), guards.end(), [](const Guard &g) { return !g.holds(); });
+  return broken == guards.end() ? -1 : int(broken - guards.begin());
 }
 
 // Guards hold what may hold the function itself: cycles that Python's collector has to see.
@@ -149,9 +174,9 @@ py::dict describe(const replay::Program &p) {
       d["in"] = operands(p, i.in);
       d["out"] = operands(p, i.out);
       d["flops"] = i.flops;
-      d["layer"] = i.layer;
+      d["layer"] = p.layers[size_t(i.layer)];
       d["backward"] = i.backward;
-      d["site"] = i.site;
+      d["site"] = p.sites[size_t(i.site)];
       d["parts"] = i.parts;
       instructions.append(d);
     }
@@ -196,8 +221,7 @@ void define_replay(PyObject *module) {
   py::module_ m = py::reinterpret_borrow<py::module_>(module);
   py::class_<replay::Program>(m, "_Program").def("describe", describe);
   py::class_<PythonRecording>(m, "_Recording", "Records this thread's work; see ct.compile.")
-      .def(py::init<std::string, py::list, std::function<std::string()>>(), py::arg("name"), py::arg("inputs"),
-           py::arg("layer"))
+      .def(py::init<std::string, py::list, py::list>(), py::arg("name"), py::arg("inputs"), py::arg("layers"))
       .def("pause", &PythonRecording::pause)
       .def("resume", &PythonRecording::resume)
       .def("abandon", &PythonRecording::abandon)
@@ -206,27 +230,23 @@ void define_replay(PyObject *module) {
       .def("begin_backward", &PythonRecording::begin_backward, py::arg("seeds"))
       .def("finish_both", &PythonRecording::finish_both, py::arg("results"), py::arg("gradients"))
       .def("leaked", &PythonRecording::leaked);
+  py::class_<Guards>(m, "_Guards").def(py::init(&guards_of), py::arg("guards")).def("broken", [](const Guards &g) {
+    return first_broken(g.all);
+  });
   py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
                                               py::custom_type_setup(collected))
-      .def(py::init([](const replay::Program &program, const py::list &guards, const py::list &seen, py::object host,
+      .def(py::init([](replay::Program &program, Guards &guards, const py::list &seen, py::object host,
                        py::object rebuild, const py::list &inputs) {
-             std::vector<Guard> all;
-             for (const py::handle &g : guards)
-               all.push_back(guard_of(g.cast<py::tuple>()));
              std::vector<Ref> tensors;
              for (const py::handle &t : seen)
                tensors.push_back(Ref::borrowed(t.ptr()));
-             return std::make_shared<Replay>(
-                 program, std::move(all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+             return std::make_shared<Replay>( // which takes program and guards over
+                 std::move(program), std::move(guards.all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
                  rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
            py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
            py::arg("inputs"))
-      .def("broken_guard",
-           [](const Replay &r) { // its number, or -1
-             const Guard *g = r.broken_guard();
-             return g ? int(g - r.guards.data()) : -1;
-           })
+      .def("broken_guard", [](const Replay &r) { return first_broken(r.guards); })
       .def("set_guard",
            [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
       .def("why_not",
@@ -293,6 +313,14 @@ void define_replay(PyObject *module) {
     const Region of_x(x), of_y(y);
     const bool overlap = x->storage.get() == y->storage.get() && of_x.begin < of_y.end && of_y.begin < of_x.end;
     return overlap ? std::optional<ptrdiff_t>(y.data<char>() - x.data<char>()) : std::nullopt;
+  });
+  m.def("_lie_alike", [](const py::object &a, const py::object &b) { // where they have elements at all
+    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
+    return !x.size() || (x->storage.get() == y->storage.get() && x.data() == y.data());
+  });
+  m.def("_own_bytes", [](const py::handle &o) { // an object's own memory, without what it refers to
+    const Py_ssize_t head = sizeof(PyObject), all = Py_TYPE(o.ptr())->tp_basicsize;
+    return py::bytes(reinterpret_cast<const char *>(o.ptr()) + head, size_t(std::max(head, all) - head));
   });
   m.def("_has_history", [](const py::object &x) { // that backward could still walk
     const Instr *creator = tensor_of(x.ptr())->creator;

@@ -9,13 +9,6 @@
 namespace cinta::replay {
 namespace {
 
-std::string here() {
-  Site site = site_outside();
-  std::string text = describe(site);
-  drop_site(site);
-  return text;
-}
-
 struct ZeroWork { // memory that begins as zeros
   void operator()(const Tensor *, const Tensor *out) const { std::memset(out[0].data(), 0, out[0].nbytes()); }
 };
@@ -27,11 +20,36 @@ StorageRef share(Storage *s) {
 
 } // namespace
 
-Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string()> layer)
+Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
   program_.inputs = int(inputs.size());
   for (size_t k = 0; k < inputs.size(); ++k)
     add_input(int(k));
+}
+Recording::~Recording() {
+  for (Site &s : sites_)
+    drop_site(s);
+}
+
+// Where we are, as a number. Most instructions are where the one before them was.
+int Recording::site() {
+  Site now = site_outside();
+  for (size_t k = sites_.size(); k-- > 0;)
+    if (sites_[k].code == now.code && sites_[k].instruction == now.instruction) {
+      drop_site(now);
+      return int(k) + 1;
+    }
+  program_.sites.push_back(describe(now));
+  sites_.push_back(now);
+  return int(sites_.size());
+}
+int Recording::layer() {
+  const std::string_view now = layer_();
+  for (size_t k = program_.layers.size(); k-- > 0;)
+    if (program_.layers[k] == now)
+      return int(k);
+  program_.layers.emplace_back(now);
+  return int(program_.layers.size()) - 1;
 }
 
 // Inputs that overlap share one value, so that no pass takes them for different memory.
@@ -165,7 +183,7 @@ void Recording::initialise(int value, const Tensor &x) {
   const bool zero = std::all_of(s.data, s.data + s.bytes, [](char c) { return c == 0; });
   Instruction i;
   i.name = zero ? "zero" : "copy";
-  i.site = here();
+  i.site = site();
   const Shape shape{int64_t(s.bytes)};
   const Operand all{value, Dtype::uint8, 0, shape, contiguous_strides(shape)};
   v.role = Role::temporary;
@@ -213,8 +231,8 @@ void Recording::compute(const Label &label, Operands in, Operands out, std::uniq
   i.backward = visited_ != nullptr;
   if (visited_ && i.name == visited_->op->name()) // its derivative, which goes by its name
     i.name += "_backward";
-  i.layer = visited_ ? layers_[visited_] : layer_();
-  i.site = here();
+  i.layer = visited_ ? layers_[visited_] : layer();
+  i.site = site();
   i.work = std::move(work);
   if (!label.done) {
     const RecorderScope off(nullptr); // what the work itself calls is part of it
@@ -237,7 +255,7 @@ Tensor Recording::host(const void *bytes, size_t size) {
 }
 
 void Recording::recorded(const Instr &instr) {
-  layers_[&instr] = layer_();
+  layers_[&instr] = layer();
   for (int k = 0; k < instr.inputs_n; ++k)
     if (const Instr::Input &input = instr.inputs[k]; input.needs && !input.producer)
       leaf_of(input.value);
@@ -269,7 +287,7 @@ void Recording::gradient_reset(const Tensor &leaf) {
 }
 
 void Recording::read(const char *how) {
-  fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ", here(),
+  fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ", program_.sites[size_t(site())],
                      ": a replay would not run this line again. Return the tensor and read it outside, choose with "
                      "ct.where, or call the function without ct.compile");
 }
@@ -300,7 +318,8 @@ void Recording::check_aliases() const {
       for (const Instruction &i : program_.instructions)
         if (writes(i, state) || writes(i, roots_[k]))
           fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
-                           "sees without being given it, and ", i.name, " at ", i.site, " writes there: pass a copy");
+                           "sees without being given it, and ", i.name, " at ",
+                           program_.sites[size_t(i.site)], " writes there: pass a copy");
     }
 }
 

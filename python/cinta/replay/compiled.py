@@ -202,7 +202,7 @@ class Compiled(_core.CompiledFunction):
         hosts, modules = Hosts(), ModuleNames(captured.modules)
         backward = None
         with _recordings, Layers(modules) as layers:
-            recording = _core._Recording(self._name, told_apart, layers.path)
+            recording = _core._Recording(self._name, told_apart, layers.stack)
             try:
                 with hosts.recorded(recording):
                     output = self._f(*call[0], **call[1])
@@ -214,12 +214,12 @@ class Compiled(_core.CompiledFunction):
                     program = recording.finish(results)
             finally:
                 recording.abandon()
-        captured.check_unchanged(self._name)
+        guards = captured.checked_guards(self._name)
         if backward is None:  # else the tape keeps what the program's second half reads
             self._check_kept(recording)
         _core._run_passes(program, list(self._passes))
         host = hosts if hosts.updates else None
-        replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
+        replay = _core._Replay(program, guards, captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
         flat = not kwargs and len(leaves) == len(args) and all(leaf is arg for leaf, arg in zip(leaves, args))
         apart = not any(_core._overlap(a, b) is not None for a, b in combinations(tensors, 2))
@@ -259,7 +259,7 @@ class Compiled(_core.CompiledFunction):
         gradients = _core.backward(live, seeds, leaves, retain_graph=True)
         program, second = recording.finish_both(results, gradients)
         _core._run_passes(second, list(self._passes))
-        backward = _core._Replay(second, [], [], None, list, [])
+        backward = _core._Replay(second, _core._Guards([]), [], None, list, [])
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild

@@ -13,19 +13,16 @@ from .names import ModuleNames, join
 
 
 class Layers:
-    """A context in which calls of modules are followed; `path()` is the dotted path of the innermost one."""
+    """A context in which calls of modules are followed; `stack` holds their dotted paths, the innermost last."""
 
     def __init__(self, names: ModuleNames) -> None:
         self._names = names
-        self._stack: list[str] = []
+        self.stack: list[str] = []
         self._thread = get_ident()
-
-    def path(self) -> str:
-        return self._stack[-1] if self._stack else ""
 
     def _path_of(self, module: Module) -> str:
         known = self._names.paths.get(id(module))
-        return join(self.path(), type(module).__name__) if known is None else known
+        return join(self.stack[-1] if self.stack else "", type(module).__name__) if known is None else known
 
     def __enter__(self) -> Layers:
         plain_call, plain_forward = self._plain = Module.__call__, Sequential.forward
@@ -34,11 +31,11 @@ class Layers:
         def call(self: Module, *args: Any, **kwargs: Any) -> Any:
             if get_ident() != layers._thread:
                 return plain_call(self, *args, **kwargs)
-            layers._stack.append(layers._path_of(self))
+            layers.stack.append(layers._path_of(self))
             try:
                 return plain_call(self, *args, **kwargs)
             finally:
-                layers._stack.pop()
+                layers.stack.pop()
 
         def forward(self: Sequential, x: Any) -> Any:
             if get_ident() != layers._thread:
