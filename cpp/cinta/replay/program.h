@@ -87,7 +87,7 @@ struct Program {
 // Writes an instruction whose work runs; used by passes.
 bool writes(const Instruction &i, int value);
 bool reads(const Instruction &i, int value);
-void erase_instructions(Program &program, const std::vector<bool> &gone);
+bool erase_instructions(Program &program, const std::vector<bool> &gone); // whether there were any
 bool is_kept(const Value &v); // whether what it holds after a run is seen outside
 
 void verify(const Program &program, const char *after); // throws RuntimeError that names the pass and the instruction

@@ -23,6 +23,9 @@ StorageRef share(Storage *s) {
 Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
   program_.inputs = int(inputs.size());
+  program_.instructions.reserve(64);
+  program_.values.reserve(128);
+  known_.reserve(128);
   for (size_t k = 0; k < inputs.size(); ++k)
     add_input(int(k));
 }
@@ -220,8 +223,10 @@ void Recording::compute(const Label &label, Operands in, Operands out, std::uniq
   for (const Tensor &x : in)
     if (x)
       see_leaf(x);
+  i.in.reserve(in.size());
   for (const Tensor &x : in)
     i.in.push_back(operand(x, false));
+  i.out.reserve(out.size());
   for (const Tensor &x : out)
     i.out.push_back(operand(x, true));
   i.name = label.name;
@@ -245,11 +250,8 @@ Tensor Recording::host(const void *bytes, size_t size) {
   const Tensor t = empty({int64_t(size)}, Dtype::uint8);
   std::memcpy(t.data(), bytes, size);
   const Storage &s = *t->storage.get();
-  int hosts = 0;
-  for (const Value &v : program_.values)
-    hosts += v.role == Role::host;
   known_.emplace(Key{&s, s.serial}, int(program_.values.size()));
-  program_.values.push_back({Role::host, s.bytes, false, hosts, t->storage, -1});
+  program_.values.push_back({Role::host, s.bytes, false, hosts_++, t->storage, -1});
   keys_.push_back({&s, s.serial});
   return t;
 }

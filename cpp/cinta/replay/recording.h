@@ -78,6 +78,7 @@ private:
   std::vector<const char *> origins_; // of inputs' values: their first bytes
   std::unordered_map<int, const char *> found_grads_; // the first bytes of gradients that were found, by value
   Program program_;
+  int hosts_ = 0;
   size_t split_ = 0; // the first instruction of the gradient's program
   std::vector<int> seeds_;
   size_t prologue_ = 0; // instructions that initialise memory, from there on

@@ -37,14 +37,16 @@ class Calls:
 
 def followed(module: Module, *args: Any, **kwargs: Any) -> Any:
     """What `Module.__call__` does, told to those who follow it."""
-    told = [calls for calls in following if calls._thread == get_ident()]
-    for calls in told:
-        calls.entered(module)
+    thread = get_ident()
+    for calls in following:
+        if calls._thread == thread:
+            calls.entered(module)
     try:
         return module.forward(*args, **kwargs)
     except Exception as error:
         add_path(module, error)
         raise
     finally:
-        for calls in reversed(told):
-            calls.left(module)
+        for calls in reversed(following):
+            if calls._thread == thread:
+                calls.left(module)

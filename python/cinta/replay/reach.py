@@ -143,7 +143,13 @@ class Reach:
         for path, module in walk:
             name = f"{label}.{path}" if path else label
             for attribute, value in module.__dict__.items():
-                if type(value) not in _PLAIN and id(value) not in self._seen and attribute not in _REGISTRIES:
+                kind = type(value)
+                if kind in _PLAIN or attribute in _REGISTRIES or id(value) in self._seen:
+                    continue
+                if isinstance(value, Tensor):
+                    self._seen[id(value)] = value
+                    self.tensors.append(value)
+                elif kind is not tuple or not _PLAIN.issuperset(map(type, value)):
                     self._waiting.append((value, f"{name}.{attribute}"))
             if not _is_library(type(module).__module__):
                 self._owners.append((module, name, set()))
