@@ -8,7 +8,6 @@
 #include "cinta/replay/passes/passes.h"
 #include "cinta/replay/profile.h"
 #include "cinta/replay/recording.h"
-#include "cinta/tensor/writes.h"
 
 namespace py = pybind11;
 
@@ -81,33 +80,6 @@ private:
   replay::Recording recording_;
 };
 
-struct Guards { // on their way from Python into a replay
-  std::vector<Guard> all;
-};
-Guards guards_of(const py::list &tuples) {
-  static PyObject *const kinds[] = {
-      PyUnicode_InternFromString("cell"),      PyUnicode_InternFromString("dict"),
-      PyUnicode_InternFromString("item"),      PyUnicode_InternFromString("length"),
-      PyUnicode_InternFromString("attribute"), PyUnicode_InternFromString("code"),
-      PyUnicode_InternFromString("defaults"),  PyUnicode_InternFromString("equal"),
-      PyUnicode_InternFromString("bytes")};
-  Guards guards;
-  guards.all.reserve(tuples.size());
-  for (const py::handle &tuple : tuples) {
-    const auto part = [&](int k) { return PyTuple_GET_ITEM(tuple.ptr(), k); };
-    const auto kind = std::find(std::begin(kinds), std::end(kinds), part(0)); // literals are interned
-    if (kind == std::end(kinds))
-      fail<ValueError>("[compile] no guard is called '", PyUnicode_AsUTF8(part(0)), "'");
-    guards.all.push_back({Guard::Kind(kind - kinds), Ref::borrowed(part(1)), Ref::borrowed(part(2)),
-                          part(3) == Py_Ellipsis ? Ref() : Ref::borrowed(part(3)), part(4) == Py_True});
-  }
-  return guards;
-}
-int first_broken(const std::vector<Guard> &guards) { // its number, or -1
-  const auto broken = std::find_if(guards.begin(), guards.end(), [](const Guard &g) { return !g.holds(); });
-  return broken == guards.end() ? -1 : int(broken - guards.begin());
-}
-
 // Guards hold what may hold the function itself: cycles that Python's collector has to see.
 void collected(PyHeapTypeObject *heap) {
   PyTypeObject *type = &heap->ht_type;
@@ -122,12 +94,6 @@ void collected(PyHeapTypeObject *heap) {
       py::cast<Replay &>(py::handle(self)).clear();
     return 0;
   };
-}
-
-// A storage of its own over the same memory: what an argument reads is told from what the function sees by itself.
-StorageRef twin_of(const StorageRef &s) {
-  return StorageRef(wrap_storage(s->data, s->bytes, s->readonly, new StorageRef(s),
-                                 [](void *owner) { delete static_cast<StorageRef *>(owner); }));
 }
 
 py::object operand(const replay::Program &p, const replay::Operand &x) {
@@ -230,9 +196,6 @@ void define_replay(PyObject *module) {
       .def("begin_backward", &PythonRecording::begin_backward, py::arg("seeds"))
       .def("finish_both", &PythonRecording::finish_both, py::arg("results"), py::arg("gradients"))
       .def("leaked", &PythonRecording::leaked);
-  py::class_<Guards>(m, "_Guards").def(py::init(&guards_of), py::arg("guards")).def("broken", [](const Guards &g) {
-    return first_broken(g.all);
-  });
   py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
                                               py::custom_type_setup(collected))
       .def(py::init([](replay::Program &program, Guards &guards, const py::list &seen, py::object host,
@@ -292,36 +255,6 @@ void define_replay(PyObject *module) {
   m.def("_run_passes",
         [](replay::Program &program, const std::vector<std::string> &names) { replay::run_passes(program, names); });
   m.def("_pass_names", replay::pass_names);
-  m.def("_apart", [](const py::list &inputs, const py::list &seen) {
-    std::vector<Tensor> given = tensors_of(inputs);
-    const std::vector<Tensor> others = tensors_of(seen);
-    std::vector<std::pair<const Storage *, StorageRef>> twins;
-    for (Tensor &x : given) {
-      const Storage *own = x->storage.get();
-      const auto shared = [&](const Tensor &other) { return other->storage.get() == own; };
-      if (x.requires_grad() || std::none_of(others.begin(), others.end(), shared))
-        continue;
-      auto twin = std::find_if(twins.begin(), twins.end(), [&](const auto &t) { return t.first == own; });
-      if (twin == twins.end())
-        twin = twins.emplace(twins.end(), own, twin_of(x->storage));
-      x = from_storage(twin->second, x.data<char>(), x.shape(), x.strides(), x.dtype());
-    }
-    return checked(to_python(given));
-  });
-  m.def("_overlap", [](const py::object &a, const py::object &b) { // how far b begins after a, where they overlap
-    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
-    const Region of_x(x), of_y(y);
-    const bool overlap = x->storage.get() == y->storage.get() && of_x.begin < of_y.end && of_y.begin < of_x.end;
-    return overlap ? std::optional<ptrdiff_t>(y.data<char>() - x.data<char>()) : std::nullopt;
-  });
-  m.def("_lie_alike", [](const py::object &a, const py::object &b) { // where they have elements at all
-    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
-    return !x.size() || (x->storage.get() == y->storage.get() && x.data() == y.data());
-  });
-  m.def("_own_bytes", [](const py::handle &o) { // an object's own memory, without what it refers to
-    const Py_ssize_t head = sizeof(PyObject), all = Py_TYPE(o.ptr())->tp_basicsize;
-    return py::bytes(reinterpret_cast<const char *>(o.ptr()) + head, size_t(std::max(head, all) - head));
-  });
   m.def("_has_history", [](const py::object &x) { // that backward could still walk
     const Instr *creator = tensor_of(x.ptr())->creator;
     return creator && !creator->freed;

@@ -123,6 +123,7 @@ PYBIND11_MODULE(_core, m) {
       m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
   install_functions(random.ptr());
   define_replay(m.ptr());
+  define_captured(m.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"

@@ -30,11 +30,7 @@ class Captured:
         self.modules = reach.modules
         self._optimizers = reach.optimizers
         self._changes = nn_module.changes[0]
-        self._snapshot = [
-            (f"{label}.{path}" if path else label, module, module.__dict__.copy())
-            for label, walk in self.modules
-            for path, module in walk
-        ]
+        self._attributes = reach.attributes
         self._options = self._read_options()
         self._streams = Streams(reach.streams)
 
@@ -64,7 +60,7 @@ class Captured:
 
     def _change_of_a_module(self) -> str | None:
         """The first attribute of a module that is not as it was, in words."""
-        for where, module, before in self._snapshot:
+        for where, module, before in self._attributes:
             for (name, old), (now, new) in zip_longest(before.items(), module.__dict__.items(), fillvalue=("", None)):
                 if name != now:
                     return f"'{where}.{now}' is new" if now else f"'{where}.{name}' is gone"

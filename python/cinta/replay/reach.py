@@ -49,6 +49,7 @@ class Reach:
         self._waiting: list[tuple[Any, str]] = []
         self.tensors: list[Tensor] = []
         self.modules: list[tuple[str, list[tuple[str, Module]]]] = []  # with all below them, by path
+        self.attributes: list[tuple[str, Module, dict[str, Any]]] = []  # of those: the names, and copies of what they hold
         self.optimizers: list[Optimizer] = []
         self.streams: list[tuple[str, Any]] = []  # that give something else each time
 
@@ -139,18 +140,19 @@ class Reach:
         """A module's attributes are watched by its count of changes; what they hold and its code are looked at."""
         walk = list(root.named_modules())
         self.modules.append((label, walk))
-        self._seen.update((id(module), module) for _, module in walk)
-        for path, module in walk:
-            name = f"{label}.{path}" if path else label
-            for attribute, value in module.__dict__.items():
-                kind = type(value)
-                if kind in _PLAIN or attribute in _REGISTRIES or id(value) in self._seen:
-                    continue
-                if isinstance(value, Tensor):
+        modules = [module for _, module in walk]
+        names = [f"{label}.{path}" if path else label for path, _ in walk]
+        self._seen.update(zip(map(id, modules), modules))
+        copies, further = _core._attributes(modules, _REGISTRIES)
+        self.attributes += zip(names, modules, copies)
+        for position, attribute, value in further:
+            if isinstance(value, Tensor):
+                if id(value) not in self._seen:
                     self._seen[id(value)] = value
                     self.tensors.append(value)
-                elif kind is not tuple or not _PLAIN.issuperset(map(type, value)):
-                    self._waiting.append((value, f"{name}.{attribute}"))
+            elif id(value) not in self._seen:
+                self._waiting.append((value, f"{names[position]}.{attribute}"))
+        for name, module in zip(names, modules):
             if not _is_library(type(module).__module__):
                 self._owners.append((module, name, set()))
 
