@@ -9,7 +9,6 @@ from cinta._core import Tensor, zeros_like
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim import state
 
-
 following: list[Any] = []  # the recording under way (replay/hosts), which is told of plans and updates
 
 
