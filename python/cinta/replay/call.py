@@ -20,9 +20,9 @@ class Call:
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
         self.flat = not kwargs and all(isinstance(arg, Tensor) for arg in args)
-        if self.flat:
-            self.leaves, self.skeleton = list(args), ((0,) * len(args), {})
-        else:
+        self.leaves: list[Any] = list(args)
+        self.skeleton: Any = ((0,) * len(args), {})
+        if not self.flat:
             leaves = tree.leaves((args, kwargs))
             self.leaves = [_core.asarray(leaf) if isinstance(leaf, numpy.ndarray) else leaf for leaf in leaves]
             self.skeleton = tree.skeleton((args, kwargs))

@@ -49,9 +49,7 @@ class Reach:
         self._waiting: list[tuple[Any, str]] = []
         self.tensors: list[Tensor] = []
         self.modules: list[tuple[str, list[tuple[str, Module]]]] = []  # with all below them, by path
-        self.attributes: list[
-            tuple[str, Module, dict[str, Any]]
-        ] = []  # of those: the names, and copies of what they hold
+        self.attributes: list[tuple[str, Module, dict[str, Any]]] = []  # of those, copied
         self.optimizers: list[Optimizer] = []
         self.streams: list[tuple[str, Any]] = []  # that give something else each time
 
