@@ -172,8 +172,8 @@ class Compiled(_core.CompiledFunction):
                 if not leaf.is_leaf:
                     raise RuntimeError(
                         f"[compile] argument {tree.path((call.args, call.kwargs), position)} of {self._name} is the "
-                        "result of an operation that is recorded for backward, expected one without history: call .detach(), "
-                        "or compile the whole step"
+                        "result of an operation that is recorded for backward, expected one without history: call "
+                        ".detach(), or compile the whole step"
                     )
                 shared = tuple(_core._overlap(other, leaf) for other in tensors)
                 kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, shared))
