@@ -180,7 +180,13 @@ private:
     return int(groups_.size()) - 1;
   }
 
-  bool fits(const Group &g) const { return fused(p_, g, members_, users_).fits; }
+  bool fits(const Group &g) const {
+    size_t looks = 0;
+    for (int n : g.members)
+      looks += p_.instructions[size_t(n)].in.size() + 1;
+    const bool surely = looks <= size_t(std::min(ops::kMaxOperands, kMaxRegisters)); // as most groups do
+    return surely || fused(p_, g, members_, users_).fits;
+  }
 
   bool rewrite() {
     std::vector<bool> gone(p_.instructions.size());
