@@ -13,12 +13,11 @@ namespace cinta::python {
 namespace {
 
 Guards guards_of(const py::list &tuples) {
-  static PyObject *const kinds[] = {
-      PyUnicode_InternFromString("cell"),      PyUnicode_InternFromString("dict"),
-      PyUnicode_InternFromString("item"),      PyUnicode_InternFromString("length"),
-      PyUnicode_InternFromString("attribute"), PyUnicode_InternFromString("code"),
-      PyUnicode_InternFromString("defaults"),  PyUnicode_InternFromString("equal"),
-      PyUnicode_InternFromString("bytes")};
+  static PyObject *const kinds[] = {PyUnicode_InternFromString("cell"),      PyUnicode_InternFromString("dict"),
+                                    PyUnicode_InternFromString("item"),      PyUnicode_InternFromString("length"),
+                                    PyUnicode_InternFromString("attribute"), PyUnicode_InternFromString("code"),
+                                    PyUnicode_InternFromString("defaults"),  PyUnicode_InternFromString("equal"),
+                                    PyUnicode_InternFromString("bytes")};
   Guards guards;
   guards.all.reserve(tuples.size());
   for (const py::handle &tuple : tuples) {

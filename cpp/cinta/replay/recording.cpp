@@ -289,7 +289,8 @@ void Recording::gradient_reset(const Tensor &leaf) {
 }
 
 void Recording::read(const char *how) {
-  fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ", program_.sites[size_t(site())],
+  fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ",
+                     program_.sites[size_t(site())],
                      ": a replay would not run this line again. Return the tensor and read it outside, choose with "
                      "ct.where, or call the function without ct.compile");
 }
@@ -320,8 +321,8 @@ void Recording::check_aliases() const {
       for (const Instruction &i : program_.instructions)
         if (writes(i, state) || writes(i, roots_[k]))
           fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
-                           "sees without being given it, and ", i.name, " at ",
-                           program_.sites[size_t(i.site)], " writes there: pass a copy");
+                           "sees without being given it, and ", i.name, " at ", program_.sites[size_t(i.site)],
+                           " writes there: pass a copy");
     }
 }
 

@@ -68,7 +68,7 @@ private:
   std::vector<std::pair<uint64_t, uint64_t>> paused_;
   uint64_t pause_begin_ = 0;
   std::unordered_map<Key, int, Hash> known_;
-  std::vector<Key> keys_; // of values
+  std::vector<Key> keys_;                 // of values
   std::vector<std::pair<Key, int>> made_; // what instructions made and nobody was given, with its maker's site
   std::unordered_map<const Instr *, int> layers_;
   std::vector<Site> sites_; // of all in the program but the first
