@@ -4,10 +4,13 @@
 #include <cstring>
 
 #include "cinta/ops/elementwise_work.h"
+#include "cinta/tensor/allocator.h"
 #include "cinta/tensor/writes.h"
 
 namespace cinta::replay {
 namespace {
+
+constexpr size_t kMuch = size_t(1) << 20;
 
 struct ZeroWork { // memory that begins as zeros
   void operator()(const Tensor *, const Tensor *out) const { std::memset(out[0].data(), 0, out[0].nbytes()); }
@@ -295,7 +298,11 @@ void Recording::read(const char *how) {
                      "ct.where, or call the function without ct.compile");
 }
 
-void Recording::pause() { pause_begin_ = next_serial(); }
+void Recording::pause() {
+  pause_begin_ = next_serial();
+  if (memory_stats().cached > kMuch) // by now nobody will need it, and what is made here is there to stay
+    empty_cache();
+}
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
 // A look at what the caller gets, who may write there: a constant goes on in memory of its own.
