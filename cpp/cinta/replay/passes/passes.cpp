@@ -13,7 +13,8 @@ constexpr Pass passes[] = {
     {"dead_code", remove_dead_code},   {"common_subexpressions", merge_common_subexpressions},
     {"invariants", hoist_invariants},  {"epilogues", fuse_epilogues},
     {"fusion", fuse_elementwise},      {"reductions", fuse_reductions},
-    {"packing", share_packed_weights}, {"in_place", reuse_in_place},
+    {"packing", share_packed_weights}, {"rematerialization", rematerialize},
+    {"in_place", reuse_in_place},
 };
 
 std::string all() {

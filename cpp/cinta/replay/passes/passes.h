@@ -1,4 +1,5 @@
-// The passes over a Program, in the order in which they run; each in a file of its own. They tell whether they changed it.
+// The passes over a Program, in the order in which they run; each in a file of its own. They tell whether they changed
+// it.
 #pragma once
 #include "cinta/replay/program.h"
 
@@ -11,6 +12,7 @@ bool fuse_epilogues(Program &p);              // epilogues
 bool fuse_elementwise(Program &p);            // fusion
 bool fuse_reductions(Program &p);             // reductions
 bool share_packed_weights(Program &p);        // packing
+bool rematerialize(Program &p);               // rematerialization
 bool reuse_in_place(Program &p);              // in_place
 void plan_memory(Program &p);                 // memory_plan: always runs
 
