@@ -4,13 +4,17 @@
 #include <cstring>
 
 #include "cinta/ops/elementwise_work.h"
-#include "cinta/tensor/allocator.h"
 #include "cinta/tensor/writes.h"
 
 namespace cinta::replay {
 namespace {
 
 constexpr size_t kMuch = size_t(1) << 20;
+
+void give_back() { // memory that nobody uses now: a recording is the time of most
+  if (memory_stats().cached > kMuch)
+    empty_cache();
+}
 
 struct ZeroWork { // memory that begins as zeros
   void operator()(const Tensor *, const Tensor *out) const { std::memset(out[0].data(), 0, out[0].nbytes()); }
@@ -25,6 +29,7 @@ StorageRef share(Storage *s) {
 
 Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
+  give_back();
   program_.inputs = int(inputs.size());
   program_.instructions.reserve(64);
   program_.values.reserve(128);
@@ -300,8 +305,7 @@ void Recording::read(const char *how) {
 
 void Recording::pause() {
   pause_begin_ = next_serial();
-  if (memory_stats().cached > kMuch) // by now nobody will need it, and what is made here is there to stay
-    empty_cache();
+  give_back(); // what is made here is there to stay
 }
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "cinta/replay/program.h"
+#include "cinta/tensor/allocator.h"
 
 namespace cinta::replay {
 
@@ -79,6 +80,7 @@ private:
   std::unordered_map<int, const char *> found_grads_; // the first bytes of gradients that were found, by value
   Program program_;
   int hosts_ = 0;
+  Thrift thrift_;    // a recording is the time of most memory: the arena comes afterwards
   size_t split_ = 0; // the first instruction of the gradient's program
   std::vector<int> seeds_;
   size_t prologue_ = 0; // instructions that initialise memory, from there on

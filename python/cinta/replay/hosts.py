@@ -54,6 +54,7 @@ class Hosts:
     def __init__(self) -> None:
         self.updates: list[_Update] = []
         self._thread = get_ident()
+        self._recording: Any = None
 
     def prepare(self) -> bool:
         """Before each replay: goes through the motions of the updates, whose options the core takes down, and counts
@@ -97,6 +98,7 @@ class Hosts:
 
     def __exit__(self, *_: object) -> None:
         following.remove(self)
+        self._recording = None
 
     def updating(self, optimizer: Optimizer, number: int, plan: Plan, run: Run) -> None:
         if get_ident() == self._thread:
