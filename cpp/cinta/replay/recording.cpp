@@ -9,7 +9,7 @@
 namespace cinta::replay {
 namespace {
 
-constexpr size_t kMuch = size_t(1) << 20;
+constexpr size_t kMuch = size_t(16) << 20;
 
 void give_back() { // memory that nobody uses now: a recording is the time of most
   if (memory_stats().cached > kMuch)

@@ -32,6 +32,7 @@ SizeClass size_class(size_t bytes) {
 
 constexpr int kClasses = 64 * 8;
 constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kMuch = size_t(32) << 20;
 
 struct Cache {
   std::vector<void *> free[kClasses];
@@ -47,6 +48,17 @@ Cache &cache() {
 size_t physical_memory() {
   static const size_t bytes = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
   return bytes;
+}
+
+// Before the system gives a block of this size. Freed pages lie between blocks in use: finding them takes long.
+void give_back(size_t bytes) {
+  const bool cached = cache().stats.cached >= bytes;
+  if (cached)
+    empty_cache();
+#ifdef __GLIBC__
+  if (cached || bytes >= kMuch)
+    malloc_trim(0);
+#endif
 }
 
 } // namespace
@@ -67,8 +79,8 @@ void *allocate(size_t bytes) {
     ++c.stats.fresh;
     bool huge = k.bytes >= 2 * kHugePage;
     size_t alignment = huge ? kHugePage : 64;
-    if (huge && c.thrift && c.stats.cached >= k.bytes)
-      empty_cache();
+    if (huge && c.thrift)
+      give_back(k.bytes);
     block = std::aligned_alloc(alignment, (k.bytes + alignment - 1) / alignment * alignment);
     if (!block && c.stats.cached) {
       empty_cache();
@@ -110,9 +122,6 @@ void empty_cache() {
     list.clear();
   }
   c.stats.cached = 0;
-#ifdef __GLIBC__
-  malloc_trim(0); // what it freed lies between blocks in use
-#endif
 }
 
 } // namespace cinta
