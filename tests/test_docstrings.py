@@ -48,8 +48,9 @@ SHORT = {"cinta.nn.init.zeros_", "cinta.nn.init.ones_"}
 @pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)
 def test_examples_run(module, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    packages = {package.__name__.rpartition(".")[2]: package for package in (nn, optim, augment, preprocess)}
     names = {name: getattr(data, name) for name in data.__all__}
-    found = doctest.testmod(module, extraglobs={"ct": ct, "nn": nn, "optim": optim, **names})
+    found = doctest.testmod(module, extraglobs={"ct": ct, **packages, **names})
     assert found.failed == 0
 
 

@@ -151,11 +151,18 @@ Site site_of(PyFrameObject *frame) { // takes it over
   return site;
 }
 Site python_here() { return site_of(PyThreadState_GetFrame(PyThreadState_Get())); }
+
 bool runs_library(PyFrameObject *frame) {
+  static PyObject *const key = PyUnicode_InternFromString("__name__");
+#if PY_VERSION_HEX >= 0x030b0000
+  Ref globals(PyFrame_GetGlobals(frame));
+#else
   Ref globals(PyObject_GetAttrString(reinterpret_cast<PyObject *>(frame), "f_globals"));
-  PyObject *name = globals ? PyDict_GetItemString(globals.get(), "__name__") : nullptr;
-  const std::string module = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : "";
-  const std::string package = module.substr(0, module.find('.'));
+#endif
+  PyObject *name = globals ? PyDict_GetItemWithError(globals.get(), key) : nullptr;
+  Py_ssize_t size = 0;
+  const char *text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, &size) : nullptr;
+  const std::string_view module(text ? text : "", size_t(size)), package = module.substr(0, module.find('.'));
   return package == "cinta" || package == "numpy" || package == "copy";
 }
 // The same, remembered by the file that the frame's code is from.

@@ -129,6 +129,7 @@ PYBIND11_MODULE(_core, m) {
   define_replay(m.ptr());
   define_counters(m.ptr());
   define_watch(m.ptr());
+  define_captured(m.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"

@@ -40,14 +40,16 @@ public:
   // Whether result `out` may be written where operand `in` lies, if both lie alike and nothing reads that one
   // afterwards.
   virtual bool may_overwrite(int out, int in) const = 0;
+  virtual const void *kind() const = 0; // another address for each struct that works are made of
 };
+template <class F> inline constexpr char kKind = 0;
 
 template <class F> class WorkOf final : public Work {
 public:
   explicit WorkOf(const F &f) : f(f) {}
   void run(const Tensor *in, const Tensor *out) const override { f(in, out); }
   bool same(const Work &other) const override {
-    const auto *that = dynamic_cast<const WorkOf *>(&other);
+    const auto *that = other.kind() == kind() ? static_cast<const WorkOf *>(&other) : nullptr;
     if constexpr (requires { f == f; })
       return that && f == that->f;
     else if constexpr (std::is_empty_v<F>)
@@ -63,12 +65,12 @@ public:
     else
       return requires { F::elementwise; };
   }
+  const void *kind() const override { return &kKind<F>; }
   const F f;
 };
 // The struct that a work was made of, or null.
 template <class F> const F *as(const Work &work) {
-  const auto *w = dynamic_cast<const WorkOf<F> *>(&work);
-  return w ? &w->f : nullptr;
+  return work.kind() == &kKind<F> ? &static_cast<const WorkOf<F> &>(work).f : nullptr;
 }
 
 using Operands = std::span<const Tensor>;

@@ -149,7 +149,7 @@ class _Scopes(Calls):
         stack.append(number)
         self.watch.scope = number
 
-    def left(self) -> None:
+    def left(self, module: Module) -> None:
         stack = self._stack
         stack.pop()
         self.watch.scope = stack[-1]

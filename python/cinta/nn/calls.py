@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cinta.nn.containers import Sequential
-from cinta.nn.error_path import add_input
-from cinta.nn.module import Module
+from cinta.nn.error_path import add_path
+
+if TYPE_CHECKING:
+    from cinta.nn.module import Module
 
 Self = TypeVar("Self", bound="Calls")
+
+following: list[Calls] = []  # all that last; calls of modules look whether there are any, and pay no more than that
 
 
 class Calls:
@@ -21,38 +24,29 @@ class Calls:
     def entered(self, module: Module) -> None:
         raise NotImplementedError
 
-    def left(self) -> None:
+    def left(self, module: Module) -> None:
         raise NotImplementedError
 
     def __enter__(self: Self) -> Self:
-        plain_call, plain_forward = self._plain = Module.__call__, Sequential.forward
-        thread, entered, left = self._thread, self.entered, self.left
-
-        def call(self: Module, *args: Any, **kwargs: Any) -> Any:
-            if get_ident() != thread:
-                return plain_call(self, *args, **kwargs)
-            entered(self)
-            try:
-                return plain_call(self, *args, **kwargs)
-            finally:
-                left()
-
-        def forward(self: Sequential, x: Any) -> Any:
-            if get_ident() != thread:
-                return plain_forward(self, x)
-            layer = before = None
-            try:  # as ever, but by way of the layers' __call__
-                for below in self:
-                    before, layer = layer, below
-                    x = below(x)
-            except Exception as error:
-                if layer is not None:
-                    add_input(error, layer, before, x)
-                raise
-            return x
-
-        Module.__call__, Sequential.forward = call, forward  # type: ignore[method-assign]
+        following.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        Module.__call__, Sequential.forward = self._plain  # type: ignore[method-assign]
+        following.remove(self)
+
+
+def followed(module: Module, *args: Any, **kwargs: Any) -> Any:
+    """What `Module.__call__` does, told to those who follow it."""
+    thread = get_ident()
+    for calls in following:
+        if calls._thread == thread:
+            calls.entered(module)
+    try:
+        return module.forward(*args, **kwargs)
+    except Exception as error:
+        add_path(module, error)
+        raise
+    finally:
+        for calls in reversed(following):
+            if calls._thread == thread:
+                calls.left(module)

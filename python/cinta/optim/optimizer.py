@@ -9,6 +9,8 @@ from cinta._core import Tensor, zeros_like
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim import state
 
+following: list[Any] = []  # the recording under way (replay/hosts), which is told of plans and updates
+
 
 class Run:
     """Parameters of a group that the core updates in one call: the same state names, as many steps behind them.
@@ -151,12 +153,15 @@ class Optimizer:
             names = self._names(group)
             plan = self._plans[number]
             if plan is None or plan.names != names or plan.mask != mask:
-                plan = self._plans[number] = self._plan(group, names, mask)
+                make = following[-1].paused(self._plan) if following else self._plan
+                plan = self._plans[number] = make(group, names, mask)
             for run in plan.runs:
                 self._run(number, plan, run, grads if run.indices is None else [grads[i] for i in run.indices])
         return loss
 
     def _run(self, number: int, plan: Plan, run: Run, grads: list[Tensor]) -> None:
+        if following:
+            following[-1].updating(self, number, plan, run)
         self._update(self.param_groups[number], run, grads)
         run.steps += 1
 

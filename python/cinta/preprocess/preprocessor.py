@@ -22,6 +22,14 @@ class Preprocessor:
     Statistics are computed in float64 whatever the data's dtype, results are float32 of the kind that came in. `fit`
     starts anew, `partial_fit` goes on with another batch, `fit_batches` walks batches. Calls with tensors work inside
     `ct.compile`, and gradients pass through them.
+
+    Example:
+        >>> step = preprocess.Standardize().fit([[1.0, 10.0], [3.0, 30.0]])
+        >>> step([[2.0, 40.0]]).tolist()
+        [[0.0, 2.0]]
+        >>> again = preprocess.from_state_dict(step.state_dict())  # what a checkpoint keeps
+        >>> isinstance(again, preprocess.Preprocessor)
+        True
     """
 
     learns: ClassVar[bool] = True  # whether it must see data first

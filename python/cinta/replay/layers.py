@@ -9,19 +9,16 @@ from .names import ModuleNames, join
 
 
 class Layers(Calls):
-    """A context in which calls of modules are followed; `path()` is the dotted path of the innermost one."""
+    """A context in which calls of modules are followed; `stack` holds their dotted paths, the innermost last."""
 
     def __init__(self, names: ModuleNames) -> None:
         super().__init__()
         self._names = names
-        self._stack: list[str] = []
-
-    def path(self) -> str:
-        return self._stack[-1] if self._stack else ""
+        self.stack: list[str] = []
 
     def entered(self, module: Module) -> None:
         known = self._names.paths.get(id(module))
-        self._stack.append(join(self.path(), type(module).__name__) if known is None else known)
+        self.stack.append(known or join(self.stack[-1] if self.stack else "", type(module).__name__))
 
-    def left(self) -> None:
-        self._stack.pop()
+    def left(self, module: Module) -> None:
+        self.stack.pop()
