@@ -19,9 +19,9 @@ class Pipeline(Preprocessor):
 
     Example:
         >>> prepare = preprocess.Pipeline(preprocess.Log1p(), preprocess.Standardize())
-        >>> x = np.array([[1.0], [10.0], [100.0]])
+        >>> x = ct.tensor([[1.0], [10.0], [100.0]])
         >>> y = prepare.fit(x)(x)
-        >>> abs(float(y.mean())) < 1e-7, round(float(y.std()), 6)
+        >>> abs(y.mean().item()) < 1e-7, round(y.std().item(), 6)
         (True, 1.0)
     """
 

@@ -62,7 +62,7 @@ class NetClassifier(ClassifierMixin, Net):
         >>> from sklearn.model_selection import cross_val_score
         >>> from cinta.sklearn import NetClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> net = NetClassifier((16,), batch_size=16, max_iter=30, learning_rate_init=0.01, random_state=0)
+        >>> net = NetClassifier((16,), batch_size=16, max_iter=60, learning_rate="cosine", learning_rate_init=0.01)
         >>> scores = cross_val_score(net, X, y)
         >>> bool(scores.mean() > 0.9)
         True
