@@ -14,16 +14,26 @@ from cinta.nn.layers.activations import (
     Softplus,
     Tanh,
 )
+from cinta.nn.layers.alignment import AdditiveAttention, DotAttention
+from cinta.nn.layers.attention import MultiheadAttention
 from cinta.nn.layers.convolution import Conv1d, Conv2d
 from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
-from cinta.nn.layers.dropout import Dropout
+from cinta.nn.layers.dropout import Dropout, VariationalDropout
 from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
 from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
 from cinta.nn.layers.shape import Flatten, Unflatten
+from cinta.nn.layers.transformer import (
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from cinta.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -47,6 +57,7 @@ __all__ = [
     "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdditiveAttention",
     "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
@@ -58,6 +69,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
+    "DotAttention",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -70,7 +82,10 @@ __all__ = [
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
+    "LayerNormGRU",
+    "LayerNormLSTM",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
     "LogSoftmax",
     "MSELoss",
@@ -79,8 +94,10 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "PositionalEncoding",
     "RNNCell",
     "ReLU",
     "Sequential",
@@ -90,7 +107,12 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
+    "VariationalDropout",
     "functional",
     "init",
 ]
