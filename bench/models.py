@@ -88,3 +88,27 @@ def language_model(nn, kind, vocabulary, hidden, layers=1):
             return self.linear(y.reshape(-1, hidden))
 
     return Model()
+
+
+def transformer(nn, vocabulary, width, heads, layers, steps, dropout=0.0):
+    """Tokens [B,T] -> scores of the next ones [B T, vocabulary]: embedding, positions, causal encoder layers."""
+    module: Any = nn.Module
+
+    class Model(module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(vocabulary, width)
+            self.positions = nn.Embedding(steps, width)
+            layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True)
+            self.encoder = nn.TransformerEncoder(layer, layers)
+            self.linear = nn.Linear(width, vocabulary)
+
+        def forward(self, tokens):
+            x = self.embedding(tokens) + self.positions.weight
+            return self.linear(self.encoder(x, **self.causal)).reshape(-1, vocabulary)
+
+    model = Model()
+    model.causal = {"is_causal": True}
+    if nn.__name__.startswith("torch"):  # PyTorch wants the mask beside the word
+        model.causal["mask"] = nn.Transformer.generate_square_subsequent_mask(steps)
+    return model

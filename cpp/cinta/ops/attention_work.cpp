@@ -65,16 +65,19 @@ template <class T> void scaled_rows(int64_t rows, int64_t columns, T scale, cons
       y.data[i * y.row + j] = scale * x.data[i * x.row + j];
 }
 
-// Rows of a block: enough for a product, few enough that their weights stay in the cache.
-int64_t block_rows(int64_t keys) {
-  return std::clamp<int64_t>((int64_t(1) << 16) / std::max<int64_t>(keys, 1), 32, 128);
+constexpr int64_t kMostRows = 128;
+// Rows of a block: enough for a product, few enough that their weights stay in the cache and, causal, that few lie
+// ahead.
+int64_t block_rows(int64_t keys, bool is_causal) {
+  return std::clamp<int64_t>((int64_t(1) << 16) / std::max<int64_t>(keys, 1), 32,
+                             is_causal ? kMostRows / 2 : kMostRows);
 }
 
 struct Shapes {
   int64_t batch, heads, T, S, E, V, rows;
-  Shapes(const Tensor &q, const Tensor &k, const Tensor &v)
+  Shapes(const Tensor &q, const Tensor &k, const Tensor &v, bool is_causal)
       : batch(q.shape()[0]), heads(q.shape()[1]), T(q.shape()[2]), S(k.shape()[2]), E(q.shape()[3]), V(v.shape()[3]),
-        rows(std::min(block_rows(S), T)) {}
+        rows(std::min(block_rows(S, is_causal), T)) {}
   double cost_ns(int products) const {
     return double(batch * heads) * double(T * S) * (double(E + V) * products * 0.01 + 1);
   }
@@ -101,7 +104,7 @@ template <class T> void weights_of(const W &work, const Shapes &s, int64_t first
   constexpr T none = -std::numeric_limits<T>::infinity();
   scaled_rows(rows, s.E, T(work.scale), q.from(first), matrix(room.queries, s.E));
   multiply(rows, keys, s.E, matrix(room.queries, s.E), k.transposed(), matrix(room.weights, keys), false);
-  bool blind[128] = {}; // rows that see nothing: block_rows gives no more
+  bool blind[kMostRows] = {}; // rows that see nothing
   for (int64_t i = 0; i < rows; ++i) {
     T *row = room.weights + i * keys;
     const int64_t ahead = work.is_causal ? std::min(first + i + 1, keys) : keys;
@@ -153,7 +156,7 @@ template <class F> void for_heads(const Shapes &s, double cost_ns, const F &head
 }
 
 template <class T> void forward(const W &work, const Tensor *in, const Tensor *out) {
-  const Shapes s(in[W::q], in[W::k], in[W::v]);
+  const Shapes s(in[W::q], in[W::k], in[W::v], work.is_causal);
   const int64_t *draws = out[W::draws] ? out[W::draws].data<int64_t>() : nullptr;
   for_heads(s, s.cost_ns(1), [&](int64_t b, int64_t h, int64_t n) {
     const Head<T> q(in[W::q], b, h), k(in[W::k], b, h), v(in[W::v], b, h), mask(in[W::mask], b, h), y(out[W::y], b, h);
@@ -170,7 +173,7 @@ template <class T> void forward(const W &work, const Tensor *in, const Tensor *o
 
 template <class T> void backward(const W &work, const Tensor *in, const Tensor *out) {
   using B = AttentionVjpWork;
-  const Shapes s(in[W::q], in[W::k], in[W::v]);
+  const Shapes s(in[W::q], in[W::k], in[W::v], work.is_causal);
   const int64_t *draws = in[B::draws] ? in[B::draws].data<int64_t>() : nullptr;
   for_heads(s, s.cost_ns(3), [&](int64_t b, int64_t h, int64_t n) {
     const Head<T> q(in[W::q], b, h), k(in[W::k], b, h), v(in[W::v], b, h), mask(in[W::mask], b, h), dy(in[B::dy], b, h);
@@ -204,7 +207,7 @@ template <class T> void backward(const W &work, const Tensor *in, const Tensor *
 
 template <class T> void kept(const AttentionKeptWork &work, const int64_t *draws, const Tensor &y) {
   const int64_t heads = y.shape()[0] * y.shape()[1], T_ = y.shape()[2], S = y.shape()[3];
-  const int64_t most = std::min(block_rows(S), T_);
+  const int64_t most = std::min(block_rows(S, work.is_causal), T_);
   const Tensor ones = full({most * S}, 1, y.dtype()), found = empty({most * S}, y.dtype());
   const Tensor mask = empty({most * S}, Dtype::bool_);
   std::memset(y.data(), 0, y.nbytes());
@@ -223,7 +226,7 @@ template <class T> void kept(const AttentionKeptWork &work, const int64_t *draws
 
 void AttentionWork::operator()(const Tensor *in, const Tensor *out) const {
   if (out[draws]) {
-    const Shapes s(in[q], in[k], in[v]);
+    const Shapes s(in[q], in[k], in[v], is_causal);
     int64_t *drawn = out[draws].data<int64_t>();
     drawn[0] = int64_t(generator().key);
     drawn[1] = int64_t(generator().take(uint64_t(s.batch * s.heads * s.T * s.S)));
