@@ -61,7 +61,7 @@ def test_every_layer_is_in_the_table():
     containers = {nn.Sequential, nn.ModuleList, nn.ModuleDict}
     recurrent = {nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.LayerNormLSTM, nn.LayerNormGRU}
     attention = {nn.MultiheadAttention, nn.AdditiveAttention, nn.DotAttention}
-    decoders = {nn.TransformerDecoderLayer, nn.TransformerDecoder}
+    decoders = {nn.TransformerDecoderLayer, nn.TransformerDecoder, nn.Transformer}
     elsewhere = recurrent | attention | decoders  # more than one input or result: test_recurrent*.py, test_attention.py
     public = {thing for thing in vars(nn).values() if inspect.isclass(thing)}
     losses = {thing for thing in public if thing.__name__.endswith("Loss")}

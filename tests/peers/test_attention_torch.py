@@ -154,6 +154,18 @@ def test_stacks():
     compare(*decoders, normal((5, 3, 8), (6, 3, 8)), *both(memory_key_padding_mask=PADDING))
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_transformer(first):
+    options = {"dropout": 0.0, "batch_first": first}
+    ours, theirs = twins("Transformer", 8, 2, 2, 1, 16, **options)
+    src, tgt = (x.swapaxes(0, 1).copy() if first else x for x in normal((6, 3, 8), (5, 3, 8)))
+    mask = theirs.generate_square_subsequent_mask(5)
+    np.testing.assert_array_equal(ours.generate_square_subsequent_mask(5).numpy(), mask.numpy())
+    mine, others = both(src_key_padding_mask=PADDING, memory_key_padding_mask=PADDING)
+    compare(ours, theirs, [src, tgt], mine | {"tgt_is_causal": True}, others | {"tgt_mask": mask})
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_errors_are_no_larger(causal):
     """Of long sequences, against float64."""

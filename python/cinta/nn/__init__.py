@@ -28,12 +28,8 @@ from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
 from cinta.nn.layers.shape import Flatten, Unflatten
-from cinta.nn.layers.transformer import (
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+from cinta.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from cinta.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from cinta.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -107,6 +103,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",

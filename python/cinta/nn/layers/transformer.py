@@ -1,172 +1,18 @@
-"""Transformers: encoder and decoder layers, and stacks of them."""
+"""Transformers: stacks of layers, and both together."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
 from typing import Any
 
-from cinta._core import Tensor, gelu, relu
+from cinta._core import Tensor, arange, where
 from cinta.nn.containers import ModuleList
+from cinta.nn.init import xavier_uniform_
 from cinta.nn.layers.arguments import positive
-from cinta.nn.layers.attention import MultiheadAttention
-from cinta.nn.layers.dropout import Dropout
-from cinta.nn.layers.linear import Linear
 from cinta.nn.layers.normalization import LayerNorm
+from cinta.nn.layers.transformer_layers import Activation, TransformerDecoderLayer, TransformerEncoderLayer
 from cinta.nn.module import Module
-
-Activation = str | Callable[[Tensor], Tensor]
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu}
-
-
-class _Layer(Module):
-    """What encoder and decoder layers share: attention to themselves, a feed-forward network, norms around both."""
-
-    self_attn: MultiheadAttention
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int,
-        dropout: float,
-        activation: Activation,
-        layer_norm_eps: float,
-        batch_first: bool,
-        norm_first: bool,
-        bias: bool,
-        dtype: Any,
-        attentions: tuple[str, ...],
-    ) -> None:
-        super().__init__()
-        name = type(self).__name__
-        positive(name, d_model=d_model, nhead=nhead, dim_feedforward=dim_feedforward)
-        if isinstance(activation, str) and activation not in _ACTIVATIONS:
-            raise ValueError(f"[{name}] activation got {activation!r}, expected 'relu', 'gelu' or a function")
-        for attention in attentions:
-            self.add_module(
-                attention, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype)
-            )
-        self.linear1 = Linear(d_model, dim_feedforward, bias, dtype)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, dtype)
-        parts = range(1, len(attentions) + 2)
-        for part in parts:
-            self.add_module(f"norm{part}", LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype))
-        for part in parts:
-            self.add_module(f"dropout{part}", Dropout(dropout))
-        self.norm_first = bool(norm_first)
-        self.activation = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
-
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
-
-    def _add(self, part: int, x: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
-        """A residual part: normalised before or after."""
-        norm, dropout = getattr(self, f"norm{part}"), getattr(self, f"dropout{part}")
-        return x + dropout(of(norm(x))) if self.norm_first else norm(x + dropout(of(x)))
-
-    def extra_repr(self) -> str:
-        return "norm_first=True" if self.norm_first else ""
-
-
-class TransformerEncoderLayer(_Layer):
-    """Attention of a sequence to itself, then a feed-forward network, each with a residual and a layer norm.
-
-    x = norm1(x + attention(x, x, x)), y = norm2(x + W_2 f(W_1 x + b_1) + b_2);
-    with norm_first x = x + attention(norm1(x)), y = x + W_2 f(W_1 norm2(x) + b_1) + b_2
-    src, y [T, B, E], [B, T, E] with batch_first, [T, E] for one sequence
-
-    activation f: 'relu', 'gelu' or a function. Masks as in `MultiheadAttention`; dropout on its weights, inside the
-    network and on both parts.
-    Errors: ValueError where sizes do not fit.
-    Source: Vaswani et al., "Attention Is All You Need", 2017; norm_first: Xiong et al., 2020.
-
-    Example:
-        >>> layer = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
-        >>> layer(ct.random.normal(shape=(3, 5, 8)), is_causal=True).shape
-        (3, 5, 8)
-    """
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first,
-                         bias, dtype, ("self_attn",))  # fmt: skip
-
-    def forward(
-        self, src: Tensor, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
-    ) -> Tensor:
-        def attend(x: Tensor) -> Tensor:
-            return self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
-
-        return self._add(2, self._add(1, src, attend), self._feed_forward)
-
-
-class TransformerDecoderLayer(_Layer):
-    """Attention of a sequence to itself, then to an encoder's, then a feed-forward network.
-
-    x = norm1(x + attention(x, x, x)), x = norm2(x + attention(x, m, m)), y = norm3(x + W_2 f(W_1 x + b_1) + b_2);
-    with norm_first the norms come before the parts
-    tgt, y [T, B, E], memory m [S, B, E], arguments as in `TransformerEncoderLayer`; a decoder that is to predict what
-    comes next sets tgt_is_causal
-
-    Errors: ValueError where sizes do not fit.
-    Source: Vaswani et al., "Attention Is All You Need", 2017.
-
-    Example:
-        >>> layer = nn.TransformerDecoderLayer(8, nhead=2, dim_feedforward=16)
-        >>> layer(ct.random.normal(shape=(5, 3, 8)), ct.random.normal(shape=(7, 3, 8)), tgt_is_causal=True).shape
-        (5, 3, 8)
-    """
-
-    multihead_attn: MultiheadAttention
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first,
-                         bias, dtype, ("self_attn", "multihead_attn"))  # fmt: skip
-
-    def forward(
-        self,
-        tgt: Tensor,
-        memory: Tensor,
-        tgt_mask: Any = None,
-        memory_mask: Any = None,
-        tgt_key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
-        tgt_is_causal: bool = False,
-        memory_is_causal: bool = False,
-    ) -> Tensor:
-        def attend(x: Tensor) -> Tensor:
-            return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
-
-        def read(x: Tensor) -> Tensor:
-            options = {"is_causal": memory_is_causal}
-            return self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask, **options)[0]
-
-        return self._add(3, self._add(2, self._add(1, tgt, attend), read), self._feed_forward)
 
 
 class _Stack(Module):
@@ -236,3 +82,88 @@ class TransformerDecoder(_Stack):
             tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
                         tgt_is_causal, memory_is_causal)  # fmt: skip
         return tgt if self.norm is None else self.norm(tgt)
+
+
+class Transformer(Module):
+    """Encoder and decoder: reads one sequence and says of another what comes next.
+
+    memory = encoder(src), y = decoder(tgt, memory); src [S, B, E] and tgt, y [T, B, E], or B first with batch_first
+
+    Six layers each by default, a norm behind both, matrices by Glorot and Bengio's uniform. Sequences come embedded,
+    with their positions (`nn.PositionalEncoding`). Masks go to encoder and decoder as their names say, a decoder that is to
+    predict what comes next sets tgt_is_causal; custom_encoder and custom_decoder take the place of the stacks.
+    Errors: ValueError where src and tgt do not fit.
+    Source: Vaswani et al., "Attention Is All You Need", 2017.
+
+    Example:
+        >>> model = nn.Transformer(8, nhead=2, num_encoder_layers=2, num_decoder_layers=2, dim_feedforward=16)
+        >>> model(ct.random.normal(shape=(7, 3, 8)), ct.random.normal(shape=(5, 3, 8)), tgt_is_causal=True).shape
+        (5, 3, 8)
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = "relu",
+        custom_encoder: Module | None = None,
+        custom_decoder: Module | None = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        shared = (dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, dtype)
+
+        def norm() -> LayerNorm:
+            return LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+
+        self.encoder = custom_encoder or TransformerEncoder(
+            TransformerEncoderLayer(d_model, nhead, *shared), num_encoder_layers, norm()
+        )
+        self.decoder = custom_decoder or TransformerDecoder(
+            TransformerDecoderLayer(d_model, nhead, *shared), num_decoder_layers, norm()
+        )
+        self.d_model, self.nhead, self.batch_first = d_model, nhead, bool(batch_first)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all matrices anew."""
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                xavier_uniform_(parameter)
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int) -> Tensor:
+        """[sz, sz]: 0 up to the diagonal and -inf above it, to be added; the layers' is_causal needs no such mask."""
+        return where(arange(sz) > arange(sz)[:, None], -math.inf, 0.0)
+
+    def forward(
+        self,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Any = None,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        src_key_padding_mask: Any = None,
+        tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None,
+        src_is_causal: bool = False,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        batch = 0 if self.batch_first else 1
+        if src.ndim != tgt.ndim or (src.ndim == 3 and src.shape[batch] != tgt.shape[batch]):
+            raise ValueError(
+                f"[Transformer] src has shape {list(src.shape)} and tgt {list(tgt.shape)}, expected the same batch"
+            )
+        memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
+        y: Tensor = self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
+                                 tgt_is_causal, memory_is_causal)  # fmt: skip
+        return y
