@@ -138,7 +138,7 @@ Tensor four_axes(const Tensor &x, const Shape &batch) {
   const Tensor wide = broadcast_to(x, shape);
   if (batch.size() == 2)
     return wide;
-  const int64_t heads = batch.empty() ? 1 : batch[batch.size() - 1];
+  const int64_t heads = batch.size() < 2 ? 1 : batch[batch.size() - 1];
   return reshape(wide, {heads ? count(batch) / heads : 0, heads, x.shape(-2), x.shape(-1)});
 }
 

@@ -62,7 +62,8 @@ class LayerNormLSTM(_Normed, LSTM):
     Arguments, shapes, states and lengths as in `LSTM`; parameters weight_ih_l0 [4H, I], weight_hh_l0 [4H, H] and, in
     the place of biases, norm_ih_weight_l0, norm_ih_bias_l0, norm_hh_weight_l0, norm_hh_bias_l0 [4H], norm_c_weight_l0
     and norm_c_bias_l0 [H]; bias=False leaves the norms' biases out. It is made of operations, step by step: under
-    `ct.compile` they cost little, and derivatives of any order exist. Padding is computed with, but never counts.
+    `ct.compile` they cost little, and derivatives of any order exist. Padding is computed with, but never counts;
+    inside `ct.compile` nobody checks the lengths.
     Errors: as `LSTM`.
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, equations 20 to 22; recurrent_dropout: Gal and
     Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", 2016.

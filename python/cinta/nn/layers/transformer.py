@@ -90,8 +90,8 @@ class Transformer(Module):
     memory = encoder(src), y = decoder(tgt, memory); src [S, B, E] and tgt, y [T, B, E], or B first with batch_first
 
     Six layers each by default, a norm behind both, matrices by Glorot and Bengio's uniform. Sequences come embedded,
-    with their positions (`nn.PositionalEncoding`). Masks go to encoder and decoder as their names say, a decoder that is to
-    predict what comes next sets tgt_is_causal; custom_encoder and custom_decoder take the place of the stacks.
+    with their positions (`nn.PositionalEncoding`). Masks go where their names say, a decoder that is to predict
+    what comes next sets tgt_is_causal; custom_encoder and custom_decoder take the place of the stacks.
     Errors: ValueError where src and tgt do not fit.
     Source: Vaswani et al., "Attention Is All You Need", 2017.
 
