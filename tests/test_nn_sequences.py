@@ -20,12 +20,12 @@ def test_sequence_mask():
         F.sequence_mask([1.0])
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "sequence"])
-@pytest.mark.parametrize("power", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize(
+    ("reduction", "power"),
+    [("mean", 0.0), ("sum", 0.0), ("none", 0.0), ("sequence", 0.0), ("sequence", 0.6), ("sequence", 1.0)],
+)
 @pytest.mark.parametrize("masked", [False, True])
 def test_sequence_cross_entropy(reduction, power, masked):
-    if power and reduction != "sequence":
-        pytest.skip("an exponent belongs to 'sequence'")
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=(4, 5, 7)), rng.integers(0, 7, (4, 5))
     target[0, 1] = -100
