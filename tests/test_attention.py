@@ -168,6 +168,17 @@ def test_weights_or_not_is_the_same_result(arguments):
         assert weights.shape == (3, 2, 5, 8 if arguments else 6)
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 8), (5, 0, 8)], ids=["no steps", "no sequences"])
+def test_empty(shape):
+    layer, x = nn.TransformerEncoderLayer(8, 2, 16), ct.zeros(shape).requires_grad_()
+    y = layer(x, is_causal=True)
+    assert y.shape == shape
+    y.sum().backward()
+    assert x.grad.shape == shape
+    y, weights = layer.self_attn(x, x, x)
+    assert (y.shape, weights.shape) == (shape, (shape[1], shape[0], shape[0]))
+
+
 def test_half_precision_under_autocast():
     layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0)
     x = ct.random.normal(shape=(5, 3, 16))

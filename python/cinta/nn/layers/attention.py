@@ -97,6 +97,7 @@ class MultiheadAttention(Module):
 
     def reset_parameters(self) -> None:
         """Draws the projections anew (Glorot and Bengio's uniform), biases become 0."""
+        self.out_proj.reset_parameters()
         for name, parameter in self.named_parameters():
             if name.endswith("proj_weight"):
                 xavier_uniform_(parameter)
@@ -179,7 +180,7 @@ class MultiheadAttention(Module):
         mask = self._mask(batch, queries, k.shape[1], key_padding_mask, attn_mask, is_causal and not without_mask)
         if extended:
             k, v, mask = self._extended(k, v, mask)
-        q, k, v = (x.reshape(batch, -1, self.num_heads, self.head_dim).swapaxes(1, 2) for x in (q, k, v))
+        q, k, v = (x.reshape(batch, x.shape[1], self.num_heads, self.head_dim).swapaxes(1, 2) for x in (q, k, v))
         p, weights = self.dropout if self.training else 0.0, None
         if need_weights:
             weights = dropout(_weights(q * (1 / math.sqrt(self.head_dim)) @ k.mT, mask), p)
