@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import inspect
 from collections.abc import Callable
 from timeit import Timer
 from typing import Any
@@ -211,7 +212,8 @@ def update(name: str, **options: float) -> harness.Row:
     p.grad = ct.tensor(gradient)
     steps = [getattr(ct.optim, name)([p], **options).step]
     peers = []
-    for form in ({"foreach": False}, {"foreach": True}, {"fused": True}):
+    fused = [{"fused": True}] if "fused" in inspect.signature(getattr(torch.optim, name)).parameters else []
+    for form in ({"foreach": False}, {"foreach": True}, *fused):
         peers.append(torch.zeros(size, requires_grad=True))
         peers[-1].grad = to_torch(gradient)
         steps.append(getattr(torch.optim, name)([peers[-1]], **options, **form).step)
@@ -224,7 +226,8 @@ def update(name: str, **options: float) -> harness.Row:
 
 
 def updates() -> list[harness.Row]:
-    return [update("SGD", lr=1e-3, momentum=0.9), update("Adam", lr=1e-3)]
+    others = [update(name, lr=1e-3) for name in ("Adadelta", "Adamax", "NAdam", "RAdam", "Rprop")]
+    return [update("SGD", lr=1e-3, momentum=0.9), update("Adam", lr=1e-3), *others]
 
 
 FAMILIES = (norms, losses_and_noise, functions, updates, pooling, reductions, copies)

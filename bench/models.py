@@ -93,12 +93,13 @@ def language_model(nn, kind, vocabulary, hidden, layers=1):
 def layer_norm_lstm(torch, features, hidden):
     """What cinta's `nn.LayerNormLSTM` computes, in PyTorch's operations step by step, by the same names."""
     norm = torch.nn.functional.layer_norm
+    module: Any = torch.nn.Module
 
-    class LayerNormLSTM(torch.nn.Module):
+    class LayerNormLSTM(module):
         def __init__(self):
             super().__init__()
             rows = 4 * hidden
-            shapes = {"weight_ih": (rows, features), "weight_hh": (rows, hidden)}
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, features), "weight_hh": (rows, hidden)}
             for name, size in (("ih", rows), ("hh", rows), ("c", hidden)):
                 shapes |= {f"norm_{name}_weight": (size,), f"norm_{name}_bias": (size,)}
             for name, shape in shapes.items():

@@ -1,88 +1,12 @@
 """Optimizers against their formulas in NumPy float64, parameter groups, state, arguments out of range."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 import cinta as ct
 from cinta import nn, optim
+from optim_cases import CASES
 
-
-def sgd(lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
-    v = None
-    p, g = yield
-    while True:
-        g = (-g if maximize else g) + weight_decay * p
-        if momentum:
-            v = g if v is None else momentum * v + (1 - dampening) * g
-            g = g + momentum * v if nesterov else v
-        p, g = yield p - lr * g
-
-
-def adam(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False, decoupled=False):
-    m = v = largest = 0.0
-    p, g = yield
-    for t in itertools.count(1):
-        g = -g if maximize else g
-        if decoupled:
-            p = p * (1 - lr * weight_decay)
-        else:
-            g = g + weight_decay * p
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g**2
-        largest = np.maximum(largest, v)
-        second = (largest if amsgrad else v) / (1 - betas[1] ** t)
-        p, g = yield p - lr * m / (1 - betas[0] ** t) / (np.sqrt(second) + eps)
-
-
-def adamw(weight_decay=1e-2, **options):
-    return adam(weight_decay=weight_decay, decoupled=True, **options)
-
-
-def rmsprop(lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False, maximize=False):
-    s = mean = b = 0.0
-    p, g = yield
-    while True:
-        g = (-g if maximize else g) + weight_decay * p
-        s = alpha * s + (1 - alpha) * g**2
-        mean = alpha * mean + (1 - alpha) * g
-        b = momentum * b + g / (np.sqrt(s - mean**2 if centered else s) + eps)
-        p, g = yield p - lr * b
-
-
-def adagrad(lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10, maximize=False):
-    s = initial_accumulator_value
-    p, g = yield
-    for t in itertools.count():
-        g = (-g if maximize else g) + weight_decay * p
-        s = s + g**2
-        p, g = yield p - lr / (1 + t * lr_decay) * g / (np.sqrt(s) + eps)
-
-
-CASES = [
-    (optim.SGD, sgd, {}),
-    (optim.SGD, sgd, {"lr": 0.1}),
-    (optim.SGD, sgd, {"lr": 0.1, "weight_decay": 0.3, "maximize": True}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "dampening": 0.4, "weight_decay": 0.1}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "maximize": True}),
-    (optim.Adam, adam, {}),
-    (optim.Adam, adam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}),
-    (optim.Adam, adam, {"lr": 0.05, "weight_decay": 0.2, "amsgrad": True}),
-    (optim.Adam, adam, {"lr": 0.05, "maximize": True}),
-    (optim.AdamW, adamw, {}),
-    (optim.AdamW, adamw, {"lr": 0.05, "weight_decay": 0.2, "amsgrad": True, "maximize": True}),
-    (optim.RMSprop, rmsprop, {}),
-    (optim.RMSprop, rmsprop, {"lr": 0.05, "alpha": 0.9, "weight_decay": 0.1, "maximize": True}),
-    (optim.RMSprop, rmsprop, {"lr": 0.05, "momentum": 0.8}),
-    (optim.RMSprop, rmsprop, {"lr": 0.05, "centered": True, "eps": 1e-2}),
-    (optim.RMSprop, rmsprop, {"lr": 0.05, "centered": True, "momentum": 0.8, "eps": 1e-2}),
-    (optim.Adagrad, adagrad, {}),
-    (optim.Adagrad, adagrad, {"lr": 0.3, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
-    (optim.Adagrad, adagrad, {"lr": 0.3, "eps": 1e-2, "maximize": True}),
-]
 SHAPES = [(3, 4), (7,), (), (2, 1, 3)]
 
 
@@ -120,6 +44,23 @@ def test_twenty_steps_follow_the_formula(kind, formula, options, dtype, toleranc
 
 
 @pytest.mark.parametrize(("kind", "formula", "options"), CASES, ids=named)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_and_strides(kind, formula, options, dtype):
+    """Two steps from memory in any order, in float32 and rounded once, as exact as the dtype."""
+    rng = np.random.default_rng(8)
+    start = rng.normal(size=(5, 6))
+    param = nn.Parameter(ct.tensor(start).astype(dtype).T[::2])
+    reference, rule = param.detach().astype("float64").numpy().copy(), formula(**options)
+    next(rule)
+    opt = kind([param], **options)
+    for _ in range(2):
+        param.grad = ct.tensor(rng.normal(size=(3, 5))).astype(dtype)
+        reference = rule.send((reference, param.grad.astype("float64").numpy()))
+        opt.step()
+    np.testing.assert_allclose(param.detach().astype("float64").numpy(), reference, rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize(("kind", "formula", "options"), CASES, ids=named)
 def test_parameters_without_a_gradient_are_passed_over(kind, formula, options):
     """Each parameter's state counts its own steps, whichever parameters move together."""
     params = starts()
@@ -145,7 +86,7 @@ def train(opt, params, seed, steps=5):
     rng = np.random.default_rng(seed)
     for _ in range(steps):
         for param in params:
-            param.grad = ct.tensor(rng.normal(size=param.shape))
+            param.grad = ct.tensor(rng.normal(size=param.shape)).astype(param.dtype)
         opt.step()
 
 
@@ -175,6 +116,35 @@ def test_state_dict_has_pytorchs_structure():
     assert sorted(state["state"][3]) == ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step"]
     assert state["state"][3]["step"] == 5
     assert opt.state[params[3]]["exp_avg"].shape == SHAPES[3]
+
+
+def test_nadams_product_of_momenta_is_one_number():
+    params = starts("float32")
+    opt = optim.NAdam(params)
+    train(opt, [param for param in params if param.ndim], 1)
+    product = opt.state_dict()["state"][0]["mu_product"]
+    assert (product.shape, str(product.dtype)) == ((), "float64")
+    assert product.item() == pytest.approx(np.prod([0.9 * (1 - 0.5 * 0.96 ** (t * 4e-3)) for t in range(1, 6)]))
+    with pytest.raises(ValueError, match=r"'mu_product' of parameter 0 has shape \[3, 4\], expected \[\]"):
+        opt.load_state_dict({**opt.state_dict(), "state": {0: {"step": 5, "mu_product": np.ones((3, 4))}}})
+
+
+@pytest.mark.parametrize("name", ["adam_step", "nadam_step", "radam_step", "lion_step", "rprop_step"])
+def test_core_updates_refuse_missing_states(name):
+    p = ct.ones(3)
+    options = {"adam_step": [1, 0.1], "nadam_step": [0.1] * 8, "radam_step": [0.1] * 8, "lion_step": [0.1]}
+    states = {"adam_step": 3, "nadam_step": 3, "lion_step": 1}.get(name, 2)
+    with pytest.raises(ValueError, match="got 1 parameters and 0 states, expected as many"):
+        getattr(ct._core, name)([p], [p], *[[]] * states, *options.get(name, []))
+    assert p.tolist() == [1, 1, 1]
+
+
+def test_rprop_lets_nan_through():
+    p = nn.Parameter(ct.zeros(2))
+    opt = optim.Rprop([p])
+    p.grad = ct.tensor([float("nan"), 1.0])
+    opt.step()
+    assert np.isnan(p.detach().numpy()).tolist() == [True, False]
 
 
 def test_changing_the_state_by_hand_counts():
@@ -309,6 +279,14 @@ def test_updates_reach_the_network_and_are_not_recorded():
         (lambda: optim.AdamW([P], eps=-1), ValueError, r"\[AdamW\] eps got -1"),
         (lambda: optim.RMSprop([P], alpha=1.5), ValueError, "alpha got 1.5"),
         (lambda: optim.Adagrad([P], lr_decay=-1), ValueError, "lr_decay got -1"),
+        (lambda: optim.Adadelta([P], rho=1.1), ValueError, r"\[Adadelta\] rho got 1.1, expected a share"),
+        (lambda: optim.NAdam([P], momentum_decay=-1), ValueError, "momentum_decay got -1"),
+        (lambda: optim.RAdam([P], betas=(1.0, 0.9)), ValueError, r"\[RAdam\] betas\[0\] got 1.0"),
+        (lambda: optim.Adamax([P], betas=(0.9,)), ValueError, "expected a pair"),
+        (lambda: optim.Lion([P], weight_decay=-1), ValueError, "weight_decay got -1"),
+        (lambda: optim.Rprop([P], etas=(1.2, 0.5)), ValueError, "0 < etas"),
+        (lambda: optim.Rprop([P], step_sizes=(1, 0.5)), ValueError, "least <= most"),
+        (lambda: optim.Rprop([P], step_sizes=3), ValueError, "expected a pair of numbers"),
     ],
 )
 def test_wrong_arguments(make, kind, message):
@@ -365,6 +343,7 @@ def test_clip_grad_value():
     [
         (lambda: optim.clip_grad_norm_([P], -1), "max_norm got -1"),
         (lambda: optim.clip_grad_norm_([P], 1, 0), "norm_type got 0"),
+        (lambda: optim.clip_grad_norm_([P], 1, -1), "norm_type got -1"),
         (lambda: optim.clip_grad_value_([P], -1), "clip_value got -1"),
     ],
 )

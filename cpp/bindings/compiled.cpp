@@ -102,7 +102,7 @@ bool Guard::holds() const {
 
 Modes Modes::now() {
   const std::optional<Dtype> half = ops::autocast_dtype();
-  return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1};
+  return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1, tape_state().eager > 0};
 }
 
 Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
@@ -179,11 +179,9 @@ void Replay::clear() {
   positional = false;
 }
 
-const Guard *Replay::broken_guard() const {
-  for (const Guard &g : guards)
-    if (!g.holds())
-      return &g;
-  return nullptr;
+int first_broken(const std::vector<Guard> &guards) {
+  const auto broken = std::find_if(guards.begin(), guards.end(), [](const Guard &g) { return !g.holds(); });
+  return broken == guards.end() ? -1 : int(broken - guards.begin());
 }
 
 class Replay::Busy { // kernels let other threads in
@@ -276,7 +274,7 @@ PyObject *call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *n
     PyObject *result = guarded([&]() -> PyObject * {
       std::vector<Tensor> inputs;
       inputs.reserve(size_t(n));
-      if (!replay->fits(args, n, inputs) || !(replay->modes == Modes::now()) || replay->broken_guard() ||
+      if (!replay->fits(args, n, inputs) || !(replay->modes == Modes::now()) || first_broken(replay->guards) >= 0 ||
           !replay->accepts(inputs, nullptr))
         return nullptr;
       return replay->call(inputs);

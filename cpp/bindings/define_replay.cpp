@@ -1,5 +1,4 @@
 // Recordings and replays for Python; what users see of them is python/cinta/replay/.
-#include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -9,7 +8,6 @@
 #include "cinta/replay/passes/passes.h"
 #include "cinta/replay/profile.h"
 #include "cinta/replay/recording.h"
-#include "cinta/tensor/writes.h"
 
 namespace py = pybind11;
 
@@ -35,8 +33,9 @@ py::object checked(PyObject *o) {
 // A recording of this thread's work, from its making to finish() or abandon().
 class PythonRecording {
 public:
-  PythonRecording(std::string name, const py::list &inputs, std::function<std::string()> layer)
-      : inputs_(inputs), recording_(std::move(name), tensors_of(inputs), std::move(layer)) {
+  // `layers`: the paths of the modules that are being called, the innermost last.
+  PythonRecording(std::string name, const py::list &inputs, const py::list &layers)
+      : inputs_(inputs), recording_(std::move(name), tensors_of(inputs), [layers] { return last_of(layers); }) {
     if (recorder())
       fail<RuntimeError>("[compile] a recording is under way in this thread, expected one at a time");
     tape_state().recorder = &recording_;
@@ -70,18 +69,16 @@ public:
   std::vector<std::string> leaked() const { return recording_.leaked(); }
 
 private:
+  static std::string_view last_of(const py::list &names) {
+    const Py_ssize_t n = PyList_GET_SIZE(names.ptr());
+    Py_ssize_t size = 0;
+    const char *text = n ? PyUnicode_AsUTF8AndSize(PyList_GET_ITEM(names.ptr(), n - 1), &size) : "";
+    return {text, size_t(size)};
+  }
+
   py::list inputs_;
   replay::Recording recording_;
 };
-
-Guard guard_of(const py::tuple &t) {
-  static const char *const kinds[] = {"cell", "dict",     "item",  "length", "attribute",
-                                      "code", "defaults", "equal", "bytes"};
-  const auto kind = std::find(std::begin(kinds), std::end(kinds), t[0].cast<std::string>());
-  const bool absent = t[3].ptr() == Py_Ellipsis;
-  return {Guard::Kind(kind - kinds), Ref::borrowed(t[1].ptr()), Ref::borrowed(t[2].ptr()),
-          absent ? Ref() : Ref::borrowed(t[3].ptr()), t[4].cast<bool>()};
-}
 
 // Guards hold what may hold the function itself: cycles that Python's collector has to see.
 void collected(PyHeapTypeObject *heap) {
@@ -97,12 +94,6 @@ void collected(PyHeapTypeObject *heap) {
       py::cast<Replay &>(py::handle(self)).clear();
     return 0;
   };
-}
-
-// A storage of its own over the same memory: what an argument reads is told from what the function sees by itself.
-StorageRef twin_of(const StorageRef &s) {
-  return StorageRef(wrap_storage(s->data, s->bytes, s->readonly, new StorageRef(s),
-                                 [](void *owner) { delete static_cast<StorageRef *>(owner); }));
 }
 
 py::object operand(const replay::Program &p, const replay::Operand &x) {
@@ -149,9 +140,9 @@ py::dict describe(const replay::Program &p) {
       d["in"] = operands(p, i.in);
       d["out"] = operands(p, i.out);
       d["flops"] = i.flops;
-      d["layer"] = i.layer;
+      d["layer"] = p.layers[size_t(i.layer)];
       d["backward"] = i.backward;
-      d["site"] = i.site;
+      d["site"] = p.sites[size_t(i.site)];
       d["parts"] = i.parts;
       instructions.append(d);
     }
@@ -196,8 +187,7 @@ void define_replay(PyObject *module) {
   py::module_ m = py::reinterpret_borrow<py::module_>(module);
   py::class_<replay::Program>(m, "_Program").def("describe", describe);
   py::class_<PythonRecording>(m, "_Recording", "Records this thread's work; see ct.compile.")
-      .def(py::init<std::string, py::list, std::function<std::string()>>(), py::arg("name"), py::arg("inputs"),
-           py::arg("layer"))
+      .def(py::init<std::string, py::list, py::list>(), py::arg("name"), py::arg("inputs"), py::arg("layers"))
       .def("pause", &PythonRecording::pause)
       .def("resume", &PythonRecording::resume)
       .def("abandon", &PythonRecording::abandon)
@@ -208,25 +198,18 @@ void define_replay(PyObject *module) {
       .def("leaked", &PythonRecording::leaked);
   py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
                                               py::custom_type_setup(collected))
-      .def(py::init([](const replay::Program &program, const py::list &guards, const py::list &seen, py::object host,
+      .def(py::init([](replay::Program &program, Guards &guards, const py::list &seen, py::object host,
                        py::object rebuild, const py::list &inputs) {
-             std::vector<Guard> all;
-             for (const py::handle &g : guards)
-               all.push_back(guard_of(g.cast<py::tuple>()));
              std::vector<Ref> tensors;
              for (const py::handle &t : seen)
                tensors.push_back(Ref::borrowed(t.ptr()));
-             return std::make_shared<Replay>(
-                 program, std::move(all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+             return std::make_shared<Replay>( // which takes program and guards over
+                 std::move(program), std::move(guards.all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
                  rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
            py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
            py::arg("inputs"))
-      .def("broken_guard",
-           [](const Replay &r) { // its number, or -1
-             const Guard *g = r.broken_guard();
-             return g ? int(g - r.guards.data()) : -1;
-           })
+      .def("broken_guard", [](const Replay &r) { return first_broken(r.guards); })
       .def("set_guard",
            [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
       .def("why_not",
@@ -272,34 +255,12 @@ void define_replay(PyObject *module) {
   m.def("_run_passes",
         [](replay::Program &program, const std::vector<std::string> &names) { replay::run_passes(program, names); });
   m.def("_pass_names", replay::pass_names);
-  m.def("_apart", [](const py::list &inputs, const py::list &seen) {
-    std::vector<Tensor> given = tensors_of(inputs);
-    const std::vector<Tensor> others = tensors_of(seen);
-    std::vector<std::pair<const Storage *, StorageRef>> twins;
-    for (Tensor &x : given) {
-      const Storage *own = x->storage.get();
-      const auto shared = [&](const Tensor &other) { return other->storage.get() == own; };
-      if (x.requires_grad() || std::none_of(others.begin(), others.end(), shared))
-        continue;
-      auto twin = std::find_if(twins.begin(), twins.end(), [&](const auto &t) { return t.first == own; });
-      if (twin == twins.end())
-        twin = twins.emplace(twins.end(), own, twin_of(x->storage));
-      x = from_storage(twin->second, x.data<char>(), x.shape(), x.strides(), x.dtype());
-    }
-    return checked(to_python(given));
-  });
-  m.def("_overlap", [](const py::object &a, const py::object &b) { // how far b begins after a, where they overlap
-    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
-    const Region of_x(x), of_y(y);
-    const bool overlap = x->storage.get() == y->storage.get() && of_x.begin < of_y.end && of_y.begin < of_x.end;
-    return overlap ? std::optional<ptrdiff_t>(y.data<char>() - x.data<char>()) : std::nullopt;
-  });
   m.def("_has_history", [](const py::object &x) { // that backward could still walk
     const Instr *creator = tensor_of(x.ptr())->creator;
     return creator && !creator->freed;
   });
   m.def(
-      "is_recording", [] { return recorder() != nullptr; }, "Whether ct.compile is recording in this thread.");
+      "is_recording", [] { return recording(); }, "Whether ct.compile is recording in this thread.");
 }
 
 } // namespace cinta::python

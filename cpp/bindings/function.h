@@ -104,9 +104,11 @@ void define_nn();
 void define_conv();
 void define_recurrent();
 void define_attention();
+void define_augment();
 void define_losses();
 void define_random();
 void define_autodiff();
 void define_optim();
+void define_statistics();
 
 } // namespace cinta::python

@@ -26,6 +26,11 @@ struct Guard {
   bool holds() const;
 };
 
+int first_broken(const std::vector<Guard> &guards); // its number, or -1
+struct Guards {                                     // on their way from Python into a replay
+  std::vector<Guard> all;
+};
+
 // A tensor that the function sees besides its arguments.
 struct Seen {
   Ref tensor;
@@ -47,6 +52,7 @@ struct Modes { // of the thread
   bool grad;
   int precision;
   int autocast; // dtype, or -1
+  bool eager;   // never while recording
   bool operator==(const Modes &) const = default;
   static Modes now();
 };
@@ -57,7 +63,6 @@ public:
   // `host` prepares what the host decides anew, and takes that back where a run fails; `inputs`: of the recorded call.
   Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
          const std::vector<Tensor> &inputs);
-  const Guard *broken_guard() const;
   // Why a call with these does not fit after all: grads that are there or not, memory shared with what is seen; or
   // null.
   bool accepts(const std::vector<Tensor> &inputs, std::string *why) const;
@@ -90,5 +95,7 @@ private:
 
 void init_compiled_type(PyObject *module);
 void define_replay(PyObject *module);
+void define_watch(PyObject *module);
+void define_captured(PyObject *module);
 
 } // namespace cinta::python

@@ -1,6 +1,7 @@
 // Optimizer updates on every level against the formulas written out in long double.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -121,6 +122,126 @@ template <class T> void check_adagrad(const Table &table, Adagrad o) {
       });
 }
 
+template <class T> void check_adadelta(const Table &table, Adadelta o) {
+  check_steps<T>(
+      [&](int64_t n, int, Weights<T> &w) {
+        table.adadelta_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data(), w.s[1].data());
+      },
+      [&](int, Wide &p, Wide g, Wide &square, Wide &moved, Wide &) {
+        g = (o.maximize ? -g : g) + o.weight_decay * p;
+        square = o.rho * square + (1 - o.rho) * g * g;
+        const Wide move = std::sqrt(moved + o.eps) / std::sqrt(square + o.eps) * g;
+        moved = o.rho * moved + (1 - o.rho) * move * move;
+        p -= o.lr * move;
+      });
+}
+
+template <class T> void check_nadam(const Table &table, bool decoupled) {
+  Nadam o{0.01, 0.9, 0.99, 1e-8, 0.1, 0, 0, 0, decoupled, false};
+  double product = 1;
+  const auto set_time = [&](int t) {
+    o.bias2 = 1 - std::pow(o.beta2, t);
+    o.mu = o.beta1 * (1 - 0.5 * std::pow(0.96, t * 0.004));
+    o.mu_next = o.beta1 * (1 - 0.5 * std::pow(0.96, (t + 1) * 0.004));
+  };
+  check_steps<T>(
+      [&](int64_t n, int t, Weights<T> &w) {
+        set_time(t);
+        product = (t == 1 ? 1 : product) * o.mu;
+        table.nadam_step[kSlot<T>](n, o, product, w.p.data(), w.g.data(), w.s[0].data(), w.s[1].data());
+      },
+      [&](int, Wide &p, Wide g, Wide &m, Wide &v, Wide &) {
+        if (decoupled)
+          p *= 1 - o.lr * o.weight_decay;
+        else
+          g += o.weight_decay * p;
+        m = o.beta1 * m + (1 - o.beta1) * g;
+        v = o.beta2 * v + (1 - o.beta2) * g * g;
+        const Wide size = std::sqrt(v / o.bias2) + o.eps;
+        p -= o.lr * ((1 - o.mu) / (1 - product) * g + o.mu_next / (1 - product * o.mu_next) * m) / size;
+      });
+}
+
+template <class T> void check_radam(const Table &table, double rectify, bool decoupled) {
+  Radam o{0.01, 0.9, 0.99, 1e-8, 0.1, 0, 0, rectify, decoupled, true};
+  const auto set_time = [&](int t) {
+    o.bias1 = 1 - std::pow(o.beta1, t);
+    o.bias2 = 1 - std::pow(o.beta2, t);
+  };
+  check_steps<T>(
+      [&](int64_t n, int t, Weights<T> &w) {
+        set_time(t);
+        table.radam_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data(), w.s[1].data());
+      },
+      [&](int t, Wide &p, Wide g, Wide &m, Wide &v, Wide &) {
+        set_time(t);
+        g = -g;
+        if (decoupled)
+          p *= 1 - o.lr * o.weight_decay;
+        else
+          g += o.weight_decay * p;
+        m = o.beta1 * m + (1 - o.beta1) * g;
+        v = o.beta2 * v + (1 - o.beta2) * g * g;
+        p -= o.lr * m / o.bias1 * (rectify > 0 ? rectify * std::sqrt(Wide(o.bias2)) / (std::sqrt(v) + o.eps) : 1);
+      });
+}
+
+template <class T> void check_adamax(const Table &table, Adamax o) {
+  check_steps<T>(
+      [&](int64_t n, int t, Weights<T> &w) {
+        o.bias1 = 1 - std::pow(o.beta1, t);
+        table.adamax_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data(), w.s[1].data());
+      },
+      [&](int, Wide &p, Wide g, Wide &m, Wide &most, Wide &) {
+        g = (o.maximize ? -g : g) + o.weight_decay * p;
+        m = o.beta1 * m + (1 - o.beta1) * g;
+        most = std::fmax(o.beta2 * most, std::fabs(g) + o.eps);
+        p -= o.lr / o.bias1 * m / most;
+      });
+}
+
+template <class T> void check_lion(const Table &table, Lion o) {
+  check_steps<T>(
+      [&](int64_t n, int, Weights<T> &w) { table.lion_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data()); },
+      [&](int, Wide &p, Wide g, Wide &m, Wide &, Wide &) {
+        g = o.maximize ? -g : g;
+        const Wide c = o.beta1 * m + (1 - o.beta1) * g;
+        p = p * (1 - o.lr * o.weight_decay) - o.lr * Wide((c > 0) - (c < 0));
+        m = o.beta2 * m + (1 - o.beta2) * g;
+      });
+}
+
+// The gradient turns its sign in every other step.
+template <class T> void check_rprop(const Table &table, Rprop o) {
+  check_steps<T>(
+      [&](int64_t n, int t, Weights<T> &w) {
+        if (t == 1)
+          std::fill(w.s[1].begin(), w.s[1].end(), T(0.01));
+        for (T &g : w.g)
+          g = t == 2 ? -g : g;
+        table.rprop_step[kSlot<T>](n, o, w.p.data(), w.g.data(), w.s[0].data(), w.s[1].data());
+      },
+      [&](int t, Wide &p, Wide g, Wide &before, Wide &size, Wide &) {
+        if (t == 1)
+          size = 0.01L;
+        g = o.maximize ? -g : g;
+        const Wide q = g * before;
+        size = std::fmin(std::fmax(size * (q > 0   ? o.eta_plus
+                                           : q < 0 ? o.eta_minus
+                                                   : 1),
+                                   Wide(o.step_min)),
+                         Wide(o.step_max));
+        g = q < 0 ? 0 : g;
+        p -= size * Wide((g > 0) - (g < 0));
+        before = g;
+      });
+}
+
+template <class T> void check_lerp(const Table &table) {
+  check_steps<T>([&](int64_t n, int, Weights<T> &w) { table.lerp_step[kSlot<T>](n, 0.125, w.p.data(), w.g.data()); },
+                 [&](int, Wide &p, Wide g, Wide &, Wide &, Wide &) { p += 0.125L * (g - p); });
+}
+
 template <class T> void check_all(const Table &table) {
   check_sgd<T>(table, {0.1, 0, 0, 0, false, false, true});
   check_sgd<T>(table, {0.1, 0.9, 0.1, 0.01, false, true, true});
@@ -130,6 +251,20 @@ template <class T> void check_all(const Table &table) {
     check_rmsprop<T>(table, variant % 2 ? 0.5 : 0, variant / 2);
   }
   check_adagrad<T>(table, {0.1, 1e-10, 0.01, false});
+  check_adadelta<T>(table, {1, 0.9, 1e-6, 0.01, false});
+  check_adadelta<T>(table, {0.5, 0.8, 1e-3, 0, true});
+  for (bool decoupled : {false, true}) {
+    check_nadam<T>(table, decoupled);
+    check_radam<T>(table, 0, decoupled);
+    check_radam<T>(table, 0.3, decoupled);
+  }
+  check_adamax<T>(table, {0.1, 0.9, 0.99, 1e-8, 0.01, 0, false});
+  check_adamax<T>(table, {0.1, 0.9, 0.99, 1e-8, 0, 0, true});
+  check_lion<T>(table, {0.01, 0.9, 0.99, 0.1, false});
+  check_lion<T>(table, {0.01, 0.5, 0.9, 0, true});
+  check_lerp<T>(table);
+  check_rprop<T>(table, {0.5, 1.2, 1e-6, 50, false});
+  check_rprop<T>(table, {0.4, 1.5, 0.009, 0.012, true});
 }
 
 } // namespace

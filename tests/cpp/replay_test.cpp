@@ -33,7 +33,7 @@ Tensor numbers(const Shape &shape, int seed) {
 using Function = std::function<std::vector<Tensor>(const std::vector<Tensor> &)>;
 
 Program recorded(const Function &f, const std::vector<Tensor> &inputs) {
-  Recording recording("f", inputs, [] { return std::string(); });
+  Recording recording("f", inputs, [] { return std::string_view(); });
   std::vector<Tensor> results;
   {
     const RecorderScope scope(&recording);
@@ -144,7 +144,7 @@ TEST_SUITE("replay") {
         if (!replayed) {
           seen.push_back(step(in)[0]);
         } else if (!executable) {
-          Recording recording("step", in, [] { return std::string(); });
+          Recording recording("step", in, [] { return std::string_view(); });
           std::vector<Tensor> results;
           {
             const RecorderScope scope(&recording);
@@ -201,7 +201,7 @@ TEST_SUITE("replay") {
   }
 
   TEST_CASE("reading a value while recording is refused") {
-    Recording recording("f", {}, [] { return std::string(); });
+    Recording recording("f", {}, [] { return std::string_view(); });
     const RecorderScope scope(&recording);
     CHECK_THROWS_AS(check_readable(".item()"), RuntimeError);
   }

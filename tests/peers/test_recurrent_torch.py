@@ -115,6 +115,7 @@ def test_cells(kind, shape):
 def test_errors_are_no_larger(kind, hidden, batch):
     """Against the same layer in float64."""
     rng = np.random.default_rng(hidden)
+    torch.manual_seed(hidden)
     ours, theirs = twins(kind, hidden, hidden)
     x = rng.normal(size=(35, batch, hidden)).astype(np.float32)
     exact = getattr(torch.nn, kind)(hidden, hidden).double()

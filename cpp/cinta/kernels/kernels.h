@@ -61,6 +61,7 @@ struct Gemm {
   Unary activation = nullptr; // of C's compute type, applied while C is near; or null
   const double *activation_params = nullptr;
   void *activated = nullptr; // activation(C), in rows of ldc, where C is to be kept for a gradient; null: in C itself
+  int64_t bias_n_batch = 0;  // from one bias_n of gemm_batch to the next
 };
 using GemmFn = void (*)(const Gemm &);
 // A, B and C of bfloat16, biases of float32, sums in float32, rounded once, no activation; false: not this shape,
@@ -140,6 +141,18 @@ using AvgPool = void (*)(const Pool2d &, const void *x, void *y);
 using MaxPoolVjp = void (*)(const Pool2d &, const void *place, const void *dy, void *dx);
 using AvgPoolVjp = void (*)(const Pool2d &, const void *dy, void *dx);
 
+// ---- warping: y[n,c,i,j] is x[n,c] at (px, py) = matrix_n (j + dx, i + dy, 1), in pixels from the first one's centre
+enum class Border : uint8_t { constant, edge, reflect, symmetric }; // beyond the image: as NumPy's pad continues it
+struct Warp {
+  int64_t N, C, H, W, OH, OW; // x[N,C,H,W], y[N,C,OH,OW]; H W <= 2^24 in float
+  Border border;
+  bool nearest; // the pixel that is nearest, else between the four around
+  double fill;  // what lies beyond a constant border
+};
+// matrices [N,2,3]; displacement (dx, dy) [N,2,OH,OW], or null
+using WarpForward = void (*)(const Warp &, const double *matrices, const void *displacement, const void *x, void *y);
+using WarpVjp = void (*)(const Warp &, const double *matrices, const void *displacement, const void *dy, void *dx);
+
 // ---- softmax family over contiguous rows
 using SoftmaxRows = void (*)(int64_t rows, int64_t cols, const void *x, void *y);
 using SoftmaxRowsVjp = void (*)(int64_t rows, int64_t cols, const void *y, const void *dy, void *dx);
@@ -217,13 +230,54 @@ struct Adagrad {
   double lr, eps, weight_decay; // lr already decayed
   bool maximize;
 };
+struct Nadam {
+  double lr, beta1, beta2, eps, weight_decay, bias2; // bias2 = 1 - beta2^t
+  double mu, mu_next;                                // this step's momentum and the next one's
+  bool decoupled, maximize;
+};
+struct Radam {
+  double lr, beta1, beta2, eps, weight_decay, bias1, bias2;
+  double rectify; // the factor for the variance of the step; 0: too early to tell, no scaling
+  bool decoupled, maximize;
+};
+struct Adamax {
+  double lr, beta1, beta2, eps, weight_decay, bias1;
+  bool maximize;
+};
+struct Adadelta {
+  double lr, rho, eps, weight_decay;
+  bool maximize;
+};
+struct Lion {
+  double lr, beta1, beta2, weight_decay; // decay is decoupled
+  bool maximize;
+};
+struct Rprop {
+  double eta_minus, eta_plus, step_min, step_max;
+  bool maximize;
+};
 using SgdStep = void (*)(int64_t n, const Sgd &, void *p, const void *g, void *velocity /*or null*/);
 using AdamStep = void (*)(int64_t n, const Adam &, void *p, const void *g, void *m, void *v,
                           void *v_max /*amsgrad or null*/);
 using RmspropStep = void (*)(int64_t n, const Rmsprop &, void *p, const void *g, void *square,
                              void *velocity /*or null*/, void *mean /*centered or null*/);
 using AdagradStep = void (*)(int64_t n, const Adagrad &, void *p, const void *g, void *sum);
-using SumSquares = double (*)(int64_t n, const void *x); // in double
+using NadamStep = void (*)(int64_t n, const Nadam &, double mu_product, void *p, const void *g, void *m, void *v);
+using RadamStep = void (*)(int64_t n, const Radam &, void *p, const void *g, void *m, void *v);
+using AdamaxStep = void (*)(int64_t n, const Adamax &, void *p, const void *g, void *m, void *largest);
+using AdadeltaStep = void (*)(int64_t n, const Adadelta &, void *p, const void *g, void *square, void *delta);
+using LionStep = void (*)(int64_t n, const Lion &, void *p, const void *g, void *m);
+using RpropStep = void (*)(int64_t n, const Rprop &, void *p, const void *g, void *before, void *step_size);
+using LerpStep = void (*)(int64_t n, double share, void *a, const void *x); // a += share (x - a)
+using SumSquares = double (*)(int64_t n, const void *x);                    // in double
+
+// ---- statistics of x[outer, units, inner], for each unit over outer and inner, in double:
+// y[0, u] the sum, y[1, u] the sum of squares, y[2, u] how many lie outside of (low, high)
+struct UnitStatistics {
+  int64_t outer, units, inner;
+  double low, high;
+};
+using UnitStatisticsFn = void (*)(const UnitStatistics &, const void *x, double *y);
 
 // ---- random numbers, Philox 4x32-10: element i of a stream depends only on (key, counter + i)
 using UniformFill = void (*)(int64_t n, uint64_t key, uint64_t first, double low, double high, void *y);
@@ -294,12 +348,22 @@ struct Table {
   AdamStep adam_step[2] = {};
   RmspropStep rmsprop_step[2] = {};
   AdagradStep adagrad_step[2] = {};
+  NadamStep nadam_step[2] = {};
+  RadamStep radam_step[2] = {};
+  AdamaxStep adamax_step[2] = {};
+  AdadeltaStep adadelta_step[2] = {};
+  LionStep lion_step[2] = {};
+  RpropStep rprop_step[2] = {};
+  LerpStep lerp_step[2] = {};
   SumSquares sum_squares[2] = {};
+  UnitStatisticsFn unit_statistics[2] = {};
   UniformFill uniform_fill[2] = {};
   NormalFill normal_fill[2] = {};
   BitsFill bits_fill = nullptr;
   DropoutFill dropout_fill[2] = {};
   DropoutVjp dropout_vjp[2] = {};
+  WarpForward warp[2] = {};
+  WarpVjp warp_vjp[2] = {};
 };
 
 const Table &table();                   // the one that runs here

@@ -33,6 +33,11 @@ void check(const Tensor &p, const Tensor &other, const char *what, const char *o
     fail<ValueError>("[", op, "] a ", what, " has shape ", other.shape(), " and dtype ", other.dtype(), ", expected ",
                      p.shape(), " and ", p.dtype(), " as its parameter");
 }
+void check_scalar(const Tensor &state, const char *op) {
+  if (state.ndim() != 0 || state.dtype() != Dtype::float64)
+    fail<ValueError>("[", op, "] a state has shape ", state.shape(), " and dtype ", state.dtype(),
+                     ", expected one float64");
+}
 
 const Tensor &state(const Tensors &states, size_t k) {
   static const Tensor &none = *new Tensor();
@@ -51,8 +56,37 @@ void step(const kernels::Rmsprop &o, int f, int64_t n, void *p, const void *g, v
 void step(const kernels::Adagrad &o, int f, int64_t n, void *p, const void *g, void *const *s) {
   kernel().adagrad_step[f](n, o, p, g, s[0]);
 }
+void step(const kernels::Nadam &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  double &mu_product = *static_cast<double *>(s[2]);
+  mu_product *= o.mu;
+  kernel().nadam_step[f](n, o, mu_product, p, g, s[0], s[1]);
+}
+void step(const kernels::Radam &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().radam_step[f](n, o, p, g, s[0], s[1]);
+}
+void step(const kernels::Adamax &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().adamax_step[f](n, o, p, g, s[0], s[1]);
+}
+void step(const kernels::Adadelta &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().adadelta_step[f](n, o, p, g, s[0], s[1]);
+}
+void step(const kernels::Lion &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().lion_step[f](n, o, p, g, s[0]);
+}
+void step(const kernels::Rprop &o, int f, int64_t n, void *p, const void *g, void *const *s) {
+  kernel().rprop_step[f](n, o, p, g, s[0], s[1]);
+}
 
-constexpr int kStates = 3; // at most
+constexpr int kStates = 3;                                  // at most
+template <class Options> constexpr int kRequiredStates = 2; // the first ones; those behind may be left out
+template <> constexpr int kRequiredStates<kernels::Sgd> = 0;
+template <> constexpr int kRequiredStates<kernels::Rmsprop> = 1;
+template <> constexpr int kRequiredStates<kernels::Adagrad> = 1;
+template <> constexpr int kRequiredStates<kernels::Lion> = 1;
+template <> constexpr int kRequiredStates<kernels::Nadam> = 3;
+// Which of them is one float64 for the whole parameter, not a number for each of its elements.
+template <class Options> constexpr int kScalarState = -1;
+template <> constexpr int kScalarState<kernels::Nadam> = 2;
 
 // One parameter's update. in: p, its states (empty where it has none), g, and, while a Program is recorded, the options
 // as bytes, which a replay finds changed; out: p and its states.
@@ -73,15 +107,26 @@ template <class Options> struct UpdateWork {
 template <class Options> void each(const char *op, const Tensors &params, const Tensors &grads,
                                    std::initializer_list<const Tensors *> states, const Options &options) {
   check(params, grads, op);
+  int position = 0;
+  for (const Tensors *list : states)
+    if (position++ < kRequiredStates<Options> ? list->size() != params.size()
+                                              : !list->empty() && list->size() != params.size())
+      fail<ValueError>("[", op, "] got ", params.size(), " parameters and ", list->size(), " states, expected as many");
   for (size_t k = 0; k < params.size(); ++k) { // everything is checked before anything is written
     check_floating(params[k], op);
     check(params[k], grads[k], "gradient", op);
     check_writable(params[k], op, false);
-    for (const Tensors *list : states)
+    int i = 0;
+    for (const Tensors *list : states) {
       if (const Tensor &s = state(*list, k)) {
-        check(params[k], s, "state", op);
+        if (i == kScalarState<Options>)
+          check_scalar(s, op);
+        else
+          check(params[k], s, "state", op);
         check_writable(s, op, false);
       }
+      ++i;
+    }
   }
   const Tensor host = recorder() ? recorder()->host(&options, sizeof options) : Tensor();
   for (size_t k = 0; k < params.size(); ++k) {
@@ -118,6 +163,35 @@ void adagrad_step(const Tensors &params, const Tensors &grads, const Tensors &su
   each("adagrad_step", params, grads, {&sums}, options);
 }
 
+void adadelta_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &deltas,
+                   const kernels::Adadelta &options) {
+  each("adadelta_step", params, grads, {&squares, &deltas}, options);
+}
+
+void nadam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v,
+                const Tensors &mu_products, const kernels::Nadam &options) {
+  each("nadam_step", params, grads, {&m, &v, &mu_products}, options);
+}
+
+void radam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v,
+                const kernels::Radam &options) {
+  each("radam_step", params, grads, {&m, &v}, options);
+}
+
+void adamax_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &largest,
+                 const kernels::Adamax &options) {
+  each("adamax_step", params, grads, {&m, &largest}, options);
+}
+
+void lion_step(const Tensors &params, const Tensors &grads, const Tensors &m, const kernels::Lion &options) {
+  each("lion_step", params, grads, {&m}, options);
+}
+
+void rprop_step(const Tensors &params, const Tensors &grads, const Tensors &before, const Tensors &step_sizes,
+                const kernels::Rprop &options) {
+  each("rprop_step", params, grads, {&before, &step_sizes}, options);
+}
+
 Tensor total_norm(const Tensors &tensors) {
   for (const Tensor &t : tensors)
     check_floating(t, "total_norm");
@@ -131,6 +205,30 @@ Tensor total_norm(const Tensors &tensors) {
     *out[0].data<double>() = std::sqrt(sum);
   });
   return y;
+}
+
+void lerp_inplace(const Tensors &averages, const Tensors &values, const Tensor &share) {
+  if (averages.size() != values.size())
+    fail<ValueError>("[lerp_] got ", averages.size(), " averages and ", values.size(), " values, expected as many");
+  if (share.ndim() != 0)
+    fail<ValueError>("[lerp_] share has shape ", share.shape(), ", expected one number");
+  for (size_t k = 0; k < averages.size(); ++k) {
+    check_floating(averages[k], "lerp_");
+    check(averages[k], values[k], "value", "lerp_");
+    check_writable(averages[k], "lerp_", false);
+  }
+  const Tensor exact = astype(share, Dtype::float64);
+  for (size_t k = 0; k < averages.size(); ++k) {
+    const Tensor in[3] = {averages[k], values[k], exact};
+    compute("lerp_", Operands(in, 3), Operands(in, 1), [](const Tensor *in, const Tensor *out) {
+      const Updated average(out[0]);
+      const Tensor value = contiguous_native(in[1]);
+      kernel().lerp_step[floating_index(value.dtype())](value.size(), *in[2].data<double>(), average.data(),
+                                                        value.data());
+      average.finish();
+    });
+    mark_written(averages[k]);
+  }
 }
 
 void clip_norm_inplace(const Tensors &tensors, const Tensor &norm, double max_norm) {

@@ -11,8 +11,22 @@ void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, co
 void rmsprop_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &velocities,
                   const Tensors &means, const kernels::Rmsprop &options);
 void adagrad_step(const Tensors &params, const Tensors &grads, const Tensors &sums, const kernels::Adagrad &options);
+void adadelta_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &deltas,
+                   const kernels::Adadelta &options);
+// mu_products: one float64 for each parameter, the product of all momenta so far.
+void nadam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v,
+                const Tensors &mu_products, const kernels::Nadam &options);
+void radam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v,
+                const kernels::Radam &options);
+void adamax_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &largest,
+                 const kernels::Adamax &options);
+void lion_step(const Tensors &params, const Tensors &grads, const Tensors &m, const kernels::Lion &options);
+void rprop_step(const Tensors &params, const Tensors &grads, const Tensors &before, const Tensors &step_sizes,
+                const kernels::Rprop &options);
 
 Tensor total_norm(const Tensors &tensors); // L2 over all of them, summed in double; 0-d float64
+// a += share (x - a) for every pair, in place; share: 0-d
+void lerp_inplace(const Tensors &averages, const Tensors &values, const Tensor &share);
 // Scales all of them by max_norm / (norm + 1e-6) where that is below 1, in place.
 void clip_norm_inplace(const Tensors &tensors, const Tensor &norm, double max_norm);
 

@@ -30,11 +30,14 @@ bool reads(const Instruction &i, int value) {
   return false;
 }
 
-void erase_instructions(Program &p, const std::vector<bool> &gone) {
+bool erase_instructions(Program &p, const std::vector<bool> &gone) {
+  if (std::find(gone.begin(), gone.end(), true) == gone.end())
+    return false;
   size_t n = 0;
   p.instructions.erase(
       std::remove_if(p.instructions.begin(), p.instructions.end(), [&](const Instruction &) { return gone[n++]; }),
       p.instructions.end());
+  return true;
 }
 
 bool is_kept(const Value &v) {
@@ -56,13 +59,18 @@ void verify(const Program &p, const char *after) {
         return;
       if (size_t(x.value) >= p.values.size())
         refuse(x, "uses the unknown");
-      int64_t low = x.offset, high = x.offset + int64_t(itemsize(x.dtype));
-      for (int d = 0; d < x.shape.size(); ++d)
-        (x.strides[d] < 0 ? low : high) += (x.shape[d] - 1) * x.strides[d] * int64_t(itemsize(x.dtype));
       const Value &v = p.values[size_t(x.value)];
-      const bool given = v.role == Role::input || v.role == Role::gradient; // strides may be negative there
-      if (count(x.shape) && !given && (low < 0 || high > int64_t(v.bytes)))
-        refuse(x, "reaches beyond");
+      if (v.role != Role::input && v.role != Role::gradient) { // strides may be negative there
+        int64_t below = 0, above = 0;                          // elements
+        bool empty = false;
+        for (int d = 0; d < x.shape.size(); ++d) {
+          (x.strides[d] < 0 ? below : above) += (x.shape[d] - 1) * x.strides[d];
+          empty |= x.shape[d] == 0;
+        }
+        const int64_t bytes = int64_t(itemsize(x.dtype));
+        if (!empty && (x.offset + below * bytes < 0 || x.offset + (above + 1) * bytes > int64_t(v.bytes)))
+          refuse(x, "reaches beyond");
+      }
       if (reading && !defined[size_t(x.value)])
         refuse(x, "reads, before anything was written there,");
     };

@@ -50,9 +50,9 @@ struct Instruction {
   double flops = 0;
   std::vector<Operand> in, out;
   kernels::Precision precision = kernels::Precision::highest;
-  std::string layer;              // the dotted path of the module whose work it is
+  int layer = 0;                  // whose work it is, in Program::layers
   bool backward = false;          // a gradient rule's
-  std::string site;               // file:line of the Python code that called for it
+  int site = 0;                   // of the Python code that called for it, in Program::sites
   std::vector<std::string> parts; // fused: the names of what it does
 };
 
@@ -74,6 +74,8 @@ struct Program {
   std::vector<Instruction> invariants; // run before them, but only when the state that they read has been written
   std::vector<Operand> results;        // what the function returns, its tensors in order
   std::vector<Leaf> leaves;
+  std::vector<std::string> layers{""}; // the dotted paths of modules
+  std::vector<std::string> sites{""};  // file:line
   int inputs = 0;
   size_t arena = 0; // bytes, after planning
   bool planned = false;
@@ -85,7 +87,7 @@ struct Program {
 // Writes an instruction whose work runs; used by passes.
 bool writes(const Instruction &i, int value);
 bool reads(const Instruction &i, int value);
-void erase_instructions(Program &program, const std::vector<bool> &gone);
+bool erase_instructions(Program &program, const std::vector<bool> &gone); // whether there were any
 bool is_kept(const Value &v); // whether what it holds after a run is seen outside
 
 void verify(const Program &program, const char *after); // throws RuntimeError that names the pass and the instruction

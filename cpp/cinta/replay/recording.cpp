@@ -9,11 +9,11 @@
 namespace cinta::replay {
 namespace {
 
-std::string here() {
-  Site site = site_outside();
-  std::string text = describe(site);
-  drop_site(site);
-  return text;
+constexpr size_t kMuch = size_t(16) << 20;
+
+void give_back() { // memory that nobody uses now: a recording is the time of most
+  if (memory_stats().cached > kMuch)
+    empty_cache();
 }
 
 struct ZeroWork { // memory that begins as zeros
@@ -27,11 +27,40 @@ StorageRef share(Storage *s) {
 
 } // namespace
 
-Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string()> layer)
+Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
+  give_back();
   program_.inputs = int(inputs.size());
+  program_.instructions.reserve(64);
+  program_.values.reserve(128);
+  known_.reserve(128);
   for (size_t k = 0; k < inputs.size(); ++k)
     add_input(int(k));
+}
+Recording::~Recording() {
+  for (Site &s : sites_)
+    drop_site(s);
+}
+
+// Where we are, as a number. Most instructions are where the one before them was.
+int Recording::site() {
+  Site now = site_outside();
+  for (size_t k = sites_.size(); k-- > 0;)
+    if (sites_[k].code == now.code && sites_[k].instruction == now.instruction) {
+      drop_site(now);
+      return int(k) + 1;
+    }
+  program_.sites.push_back(describe(now));
+  sites_.push_back(now);
+  return int(sites_.size());
+}
+int Recording::layer() {
+  const std::string_view now = layer_();
+  for (size_t k = program_.layers.size(); k-- > 0;)
+    if (program_.layers[k] == now)
+      return int(k);
+  program_.layers.emplace_back(now);
+  return int(program_.layers.size()) - 1;
 }
 
 // Inputs that overlap share one value, so that no pass takes them for different memory.
@@ -165,7 +194,7 @@ void Recording::initialise(int value, const Tensor &x) {
   const bool zero = std::all_of(s.data, s.data + s.bytes, [](char c) { return c == 0; });
   Instruction i;
   i.name = zero ? "zero" : "copy";
-  i.site = here();
+  i.site = site();
   const Shape shape{int64_t(s.bytes)};
   const Operand all{value, Dtype::uint8, 0, shape, contiguous_strides(shape)};
   v.role = Role::temporary;
@@ -202,8 +231,10 @@ void Recording::compute(const Label &label, Operands in, Operands out, std::uniq
   for (const Tensor &x : in)
     if (x)
       see_leaf(x);
+  i.in.reserve(in.size());
   for (const Tensor &x : in)
     i.in.push_back(operand(x, false));
+  i.out.reserve(out.size());
   for (const Tensor &x : out)
     i.out.push_back(operand(x, true));
   i.name = label.name;
@@ -213,8 +244,8 @@ void Recording::compute(const Label &label, Operands in, Operands out, std::uniq
   i.backward = visited_ != nullptr;
   if (visited_ && i.name == visited_->op->name()) // its derivative, which goes by its name
     i.name += "_backward";
-  i.layer = visited_ ? layers_[visited_] : layer_();
-  i.site = here();
+  i.layer = visited_ ? layers_[visited_] : layer();
+  i.site = site();
   i.work = std::move(work);
   if (!label.done) {
     const RecorderScope off(nullptr); // what the work itself calls is part of it
@@ -227,17 +258,14 @@ Tensor Recording::host(const void *bytes, size_t size) {
   const Tensor t = empty({int64_t(size)}, Dtype::uint8);
   std::memcpy(t.data(), bytes, size);
   const Storage &s = *t->storage.get();
-  int hosts = 0;
-  for (const Value &v : program_.values)
-    hosts += v.role == Role::host;
   known_.emplace(Key{&s, s.serial}, int(program_.values.size()));
-  program_.values.push_back({Role::host, s.bytes, false, hosts, t->storage, -1});
+  program_.values.push_back({Role::host, s.bytes, false, hosts_++, t->storage, -1});
   keys_.push_back({&s, s.serial});
   return t;
 }
 
 void Recording::recorded(const Instr &instr) {
-  layers_[&instr] = layer_();
+  layers_[&instr] = layer();
   for (int k = 0; k < instr.inputs_n; ++k)
     if (const Instr::Input &input = instr.inputs[k]; input.needs && !input.producer)
       leaf_of(input.value);
@@ -269,12 +297,16 @@ void Recording::gradient_reset(const Tensor &leaf) {
 }
 
 void Recording::read(const char *how) {
-  fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ", here(),
+  fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ",
+                     program_.sites[size_t(site())],
                      ": a replay would not run this line again. Return the tensor and read it outside, choose with "
                      "ct.where, or call the function without ct.compile");
 }
 
-void Recording::pause() { pause_begin_ = next_serial(); }
+void Recording::pause() {
+  pause_begin_ = next_serial();
+  give_back(); // what is made here is there to stay
+}
 void Recording::resume() { paused_.emplace_back(pause_begin_, next_serial()); }
 
 // A look at what the caller gets, who may write there: a constant goes on in memory of its own.
@@ -300,7 +332,8 @@ void Recording::check_aliases() const {
       for (const Instruction &i : program_.instructions)
         if (writes(i, state) || writes(i, roots_[k]))
           fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
-                           "sees without being given it, and ", i.name, " at ", i.site, " writes there: pass a copy");
+                           "sees without being given it, and ", i.name, " at ", program_.sites[size_t(i.site)],
+                           " writes there: pass a copy");
     }
 }
 

@@ -35,7 +35,20 @@ Program Recording::finish(const std::vector<Tensor> &results) {
     l.grad = y;
   }
   program_.instructions_before = int(program_.instructions.size());
-  return program_;
+  note_makers();
+  return std::move(program_);
+}
+
+void Recording::note_makers() {
+  std::vector<bool> seen(program_.values.size());
+  for (const Instruction &i : program_.instructions)
+    for (const Operand &y : i.out) {
+      if (!y || seen[size_t(y.value)])
+        continue;
+      seen[size_t(y.value)] = true;
+      if (program_.values[size_t(y.value)].role == Role::temporary && keys_[size_t(y.value)].storage)
+        made_.emplace_back(keys_[size_t(y.value)], i.site);
+    }
 }
 
 std::vector<Tensor> Recording::leaves() const {
@@ -110,17 +123,9 @@ std::pair<Program, Program> Recording::finish_both(const std::vector<Tensor> &re
 
 std::vector<std::string> Recording::leaked() const {
   std::vector<std::string> sites;
-  for (size_t k = 0; k < keys_.size(); ++k) {
-    const Key &key = keys_[k];
-    if (program_.values[k].role != Role::temporary || !key.storage || key.storage->refs == 0 ||
-        key.storage->serial != key.serial)
-      continue;
-    for (const Instruction &i : program_.instructions)
-      if (writes(i, int(k))) {
-        sites.push_back(i.site);
-        break;
-      }
-  }
+  for (const auto &[key, site] : made_)
+    if (key.storage->refs && key.storage->serial == key.serial)
+      sites.push_back(site ? describe(sites_[size_t(site) - 1]) : std::string());
   return sites;
 }
 

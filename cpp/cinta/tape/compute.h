@@ -40,14 +40,16 @@ public:
   // Whether result `out` may be written where operand `in` lies, if both lie alike and nothing reads that one
   // afterwards.
   virtual bool may_overwrite(int out, int in) const = 0;
+  virtual const void *kind() const = 0; // another address for each struct that works are made of
 };
+template <class F> inline constexpr char kKind = 0;
 
 template <class F> class WorkOf final : public Work {
 public:
   explicit WorkOf(const F &f) : f(f) {}
   void run(const Tensor *in, const Tensor *out) const override { f(in, out); }
   bool same(const Work &other) const override {
-    const auto *that = dynamic_cast<const WorkOf *>(&other);
+    const auto *that = other.kind() == kind() ? static_cast<const WorkOf *>(&other) : nullptr;
     if constexpr (requires { f == f; })
       return that && f == that->f;
     else if constexpr (std::is_empty_v<F>)
@@ -63,19 +65,21 @@ public:
     else
       return requires { F::elementwise; };
   }
+  const void *kind() const override { return &kKind<F>; }
   const F f;
 };
 // The struct that a work was made of, or null.
 template <class F> const F *as(const Work &work) {
-  const auto *w = dynamic_cast<const WorkOf<F> *>(&work);
-  return w ? &w->f : nullptr;
+  return work.kind() == &kKind<F> ? &static_cast<const WorkOf<F> &>(work).f : nullptr;
 }
 
 using Operands = std::span<const Tensor>;
 
-// Who listens to this thread's computing; replay/recording is the one.
+// Who listens to this thread's computing: replay/recording writes it down, watch/finite looks at the results,
+// tape/flop_counter counts.
 class Recorder {
 public:
+  virtual bool replays() const { return true; } // whether what it hears will run again without Python
   // Runs the work, where it is not done already, and keeps it.
   virtual void compute(const Label &label, Operands in, Operands out, std::unique_ptr<Work> work) = 0;
   // A tensor of these bytes that a replay will find changed: what the optimizers' options are kept in.
@@ -84,14 +88,16 @@ public:
   virtual void visiting(const Instr *instr) = 0;           // backward is about to run its rule, or null: has run it
   virtual void gradient_looked_at(const Tensor &leaf) = 0; // somebody asks for its grad, or whether it has one
   virtual void gradient_reset(const Tensor &leaf) = 0;     // somebody sets or drops its grad
-  // Somebody wants to see elements of x outside of any compute; throws.
-  [[noreturn]] virtual void read(const char *how) = 0;
+  // Somebody wants to see elements outside of any compute; throws where a replay could not.
+  virtual void read(const char *how) = 0;
+  virtual void returned(const Tensor & /*gradient*/) {} // by a rule written in Python
 
 protected:
   ~Recorder() = default;
 };
 
 inline Recorder *recorder() { return tape_state().recorder; }
+inline bool recording() { return recorder() && recorder()->replays(); }
 
 template <class F> void compute(const Label &label, Operands in, Operands out, const F &f) {
   if (Recorder *r = recorder()) [[unlikely]]

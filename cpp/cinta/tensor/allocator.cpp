@@ -2,6 +2,9 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <bit>
@@ -9,11 +12,13 @@
 #include <vector>
 
 #include "cinta/base/check.h"
+#include "cinta/tensor/memory_trace.h"
 
 namespace cinta {
 namespace {
 
-// Four classes per power of two: at most a quarter of a block is wasted.
+// Four classes per power of two, eight of large blocks: at most a quarter of a block is wasted, or an eighth.
+constexpr size_t kLarge = size_t(1) << 20;
 struct SizeClass {
   int index;
   size_t bytes;
@@ -21,17 +26,19 @@ struct SizeClass {
 SizeClass size_class(size_t bytes) {
   bytes = std::max<size_t>(bytes, 64);
   int log = std::bit_width(bytes - 1) - 1; // 2^log < bytes <= 2^(log+1)
-  size_t step = std::max<size_t>((size_t(1) << log) / 4, 64);
+  size_t step = std::max<size_t>((size_t(1) << log) / (bytes > kLarge ? 8 : 4), 64);
   size_t rounded = (bytes + step - 1) / step * step;
-  return {log * 4 + int((rounded - 1 - (size_t(1) << log)) / step), rounded};
+  return {log * 8 + int((rounded - 1 - (size_t(1) << log)) / step), rounded};
 }
 
-constexpr int kClasses = 64 * 4;
+constexpr int kClasses = 64 * 8;
 constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kMuch = size_t(32) << 20;
 
 struct Cache {
   std::vector<void *> free[kClasses];
   MemoryStats stats{};
+  int thrift = 0; // how many last
 };
 // Never destroyed: tensors of other statics may be freed after it would be.
 Cache &cache() {
@@ -42,6 +49,18 @@ Cache &cache() {
 size_t physical_memory() {
   static const size_t bytes = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
   return bytes;
+}
+
+MemoryTrace *trace = nullptr; // under way
+// Before the system gives a block of this size. Freed pages lie between blocks in use: finding them takes long.
+void give_back(size_t bytes) {
+  const bool cached = cache().stats.cached >= bytes;
+  if (cached)
+    empty_cache();
+#ifdef __GLIBC__
+  if (cached || bytes >= kMuch)
+    malloc_trim(0);
+#endif
 }
 
 } // namespace
@@ -62,6 +81,8 @@ void *allocate(size_t bytes) {
     ++c.stats.fresh;
     bool huge = k.bytes >= 2 * kHugePage;
     size_t alignment = huge ? kHugePage : 64;
+    if (huge && c.thrift)
+      give_back(k.bytes);
     block = std::aligned_alloc(alignment, (k.bytes + alignment - 1) / alignment * alignment);
     if (!block && c.stats.cached) {
       empty_cache();
@@ -78,6 +99,8 @@ void *allocate(size_t bytes) {
   ++c.stats.allocations;
   c.stats.live += k.bytes;
   c.stats.peak = std::max(c.stats.peak, c.stats.live);
+  if (trace) [[unlikely]]
+    trace->allocated(block, bytes);
   return block;
 }
 
@@ -87,7 +110,15 @@ void deallocate(void *block, size_t bytes) {
   c.stats.live -= k.bytes;
   c.stats.cached += k.bytes;
   c.free[k.index].push_back(block);
+  if (trace) [[unlikely]]
+    trace->deallocated(block);
 }
+
+size_t block_bytes(size_t bytes) { return size_class(bytes).bytes; }
+void set_memory_trace(MemoryTrace *t) { trace = t; }
+bool has_memory_trace() { return trace; }
+Thrift::Thrift() { ++cache().thrift; }
+Thrift::~Thrift() { --cache().thrift; }
 
 MemoryStats memory_stats() { return cache().stats; }
 void reset_peak_memory() { cache().stats.peak = cache().stats.live; }

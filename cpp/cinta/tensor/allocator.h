@@ -16,4 +16,12 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 void empty_cache(); // gives cached blocks back to the system
 
+class Thrift { // while one lasts, cached blocks are given back before the system gives a block of some megabytes
+public:
+  Thrift();
+  ~Thrift();
+  Thrift(const Thrift &) = delete;
+  Thrift &operator=(const Thrift &) = delete;
+};
+
 } // namespace cinta

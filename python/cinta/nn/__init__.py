@@ -18,7 +18,7 @@ from cinta.nn.layers.alignment import AdditiveAttention, DotAttention
 from cinta.nn.layers.attention import MultiheadAttention
 from cinta.nn.layers.convolution import Conv1d, Conv2d
 from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
-from cinta.nn.layers.dropout import Dropout, VariationalDropout
+from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, VariationalDropout
 from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
@@ -44,6 +44,7 @@ from cinta.nn.losses import (
 )
 from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter
+from cinta.nn.summary import summary
 
 __all__ = [
     "ELU",
@@ -54,6 +55,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdditiveAttention",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
@@ -67,6 +69,8 @@ __all__ = [
     "CrossEntropyLoss",
     "DotAttention",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GRUCell",
@@ -112,4 +116,5 @@ __all__ = [
     "VariationalDropout",
     "functional",
     "init",
+    "summary",
 ]

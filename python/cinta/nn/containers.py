@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import index
 from typing import Any, overload
 
+from cinta.nn.calls import following
 from cinta.nn.error_path import add_input, add_path
 from cinta.nn.module import Module
 
@@ -103,10 +104,11 @@ class Sequential(_Indexed):
         try:
             for name in self._module_names:
                 before, layer = layer, attributes[name]
-                x = layer.forward(x)
+                x = layer(x) if following else layer.forward(x)
         except Exception as error:
             if layer is not None:
-                add_path(layer, error)
+                if not following:
+                    add_path(layer, error)
                 add_input(error, layer, before, x)
             raise
         return x

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from cinta._core import Tensor
 from cinta.nn import cast, hooks, state
+from cinta.nn.calls import followed, following
 from cinta.nn.error_path import add_path
 from cinta.nn.parameter import Parameter
 
@@ -55,6 +56,8 @@ class Module:
         pass
 
     def __call__(self, x: Any = _ABSENT, /, *args: Any, **kwargs: Any) -> Any:
+        if following:
+            return followed(self, *args, **kwargs) if x is _ABSENT else followed(self, x, *args, **kwargs)
         # One positional argument is the hot path: passing it on as *args would cost 100 ns more.
         try:
             if args or kwargs:

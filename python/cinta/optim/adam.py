@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cinta._core import Tensor, adam_step
-from cinta.optim.checks import at_least_zero, below_one
+from cinta.optim.checks import at_least_zero, rates
 from cinta.optim.optimizer import Optimizer, Run
 
 
@@ -48,10 +48,7 @@ class Adam(Optimizer):
 
     def _check(self, group: dict[str, Any]) -> None:
         at_least_zero(self._name, group, "lr", "eps", "weight_decay")
-        if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
-            raise ValueError(f"[{self._name}] betas got {group['betas']!r}, expected a pair (beta1, beta2)")
-        for position, beta in enumerate(group["betas"]):
-            below_one(self._name, f"betas[{position}]", beta)
+        rates(self._name, group["betas"])
 
     def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")

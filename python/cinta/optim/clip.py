@@ -26,13 +26,17 @@ def _norm(grads: list[Tensor], norm_type: float) -> Tensor:
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float | str = 2.0,
+    error_if_nonfinite: bool = False,
 ) -> Tensor:
     """Scales all gradients by one factor so that their norm, taken over all together, is at most max_norm.
 
-    n = (sum |g|^norm_type)^(1/norm_type), infinity meaning the maximum; g = g min(1, max_norm / (n + 1e-6))
+    n = (sum |g|^norm_type)^(1/norm_type), infinity ("inf") meaning the maximum; g = g min(1, max_norm / (n + 1e-6))
 
-    Returns the norm before clipping. Parameters without gradient are passed over.
+    Returns the norm before clipping. Parameters without gradient are passed over. Inside ct.compile, where no value
+    can be looked at, leave error_if_nonfinite off and look at the norm that the step returns.
     Errors: ValueError for a negative max_norm or a norm_type that is not positive; RuntimeError for a norm that is
     infinite or NaN, where asked.
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training Recurrent Neural Networks", 2012.
@@ -47,6 +51,7 @@ def clip_grad_norm_(
     """
     if not max_norm >= 0:
         raise ValueError(f"[clip_grad_norm_] max_norm got {max_norm}, expected >= 0")
+    norm_type = float(norm_type)
     if not norm_type > 0:
         raise ValueError(f"[clip_grad_norm_] norm_type got {norm_type}, expected > 0")
     grads = _gradients(parameters)

@@ -9,6 +9,8 @@ from cinta._core import Tensor, zeros_like
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim import state
 
+following: list[Any] = []  # the recording under way (replay/hosts), which is told of plans and updates
+
 
 class Run:
     """Parameters of a group that the core updates in one call: the same state names, as many steps behind them.
@@ -61,6 +63,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = {}
         self._plans: list[Plan | None] = []
+        self._stepped = False  # since a schedule began
         if isinstance(params, (Tensor, Mapping)):
             raise TypeError(
                 f"[{self._name}] params got one {type(params).__name__}, expected an iterable (put it in a list)"
@@ -72,6 +75,8 @@ class Optimizer:
             self.add_param_group(group)
 
     # What subclasses define
+
+    _scalars: tuple[str, ...] = ()  # names of state that is one float64 per parameter
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raises ValueError where an option of the group is out of range."""
@@ -103,7 +108,8 @@ class Optimizer:
         params = [given] if isinstance(given, Tensor) else list(given)
         if not params:
             raise ValueError(f"[{self._name}] params got no parameters, expected at least one")
-        unknown = [option for option in param_group if option != "params" and option not in self.defaults]
+        known = {"params", *self.defaults, *state.SCHEDULED}
+        unknown = [option for option in param_group if option not in known]
         if unknown:
             raise ValueError(
                 f"[{self._name}] param group got option {unknown[0]!r}, expected some of {list(self.defaults)}"
@@ -131,6 +137,7 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient; returns what `closure`, if given, returned beforehand."""
         loss = None
+        self._stepped = True
         if closure is not None:
             with enable_grad():
                 loss = closure()
@@ -146,12 +153,15 @@ class Optimizer:
             names = self._names(group)
             plan = self._plans[number]
             if plan is None or plan.names != names or plan.mask != mask:
-                plan = self._plans[number] = self._plan(group, names, mask)
+                make = following[-1].paused(self._plan) if following else self._plan
+                plan = self._plans[number] = make(group, names, mask)
             for run in plan.runs:
                 self._run(number, plan, run, grads if run.indices is None else [grads[i] for i in run.indices])
         return loss
 
     def _run(self, number: int, plan: Plan, run: Run, grads: list[Tensor]) -> None:
+        if following:
+            following[-1].updating(self, number, plan, run)
         self._update(self.param_groups[number], run, grads)
         run.steps += 1
 
@@ -210,13 +220,19 @@ class Optimizer:
 
         Errors: ValueError where groups, parameter counts, shapes or options do not fit.
         """
-        groups, entries = state.unpack(self._name, self.param_groups, state_dict)
-        for group in groups:
-            self._check(group)
+        groups, entries = self._unpacked(state_dict)
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group.update(loaded)
         self._state = entries
+        self._stepped |= any(entry.get("step", 0) for entry in entries.values())  # a schedule may be the next to step
         self._plans = [None] * len(self.param_groups)
+
+    def _unpacked(self, state_dict: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[Tensor, dict[str, Any]]]:
+        """Options of each group and state by parameter, checked and copied; nothing is changed."""
+        groups, entries = state.unpack(self._name, self.param_groups, state_dict, self._scalars)
+        for group in groups:
+            self._check(group)
+        return groups, entries
 
     def __repr__(self) -> str:
         lines = [f"{self._name}("]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cinta._core import Tensor, asarray, from_dlpack
+from cinta._core import Tensor, asarray, float64, from_dlpack
+
+# What schedules note in a group beside the optimizer's own options.
+SCHEDULED = ("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
+
+
+def as_tensor(value: Any) -> Tensor:
+    """Tensors, those of other libraries, arrays and numbers."""
+    if isinstance(value, Tensor):
+        return value
+    return from_dlpack(value) if hasattr(value, "__dlpack__") else asarray(value)
 
 
 def pack(groups: list[dict[str, Any]], state: Mapping[Tensor, dict[str, Any]]) -> dict[str, Any]:
@@ -17,7 +27,9 @@ def pack(groups: list[dict[str, Any]], state: Mapping[Tensor, dict[str, Any]]) -
     return {"state": packed_state, "param_groups": packed_groups}
 
 
-def _entry(name: str, number: int, param: Tensor, values: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(
+    name: str, number: int, param: Tensor, values: Mapping[str, Any], scalars: tuple[str, ...]
+) -> dict[str, Any]:
     """One parameter's state, copied; PyTorch keeps counts as tensors and writes None for state not begun."""
     entry: dict[str, Any] = {}
     for key, value in values.items():
@@ -26,21 +38,20 @@ def _entry(name: str, number: int, param: Tensor, values: Mapping[str, Any]) -> 
         if key == "step":
             entry[key] = int(value)
             continue
-        if not isinstance(value, Tensor):
-            value = from_dlpack(value) if hasattr(value, "__dlpack__") else asarray(value)
-        if value.shape != param.shape:
+        value = as_tensor(value)
+        shape, dtype = ((), float64) if key in scalars else (param.shape, param.dtype)
+        if value.shape != shape:
             raise ValueError(
-                f"[{name}] state {key!r} of parameter {number} has shape {list(value.shape)}, "
-                f"expected {list(param.shape)}"
+                f"[{name}] state {key!r} of parameter {number} has shape {list(value.shape)}, expected {list(shape)}"
             )
-        entry[key] = value.detach().astype(param.dtype).clone()
+        entry[key] = value.detach().astype(dtype).clone()
     # PyTorch's SGD keeps no count; that there is a momentum buffer says that the first step is over.
     entry.setdefault("step", 1 if entry else 0)
     return entry
 
 
 def unpack(
-    name: str, groups: list[dict[str, Any]], packed: Mapping[str, Any]
+    name: str, groups: list[dict[str, Any]], packed: Mapping[str, Any], scalars: tuple[str, ...] = ()
 ) -> tuple[list[dict[str, Any]], dict[Tensor, dict[str, Any]]]:
     """The options of each group and the state by parameter that `packed` holds, checked against `groups`."""
     if not isinstance(packed, Mapping) or "state" not in packed or "param_groups" not in packed:
@@ -51,6 +62,7 @@ def unpack(
         raise ValueError(f"[{name}] state_dict has groups of {sizes} parameters, expected {expected}")
     options = [
         {option: loaded.get(option, value) for option, value in group.items() if option != "params"}
+        | {option: loaded[option] for option in SCHEDULED if option in loaded}
         for loaded, group in zip(given, groups, strict=True)
     ]
     numbers = [number for group in given for number in group["params"]]
@@ -58,7 +70,7 @@ def unpack(
     # Files keep the keys of dictionaries as text.
     values = {int(number): entry for number, entry in packed["state"].items()}
     state = {
-        param: _entry(name, number, param, values[number])
+        param: _entry(name, number, param, values[number], scalars)
         for number, param in zip(numbers, params, strict=True)
         if number in values
     }

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from operator import length_hint
-from types import GeneratorType
 from typing import Any
-
-import numpy
 
 from cinta import _core
 from cinta._core import Tensor
 from cinta.nn import module as nn_module
 
 from .reach import ABSENT, PLAIN, Reach
+from .streams import Streams
 
 Guard = tuple[str, Any, Any, Any, bool]  # kind, container, key, expected, by value
 
@@ -28,15 +25,14 @@ class Captured:
         for argument in others:
             reach.walk(argument, type(argument).__name__)
         reach.walk(f, getattr(f, "__name__", "the function"))
-        self.tensors = list({id(tensor): tensor for tensor in reach.tensors}.values())
+        self.tensors = reach.tensors
         self._aliases = [tensor.detach() for tensor in self.tensors]
         self.modules = reach.modules
         self._optimizers = reach.optimizers
         self._changes = nn_module.changes[0]
-        self._snapshot = self._photograph()
+        self._attributes = reach.attributes
         self._options = self._read_options()
-        self._streams = reach.streams
-        self._positions = self._read_positions()
+        self._streams = Streams(reach.streams)
 
     def _add(self, kind: str, container: Any, key: Any, expected: Any, label: str) -> None:
         by_value = isinstance(expected, PLAIN) and kind not in ("code", "defaults")
@@ -45,27 +41,10 @@ class Captured:
             self._guards.append((kind, container, key, expected, by_value))
             self._labels.append(label)
 
-    def guards(self) -> list[Guard]:
-        """For the core, with the count of changes to any module at the end."""
-        return [*self._guards, ("item", nn_module.changes, 0, nn_module.changes[0], True)]
-
     def named_tensors(self) -> list[tuple[str, Tensor]]:
         """Those among what is guarded, by the names that the function has for them."""
         found = [(label, guard[3]) for guard, label in zip(self._guards, self._labels)]
         return [(label, value) for label, value in found if isinstance(value, Tensor)]
-
-    # Modules
-
-    def _photograph(self) -> list[tuple[str, Any]]:
-        """Everything about the modules that a recording depends on."""
-        picture: list[tuple[str, Any]] = []
-        for label, root in self.modules:
-            for path, module in root.named_modules():
-                for name, value in module.__dict__.items():
-                    plain = isinstance(value, PLAIN)
-                    where = f"{label}.{path}.{name}" if path else f"{label}.{name}"
-                    picture.append((where, (type(value), value) if plain else id(value)))
-        return picture
 
     def changed(self, replay: Any) -> str | None:
         """What is not as it was when recorded, in words; None where all is."""
@@ -74,30 +53,43 @@ class Captured:
             return None
         if number < len(self._guards):
             return _change(self._guards[number], self._labels[number])
-        if change := _difference(self._snapshot, self._photograph()):
+        if change := self._change_of_a_module():
             return change
         replay.set_guard(number, nn_module.changes[0])  # the change was elsewhere, or was taken back
         return self.changed(replay)
 
+    def _change_of_a_module(self) -> str | None:
+        """The first attribute of a module that is not as it was, in words."""
+        for where, module, before in self._attributes:
+            for (name, old), (now, new) in zip_longest(before.items(), module.__dict__.items(), fillvalue=("", None)):
+                if name != now:
+                    return f"'{where}.{now}' is new" if now else f"'{where}.{name}' is gone"
+                if old is new:
+                    continue
+                if not (isinstance(old, PLAIN) and isinstance(new, PLAIN)):
+                    return f"'{where}.{name}' is another object than before"
+                if type(old) is not type(new) or old != new:
+                    return f"'{where}.{name}' is {new!r}, expected {old!r} as before"
+        return None
+
     # After the recording
 
-    def check_unchanged(self, name: str) -> None:
-        """RuntimeError where the function itself has changed what it captured."""
-        for guard, label in zip(self._guards, self._labels):
-            if not _holds(guard):
-                raise RuntimeError(
-                    f"[compile] {name} changes what it captured ({_change(guard, label)}), which a replay would not "
-                    "do: pass it in and return it, as a tensor where it varies"
-                )
-        if nn_module.changes[0] != self._changes:
-            change = _difference(self._snapshot, self._photograph())
-            if change:
-                raise RuntimeError(
-                    f"[compile] {name} changes a module ({change}), which a replay would not do: keep state in buffers "
-                    "that are written in place, or return it"
-                )
+    def checked_guards(self, name: str) -> Any:
+        """The guards for the core, with the count of changes to any module at the end.
+
+        Errors: RuntimeError where the function itself has changed what it captured.
+        """
+        changes = nn_module.changes
+        guards = _core._Guards([*self._guards, ("item", changes, 0, changes[0], True)])
+        if guards.broken() >= 0:
+            self._check_guards(name)
+        if changes[0] != self._changes and (change := self._change_of_a_module()):
+            raise RuntimeError(
+                f"[compile] {name} changes a module ({change}), which a replay would not do: keep state in buffers "
+                "that are written in place, or return it"
+            )
         for tensor, alias in zip(self.tensors, self._aliases):
-            if tensor.size and _core._overlap(tensor, alias) != 0:
+            if not _core._lie_alike(tensor, alias):
                 raise RuntimeError(
                     f"[compile] {name} exchanges the memory of a tensor of shape {list(tensor.shape)} (.data = ...), "
                     "which a replay would not do: write into it (.copy_) instead"
@@ -107,37 +99,24 @@ class Captured:
                 f"[compile] {name} changes an optimizer's options, which a replay would not do: set them before the "
                 "call; they are read at every call"
             )
-        for label, before, after in zip(self._positions, self._positions.values(), self._read_positions().values()):
-            if before != after:
+        if stream := self._streams.moved():
+            raise RuntimeError(
+                f"[compile] {name} takes from {stream}, which a replay would not do again: pass what it takes in as "
+                "an argument, and draw random numbers from ct.random"
+            )
+        return guards
+
+    def _check_guards(self, name: str) -> None:
+        for guard, label in zip(self._guards, self._labels):
+            if not _holds(guard):
                 raise RuntimeError(
-                    f"[compile] {name} takes from {label}, which a replay would not do again: pass what it takes in as "
-                    "an argument, and draw random numbers from ct.random"
+                    f"[compile] {name} changes what it captured ({_change(guard, label)}), which a replay would not "
+                    "do: pass it in and return it, as a tensor where it varies"
                 )
 
     def _read_options(self) -> list[dict[str, Any]]:
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         return [{key: value for key, value in group.items() if key != "params"} for group in groups]
-
-    def _read_positions(self) -> dict[str, Any]:
-        """Where streams stand that give something else each time: Python's and NumPy's random numbers, iterators."""
-        import random
-
-        twister: dict[str, Any] = numpy.random.get_state(legacy=False)["state"]  # noqa: NPY002
-        positions: dict[str, Any] = {
-            "Python's random numbers": random.getstate(),
-            "NumPy's random numbers": (twister["key"].tobytes(), twister["pos"]),
-        }
-        return positions | {repr(label): _position(stream) for label, stream in self._streams}
-
-
-def _position(stream: Any) -> Any:
-    if hasattr(stream, "bit_generator"):
-        return repr(stream.bit_generator.state)
-    if isinstance(stream, GeneratorType):
-        return stream.gi_frame and stream.gi_frame.f_lasti
-    if hasattr(stream, "getstate"):
-        return stream.getstate()
-    return length_hint(stream, -1), repr(stream)
 
 
 def _current(kind: str, container: Any, key: Any) -> Any:
@@ -177,15 +156,3 @@ def _change(guard: Guard, label: str) -> str:
     if by_value:
         return f"{label!r} is {now!r}, expected {expected!r} as before"
     return f"{label!r} is another object than before"
-
-
-def _difference(before: list[tuple[str, Any]], after: list[tuple[str, Any]]) -> str | None:
-    """The first attribute in which two photographs differ, in words."""
-    for (name, old), (now, new) in zip_longest(before, after, fillvalue=("", None)):
-        if name != now:
-            return f"{now!r} is new" if now else f"{name!r} is gone"
-        if old != new and isinstance(old, tuple) and isinstance(new, tuple):
-            return f"{name!r} is {new[1]!r}, expected {old[1]!r} as before"
-        if old != new:
-            return f"{name!r} is another object than before"
-    return None

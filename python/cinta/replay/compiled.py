@@ -6,17 +6,15 @@ import gc
 import warnings
 from collections.abc import Callable
 from functools import update_wrapper
-from itertools import combinations
 from threading import RLock
 from types import MethodType
 from typing import Any, overload
-
-import numpy
 
 from cinta import _core
 from cinta._core import Tensor
 from cinta.autodiff import tree
 
+from .call import Call
 from .captured import Captured
 from .differentiable import Differentiable
 from .hosts import Hosts
@@ -48,7 +46,8 @@ def compile(
     draws. A replay gives the same bits as the call without it. It is taken where the arguments' shapes, dtypes and
     strides, their Python numbers, and what the function sees of the world around it (training or evaluation, captured
     numbers, the modules' parameters) are as they were; else the function is recorded once more. An optimizer's
-    options (`lr` ...) are read at every call. Results that can be differentiated, as those of `ct.compile(model)`, can
+    options (`lr` ...) are read at every call. Inside of `ct.debug`, and in the steps that a `ct.Monitor` looks at, the
+    function runs as it is. Results that can be differentiated, as those of `ct.compile(model)`, can
     be so after a replay too (once, not with create_graph); fastest is a whole step in one function.
 
     Args:
@@ -146,16 +145,17 @@ class Compiled(_core.CompiledFunction):
     # Calls that the fast path does not take
 
     def _record_or_replay(self, *args: Any, **kwargs: Any) -> Any:
-        if _core.is_recording():  # a compiled function inside another is part of that one's program
+        # Inside another it is part of that one's program; what ct.debug and ct.Monitor look at they see in Python.
+        if _core.is_recording() or _core._is_eager():
             return self._f(*args, **kwargs)
-        leaves = tree.leaves((args, kwargs))
-        tensors, key = self._signature(args, kwargs, leaves)
+        call = Call(args, kwargs)
+        key = self._signature(call)
         recorded = self._recordings.get(key)
         if recorded is not None:
-            why = recorded.captured.changed(recorded.replay) or recorded.replay.why_not(tensors)
+            why = recorded.captured.changed(recorded.replay) or recorded.replay.why_not(call.tensors)
             if not why:
                 self._use(key, recorded)
-                result = recorded.replay.call(tensors)
+                result = recorded.replay.call(call.tensors)
                 if result is not NotImplemented:
                     return result
                 why = "an optimizer's parameters, or the state that its options call for, are others"
@@ -163,21 +163,19 @@ class Compiled(_core.CompiledFunction):
             del self._recordings[key]
         elif self._latest is not None:
             self._why = "the arguments' shapes, dtypes, numbers or the modes around the call are new"
-        return self._record(key, args, kwargs, leaves, tensors)
+        return self._record(key, call)
 
-    def _signature(self, args: Any, kwargs: Any, leaves: list[Any]) -> tuple[list[Tensor], Any]:
-        """The tensors among the leaves, and what a recording must have in common with this call."""
+    def _signature(self, call: Call) -> Any:
+        """What a recording must have in common with this call."""
         tensors: list[Tensor] = []
         kinds: list[Any] = []
-        for position, leaf in enumerate(leaves):
-            if isinstance(leaf, numpy.ndarray):
-                leaf = leaves[position] = _core.asarray(leaf)
+        for position, leaf in enumerate(call.leaves):
             if isinstance(leaf, Tensor):
                 if not leaf.is_leaf:
                     raise RuntimeError(
-                        f"[compile] argument {tree.path((args, kwargs), position)} of {self._name} is the result of "
-                        "an operation that is recorded for backward, expected one without history: call .detach(), "
-                        "or compile the whole step"
+                        f"[compile] argument {tree.path((call.args, call.kwargs), position)} of {self._name} is the "
+                        "result of an operation that is recorded for backward, expected one without history: call "
+                        ".detach(), or compile the whole step"
                     )
                 shared = tuple(_core._overlap(other, leaf) for other in tensors)
                 kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, shared))
@@ -187,25 +185,25 @@ class Compiled(_core.CompiledFunction):
             else:
                 kinds.append((type(leaf), id(leaf)))
         modes = (_core.is_grad_enabled(), _core.get_float32_matmul_precision(), str(_core.get_autocast()))
-        return tensors, (repr(tree.skeleton((args, kwargs))), tuple(kinds), modes)
+        return repr(call.skeleton), tuple(kinds), modes
 
     def _use(self, key: Any, recorded: _Recorded) -> None:
         self._recordings[key] = self._recordings.pop(key)  # the youngest
         self._latest = recorded
         _core._set_last(self, recorded.replay)
 
-    def _record(self, key: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Tensor]) -> Any:
-        captured = Captured(self._f, [leaf for leaf in leaves if not isinstance(leaf, Tensor)])
+    def _record(self, key: Any, call: Call) -> Any:
+        captured = Captured(self._f, call.others())
+        tensors = call.tensors
         told_apart = _core._apart(tensors, captured.tensors)
-        supply = iter(told_apart)
-        call = tree.rebuild((args, kwargs), [next(supply) if isinstance(leaf, Tensor) else leaf for leaf in leaves])
+        args, kwargs = call.with_tensors(told_apart)
         hosts, modules = Hosts(), ModuleNames(captured.modules)
         backward = None
         with _recordings, Layers(modules) as layers:
-            recording = _core._Recording(self._name, told_apart, layers.path)
+            recording = _core._Recording(self._name, told_apart, layers.stack)
             try:
                 with hosts.recorded(recording):
-                    output = self._f(*call[0], **call[1])
+                    output = self._f(*args, **kwargs)
                 results = [leaf for leaf in tree.leaves(output) if isinstance(leaf, Tensor)]
                 rebuild: Callable[..., Any] | None = self._rebuild(output, results)
                 if any(map(_core._has_history, results)):
@@ -214,19 +212,16 @@ class Compiled(_core.CompiledFunction):
                     program = recording.finish(results)
             finally:
                 recording.abandon()
-        captured.check_unchanged(self._name)
+        guards = captured.checked_guards(self._name)
         if backward is None:  # else the tape keeps what the program's second half reads
             self._check_kept(recording)
         _core._run_passes(program, list(self._passes))
         host = hosts if hosts.updates else None
-        replay = _core._Replay(program, captured.guards(), captured.tensors, host, rebuild, tensors)
+        replay = _core._Replay(program, guards, captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
-        flat = not kwargs and len(leaves) == len(args) and all(leaf is arg for leaf, arg in zip(leaves, args))
-        apart = not any(_core._overlap(a, b) is not None for a, b in combinations(tensors, 2))
-        replay.set_arguments(list(args) if flat and apart else None)
+        replay.set_arguments(call.positional())
         replay.see(tensors)
-        positions = [position for position, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
-        names = Names(self._f, tree.skeleton((args, kwargs)), positions, modules, captured, hosts)
+        names = Names(self._f, call.skeleton, call.positions(), modules, captured, hosts)
         shapes = [(x.shape, x.strides, x.dtype.name) for x in tensors]
         live = sum(map(_core._has_history, results))
         gradient = None
@@ -259,7 +254,7 @@ class Compiled(_core.CompiledFunction):
         gradients = _core.backward(live, seeds, leaves, retain_graph=True)
         program, second = recording.finish_both(results, gradients)
         _core._run_passes(second, list(self._passes))
-        backward = _core._Replay(second, [], [], None, list, [])
+        backward = _core._Replay(second, _core._Guards([]), [], None, list, [])
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from threading import get_ident
 from typing import Any
 
 from cinta._core import Tensor
-from cinta.optim.optimizer import Optimizer, Plan, Run
+from cinta.optim.optimizer import Optimizer, Plan, Run, following
 
 
 class _Update:
@@ -47,6 +46,7 @@ class _Update:
         self.blank.steps = self.run.steps
         self.optimizer._update(self.group, self.blank, [])
         self.run.steps += 1
+        self.optimizer._stepped = True
 
 
 class Hosts:
@@ -54,6 +54,8 @@ class Hosts:
 
     def __init__(self) -> None:
         self.updates: list[_Update] = []
+        self._thread = get_ident()
+        self._recording: Any = None
 
     def prepare(self) -> bool:
         """Before each replay: goes through the motions of the updates, whose options the core takes down, and counts
@@ -85,29 +87,32 @@ class Hosts:
                 for param, tensor in zip(update.run.params, column):
                     yield param, name, tensor
 
-    @contextmanager
-    def recorded(self, recording: Any) -> Iterator[None]:
-        """While it lasts, optimizers of this thread report their updates here."""
-        thread = get_ident()
-        plain_plan, plain_run = Optimizer._plan, Optimizer._run
+    # While a recording lasts: optimizers of this thread report their updates here.
 
-        def plan(self: Optimizer, *args: Any) -> Plan:
-            if get_ident() != thread:
-                return plain_plan(self, *args)
-            recording.pause()  # state made in the first step is there for all replays
+    def recorded(self, recording: Any) -> Hosts:
+        self._recording = recording
+        return self
+
+    def __enter__(self) -> Hosts:
+        following.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        following.remove(self)
+        self._recording = None
+
+    def updating(self, optimizer: Optimizer, number: int, plan: Plan, run: Run) -> None:
+        if get_ident() == self._thread:
+            self.updates.append(_Update(optimizer, number, plan, run))
+
+    def paused(self, make: Callable[..., Plan]) -> Callable[..., Plan]:
+        """`make`, not recorded: state made in the first step is there for all replays."""
+
+        def plan(*args: Any) -> Plan:
+            self._recording.pause()
             try:
-                return plain_plan(self, *args)
+                return make(*args)
             finally:
-                recording.resume()
+                self._recording.resume()
 
-        def run(self: Optimizer, number: int, plan: Plan, run: Run, grads: list[Tensor]) -> None:
-            if get_ident() == thread:
-                hosts.updates.append(_Update(self, number, plan, run))
-            plain_run(self, number, plan, run, grads)
-
-        hosts = self
-        Optimizer._plan, Optimizer._run = plan, run  # type: ignore[method-assign, assignment]
-        try:
-            yield
-        finally:
-            Optimizer._plan, Optimizer._run = plain_plan, plain_run  # type: ignore[method-assign]
+        return plan if get_ident() == self._thread else make

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .captured import Captured
     from .hosts import Hosts
 
+Walk = list[tuple[str, Module]]  # a module and all below it, with their paths
+
 
 class ModuleNames:
     """Dotted paths of modules, as seen from the one that a function uses.
@@ -22,10 +24,9 @@ class ModuleNames:
     Where it uses several, each path begins with the name that the function has for its module.
     """
 
-    def __init__(self, modules: Iterable[tuple[str, Module]]) -> None:
-        walks = [(label, list(root.named_modules())) for label, root in modules]
-        below = {id(module) for _, walk in walks for path, module in walk if path}
-        roots = [(label, walk) for label, walk in walks if id(walk[0][1]) not in below]
+    def __init__(self, modules: list[tuple[str, Walk]]) -> None:
+        below = {id(module) for _, walk in modules for path, module in walk if path}
+        roots = [(label, walk) for label, walk in modules if id(walk[0][1]) not in below]
         self._roots = [("" if len(roots) == 1 else label, walk[0][1]) for label, walk in roots]
         self.paths: dict[int, str] = {}  # by identity
         self.kinds: dict[str, str] = {}  # by path: the module's type
@@ -41,8 +42,8 @@ class ModuleNames:
                 yield join(label, path), tensor
 
 
-def join(*parts: str) -> str:
-    return ".".join(filter(None, parts))
+def join(outer: str, inner: str) -> str:
+    return f"{outer}.{inner}" if outer and inner else outer or inner
 
 
 class Names:

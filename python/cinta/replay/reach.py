@@ -16,13 +16,15 @@ from cinta.nn.module import Module
 from cinta.optim.optimizer import Optimizer
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_PLAIN = frozenset(PLAIN)  # most values are of one of these and no subclass
+_REGISTRIES = ("_parameter_names", "_buffer_names", "_module_names")
 _SMALL = 4096  # bytes of arrays whose entries may be read as numbers; tensors read them anew at each call
 ABSENT = ...  # what a guard expects where there is nothing
 _LIBRARIES = {"cinta", "numpy", "scipy", *sys.stdlib_module_names}  # whose own globals do not change
 
 
 def _is_library(module: str | None) -> bool:
-    return (module or "").split(".")[0] in _LIBRARIES
+    return (module or "").partition(".")[0] in _LIBRARIES
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -46,7 +48,8 @@ class Reach:
         self._owners: list[tuple[Any, str, set[str]]] = []  # with attributes: those of which names were looked at
         self._waiting: list[tuple[Any, str]] = []
         self.tensors: list[Tensor] = []
-        self.modules: list[tuple[str, Module]] = []
+        self.modules: list[tuple[str, list[tuple[str, Module]]]] = []  # with all below them, by path
+        self.attributes: list[tuple[str, Module, dict[str, Any]]] = []  # of those, copied
         self.optimizers: list[Optimizer] = []
         self.streams: list[tuple[str, Any]] = []  # that give something else each time
 
@@ -61,7 +64,7 @@ class Reach:
                     self._look_up(owner, attribute, f"{name}.{attribute}")
 
     def _visit(self, value: Any, label: str) -> None:
-        if isinstance(value, PLAIN) or id(value) in self._seen:
+        if type(value) in _PLAIN or id(value) in self._seen or isinstance(value, PLAIN):
             return
         self._seen[id(value)] = value
         later = self._waiting.append
@@ -89,11 +92,15 @@ class Reach:
         elif isinstance(value, numpy.ndarray):
             if value.flags.c_contiguous and value.dtype.kind in "biufc" and value.nbytes <= _SMALL:
                 self._guard("bytes", value, None, value.tobytes(), label)
-        elif _gives_anew(value):
-            self.streams.append((label, value))
+        elif getattr(type(value), "_watched", False):  # of the library, with attributes that decide what is computed
+            later((vars(value), label))
+            if not _is_library(type(value).__module__):
+                self._owners.append((value, label, set()))
         elif isinstance(value, (ModuleType, type)):
             if not _is_library(value.__name__ if isinstance(value, ModuleType) else value.__module__):
                 self._owners.append((value, label, set()))
+        elif _gives_anew(value):
+            self.streams.append((label, value))
         elif (type(value).__module__ or "").split(".")[0] not in ("cinta", "numpy"):
             self._owners.append((value, label, set()))
 
@@ -102,11 +109,14 @@ class Reach:
             self._guard("equal", value, None, frozenset(value), label)
         elif isinstance(value, (dict, list)):
             self._guard("length", value, None, len(value), f"len({label})")
-        keyed = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, entry in keyed:
-            if isinstance(value, (dict, list)):
-                self._guard("dict" if isinstance(value, dict) else "item", value, key, entry, f"{label}[{key!r}]")
-            self._waiting.append((entry, f"{label}[{key!r}]"))
+        kind = "dict" if isinstance(value, dict) else "item" if isinstance(value, list) else None
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            if kind is None and type(entry) in _PLAIN:
+                continue
+            name = f"{label}[{key!r}]"
+            if kind is not None:
+                self._guard(kind, value, key, entry, name)
+            self._waiting.append((entry, name))
 
     def _visit_function(self, f: FunctionType, label: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
@@ -132,15 +142,21 @@ class Reach:
 
     def _visit_module(self, root: Module, label: str) -> None:
         """A module's attributes are watched by its count of changes; what they hold and its code are looked at."""
-        self.modules.append((label, root))
-        for path, module in root.named_modules():
-            self._seen[id(module)] = module
-            name = f"{label}.{path}" if path else label
-            self.tensors += module.parameters(recurse=False)
-            self.tensors += module.buffers(recurse=False)
-            for attribute, value in module.__dict__.items():
-                if attribute not in ("_parameter_names", "_buffer_names", "_module_names"):
-                    self._waiting.append((value, f"{name}.{attribute}"))
+        walk = list(root.named_modules())
+        self.modules.append((label, walk))
+        modules = [module for _, module in walk]
+        names = [f"{label}.{path}" if path else label for path, _ in walk]
+        self._seen.update(zip(map(id, modules), modules))
+        copies, further = _core._attributes(modules, _REGISTRIES)
+        self.attributes += zip(names, modules, copies)
+        for position, attribute, value in further:
+            if isinstance(value, Tensor):
+                if id(value) not in self._seen:
+                    self._seen[id(value)] = value
+                    self.tensors.append(value)
+            elif id(value) not in self._seen:
+                self._waiting.append((value, f"{names[position]}.{attribute}"))
+        for name, module in zip(names, modules):
             if not _is_library(type(module).__module__):
                 self._owners.append((module, name, set()))
 

@@ -1,45 +1,9 @@
 // Optimizer updates: one pass over memory, PyTorch's formulas in PyTorch's order.
-#include "cinta/kernels/cpu/vector/blocks.inl"
-#include "cinta/kernels/cpu/vmath/vmath.inl"
-#include "cinta/kernels/kernels.h"
+#include "cinta/kernels/cpu/optim/moments.inl"
+#include "cinta/kernels/cpu/optim/signs.inl"
+#include "cinta/kernels/cpu/optim/squares.inl"
 
 namespace cinta::kernels::CINTA_ISA {
-
-constexpr int64_t kUpdateBlock = 16384;
-
-// One vector of an array that may be absent, and may be partial.
-template <class T> struct Lanes {
-  T *p;
-  int64_t n;
-  CINTA_FN Lanes(void *array, int64_t i, int64_t count) : p(static_cast<T *>(array) + i), n(count) {}
-  CINTA_FN Vec<T> load() const { return n == Vec<T>::width ? Vec<T>::load(p) : Vec<T>::load_partial(p, n); }
-  CINTA_FN void store(Vec<T> x) const {
-    if (n == Vec<T>::width)
-      x.store(p);
-    else
-      x.store_partial(p, n);
-  }
-};
-
-// update(i, n) for each vector [i, i + n) of the arrays
-template <class T, class F> void update_each(int64_t count, double ns_per_element, F update) {
-  constexpr int W = Vec<T>::width;
-  for_blocks(count, kUpdateBlock, double(count) * ns_per_element, [&](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + W <= end; i += W)
-      update(i, int64_t(W));
-    if (i < end)
-      update(i, end - i);
-  });
-}
-
-// The gradient with its sign and, where asked for, the weights' pull to zero.
-template <class T> CINTA_FN Vec<T> gradient(const void *g, int64_t i, int64_t n, bool maximize, T decay, Vec<T> p) {
-  Vec<T> d = Lanes<T>(const_cast<void *>(g), i, n).load();
-  if (maximize)
-    d = -d;
-  return decay != T(0) ? fma(Vec<T>(decay), p, d) : d;
-}
 
 template <class T> void sgd_step(int64_t count, const Sgd &o, void *p_, const void *g_, void *velocity_) {
   const T decay = T(o.weight_decay), momentum = T(o.momentum), fresh = T(1 - o.dampening), step = T(-o.lr);
@@ -57,61 +21,10 @@ template <class T> void sgd_step(int64_t count, const Sgd &o, void *p_, const vo
   });
 }
 
-template <class T>
-void adam_step(int64_t count, const Adam &o, void *p_, const void *g_, void *m_, void *v_, void *v_max_) {
-  const T decay = T(o.decoupled ? 0 : o.weight_decay), keep = T(o.decoupled ? 1 - o.lr * o.weight_decay : 1);
-  const T fresh1 = T(1 - o.beta1), beta2 = T(o.beta2), fresh2 = T(1 - o.beta2), eps = T(o.eps);
-  const T step = T(-o.lr / o.bias1), unbias = T(1 / __builtin_sqrt(o.bias2));
-  update_each<T>(count, 0.8, [=](int64_t i, int64_t n) {
-    const Lanes<T> p(p_, i, n), m(m_, i, n), v(v_, i, n);
-    const Vec<T> weights = p.load() * Vec<T>(keep);
-    const Vec<T> d = gradient<T>(g_, i, n, o.maximize, decay, weights);
-    const Vec<T> m_old = m.load(), first = fma(Vec<T>(fresh1), d - m_old, m_old);
-    Vec<T> second = fma(Vec<T>(fresh2) * d, d, v.load() * Vec<T>(beta2));
-    m.store(first);
-    v.store(second);
-    if (v_max_) {
-      const Lanes<T> v_max(v_max_, i, n);
-      second = maximum(v_max.load(), second);
-      v_max.store(second);
-    }
-    p.store(fma(Vec<T>(step), first / fma(sqrt(second), Vec<T>(unbias), Vec<T>(eps)), weights));
-  });
-}
-
-template <class T> void rmsprop_step(int64_t count, const Rmsprop &o, void *p_, const void *g_, void *square_,
-                                     void *velocity_, void *mean_) {
-  const T decay = T(o.weight_decay), alpha = T(o.alpha), fresh = T(1 - o.alpha), eps = T(o.eps), step = T(-o.lr);
-  const T momentum = T(o.momentum);
-  update_each<T>(count, 0.8, [=](int64_t i, int64_t n) {
-    const Lanes<T> p(p_, i, n), square(square_, i, n);
-    const Vec<T> weights = p.load(), d = gradient<T>(g_, i, n, o.maximize, decay, weights);
-    Vec<T> spread = fma(Vec<T>(fresh) * d, d, square.load() * Vec<T>(alpha));
-    square.store(spread);
-    if (mean_) {
-      const Lanes<T> mean(mean_, i, n);
-      const Vec<T> old = mean.load(), average = fma(Vec<T>(fresh), d - old, old);
-      mean.store(average);
-      spread = fma(-average, average, spread);
-    }
-    Vec<T> move = d / (sqrt(spread) + Vec<T>(eps));
-    if (velocity_) {
-      const Lanes<T> velocity(velocity_, i, n);
-      move = fma(velocity.load(), Vec<T>(momentum), move);
-      velocity.store(move);
-    }
-    p.store(fma(Vec<T>(step), move, weights));
-  });
-}
-
-template <class T> void adagrad_step(int64_t count, const Adagrad &o, void *p_, const void *g_, void *sum_) {
-  const T decay = T(o.weight_decay), eps = T(o.eps), step = T(-o.lr);
-  update_each<T>(count, 0.6, [=](int64_t i, int64_t n) {
-    const Lanes<T> p(p_, i, n), sum(sum_, i, n);
-    const Vec<T> weights = p.load(), d = gradient<T>(g_, i, n, o.maximize, decay, weights);
-    const Vec<T> total = fma(d, d, sum.load());
-    sum.store(total);
-    p.store(fma(Vec<T>(step), d / (sqrt(total) + Vec<T>(eps)), weights));
+template <class T> void lerp_step(int64_t count, double share, void *a_, const void *x_) {
+  update_each<T>(count, 0.3, [=](int64_t i, int64_t n) {
+    const Lanes<T> a(a_, i, n), x(const_cast<void *>(x_), i, n);
+    a.store(average<T>(a.load(), T(share), x.load()));
   });
 }
 
@@ -154,6 +67,20 @@ void fill_optim(Table &table) {
   table.rmsprop_step[1] = rmsprop_step<double>;
   table.adagrad_step[0] = adagrad_step<float>;
   table.adagrad_step[1] = adagrad_step<double>;
+  table.nadam_step[0] = nadam_step<float>;
+  table.nadam_step[1] = nadam_step<double>;
+  table.radam_step[0] = radam_step<float>;
+  table.radam_step[1] = radam_step<double>;
+  table.adamax_step[0] = adamax_step<float>;
+  table.adamax_step[1] = adamax_step<double>;
+  table.adadelta_step[0] = adadelta_step<float>;
+  table.adadelta_step[1] = adadelta_step<double>;
+  table.lion_step[0] = lion_step<float>;
+  table.lion_step[1] = lion_step<double>;
+  table.rprop_step[0] = rprop_step<float>;
+  table.rprop_step[1] = rprop_step<double>;
+  table.lerp_step[0] = lerp_step<float>;
+  table.lerp_step[1] = lerp_step<double>;
   table.sum_squares[0] = sum_squares<float>;
   table.sum_squares[1] = sum_squares<double>;
 }

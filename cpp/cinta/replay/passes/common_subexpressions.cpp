@@ -19,7 +19,7 @@ bool same(const Instruction &a, const Instruction &b) {
 
 } // namespace
 
-void merge_common_subexpressions(Program &p) {
+bool merge_common_subexpressions(Program &p) {
   std::vector<int> writers(p.values.size()); // how many instructions write it
   for (const Instruction &i : p.instructions)
     for (const Operand &y : i.out)
@@ -66,10 +66,10 @@ void merge_common_subexpressions(Program &p) {
     if (candidate)
       available.push_back(n);
   }
-  erase_instructions(p, gone);
   for (Operand &y : p.results)
     if (y)
       y.value = stands_for[size_t(y.value)];
+  return erase_instructions(p, gone);
 }
 
 } // namespace cinta::replay

@@ -5,7 +5,7 @@
 
 namespace cinta::replay {
 
-void remove_dead_code(Program &p) {
+bool remove_dead_code(Program &p) {
   std::vector<bool> wanted(p.values.size());
   for (size_t k = 0; k < p.values.size(); ++k)
     wanted[k] = is_kept(p.values[k]);
@@ -21,7 +21,7 @@ void remove_dead_code(Program &p) {
         if (x)
           wanted[size_t(x.value)] = true;
   }
-  erase_instructions(p, dead);
+  return erase_instructions(p, dead);
 }
 
 } // namespace cinta::replay

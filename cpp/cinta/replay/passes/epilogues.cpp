@@ -22,7 +22,8 @@ int reader(const Program &p, size_t n) {
 
 } // namespace
 
-void fuse_epilogues(Program &p) {
+bool fuse_epilogues(Program &p) {
+  const int before = p.fused_groups;
   for (size_t n = 0; n < p.instructions.size(); ++n) {
     const auto *product = as<ops::ProductWork>(*p.instructions[n].work);
     if (!product || product->activation)
@@ -55,6 +56,7 @@ void fuse_epilogues(Program &p) {
     p.instructions.erase(p.instructions.begin() + m);
     ++p.fused_groups;
   }
+  return p.fused_groups > before;
 }
 
 } // namespace cinta::replay

@@ -25,7 +25,7 @@ public:
             users_[size_t(x.value)].push_back(int(n));
   }
 
-  void run() {
+  bool run() {
     for (size_t n = 0; n < p_.instructions.size(); ++n) {
       Member m;
       bool fuses = as_member(p_.instructions[n], m);
@@ -38,7 +38,7 @@ public:
         if (groups_[g].open && int(g) != joined && conflicts(groups_[g], p_.instructions[n]))
           groups_[g].open = false;
     }
-    rewrite();
+    return rewrite();
   }
 
 private:
@@ -180,9 +180,15 @@ private:
     return int(groups_.size()) - 1;
   }
 
-  bool fits(const Group &g) const { return fused(p_, g, members_, users_).fits; }
+  bool fits(const Group &g) const {
+    size_t looks = 0;
+    for (int n : g.members)
+      looks += p_.instructions[size_t(n)].in.size() + 1;
+    const bool surely = looks <= size_t(std::min(ops::kMaxOperands, kMaxRegisters)); // as most groups do
+    return surely || fused(p_, g, members_, users_).fits;
+  }
 
-  void rewrite() {
+  bool rewrite() {
     std::vector<bool> gone(p_.instructions.size());
     for (const Group &g : groups_) {
       if (g.members.size() < 2)
@@ -202,7 +208,7 @@ private:
       p_.instructions[size_t(g.members.back())] = std::move(fused);
       ++p_.fused_groups;
     }
-    erase_instructions(p_, gone);
+    return erase_instructions(p_, gone);
   }
 
   static constexpr size_t kMaxStages = 48;
@@ -215,6 +221,6 @@ private:
 
 } // namespace
 
-void fuse_elementwise(Program &p) { Fusion(p).run(); }
+bool fuse_elementwise(Program &p) { return Fusion(p).run(); }
 
 } // namespace cinta::replay

@@ -19,7 +19,8 @@ bool may_take(const Program &p, size_t n, const Operand &x, const Operand &y, co
 
 } // namespace
 
-void reuse_in_place(Program &p) {
+bool reuse_in_place(Program &p) {
+  bool changed = false;
   std::vector<int> first(p.values.size(), -1), last(p.values.size(), -1), stands_for(p.values.size());
   for (size_t k = 0; k < stands_for.size(); ++k)
     stands_for[k] = int(k);
@@ -54,8 +55,10 @@ void reuse_in_place(Program &p) {
         if (s == old)
           s = taken;
       y.value = taken;
+      changed = true;
     }
   }
+  return changed;
 }
 
 } // namespace cinta::replay

@@ -6,7 +6,7 @@
 
 namespace cinta::replay {
 
-void hoist_invariants(Program &p) {
+bool hoist_invariants(Program &p) {
   std::vector<int> writers(p.values.size());
   for (const Instruction &i : p.instructions)
     for (const Operand &y : i.out)
@@ -40,7 +40,9 @@ void hoist_invariants(Program &p) {
   for (Instruction &i : p.instructions)
     if (!hoisted(i))
       others.push_back(std::move(i));
+  const bool changed = others.size() < p.instructions.size();
   p.instructions = std::move(others);
+  return changed;
 }
 
 } // namespace cinta::replay

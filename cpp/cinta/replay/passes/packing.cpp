@@ -1,5 +1,6 @@
 // Which products share a weight's packed form: those that read the same look at it with no write in between. It is
 // packed for the first of them and read by all; a weight that is read once is left as it lies.
+#include <algorithm>
 #include <vector>
 
 #include "cinta/ops/matmul_work.h"
@@ -7,7 +8,7 @@
 
 namespace cinta::replay {
 
-void share_packed_weights(Program &p) {
+bool share_packed_weights(Program &p) {
   const auto weight = [&](const Instruction &i) -> const Operand * {
     const auto *product = as<ops::ProductWork>(*i.work);
     return product && p.values[size_t(i.in[1].value)].parameter ? &i.in[1] : nullptr;
@@ -28,6 +29,7 @@ void share_packed_weights(Program &p) {
       decided[m] = true;
     }
   }
+  return std::find(decided.begin(), decided.end(), true) != decided.end();
 }
 
 } // namespace cinta::replay

@@ -7,13 +7,14 @@ namespace {
 
 struct Pass {
   const char *name;
-  void (*run)(Program &);
+  bool (*run)(Program &);
 };
 constexpr Pass passes[] = {
     {"dead_code", remove_dead_code},   {"common_subexpressions", merge_common_subexpressions},
     {"invariants", hoist_invariants},  {"epilogues", fuse_epilogues},
     {"fusion", fuse_elementwise},      {"reductions", fuse_reductions},
-    {"packing", share_packed_weights}, {"in_place", reuse_in_place},
+    {"packing", share_packed_weights}, {"rematerialization", rematerialize},
+    {"in_place", reuse_in_place},
 };
 
 std::string all() {
@@ -40,8 +41,8 @@ void run_passes(Program &p, const std::vector<std::string> &names) {
   for (const Pass &pass : passes) {
     if (std::find(names.begin(), names.end(), pass.name) == names.end())
       continue;
-    pass.run(p);
-    verify(p, pass.name);
+    if (pass.run(p))
+      verify(p, pass.name);
   }
   plan_memory(p);
   verify(p, "memory_plan");

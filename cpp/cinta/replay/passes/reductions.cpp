@@ -44,7 +44,8 @@ void ReducedChainWork::operator()(const Tensor *in, const Tensor *out) const {
 
 } // namespace
 
-void fuse_reductions(Program &p) {
+bool fuse_reductions(Program &p) {
+  const size_t before = p.instructions.size();
   for (size_t n = 0; n < p.instructions.size(); ++n) {
     const auto *reduction = as<ops::ReduceRowsWork>(*p.instructions[n].work);
     if (!reduction || reduction->rows * reduction->cols < kWorthwhile)
@@ -91,6 +92,7 @@ void fuse_reductions(Program &p) {
     p.instructions.erase(p.instructions.begin() + int64_t(writer));
     --n;
   }
+  return p.instructions.size() < before;
 }
 
 } // namespace cinta::replay

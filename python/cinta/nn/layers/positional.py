@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cinta._core import Tensor, asarray, dropout, empty
+from cinta._core import Tensor, asarray, empty
 from cinta.nn.init import normal_
 from cinta.nn.layers.arguments import positive
+from cinta.nn.layers.dropout import Dropout
 from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter
 
@@ -38,10 +39,8 @@ class _Positions(Module):
     def __init__(self, d_model: int, max_len: int, dropout: float, batch_first: bool) -> None:
         super().__init__()
         positive(type(self).__name__, d_model=d_model, max_len=max_len)
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"[{type(self).__name__}] dropout got {dropout}, expected a probability")
         self.d_model, self.max_len = d_model, max_len
-        self.dropout, self.batch_first = float(dropout), bool(batch_first)
+        self.dropout, self.batch_first = Dropout(dropout), bool(batch_first)
 
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         name = type(self).__name__
@@ -55,11 +54,11 @@ class _Positions(Module):
                 f"[{name}] input has {steps} steps from {offset} on, expected at most max_len = {self.max_len}"
             )
         rows = self.weight[offset : offset + steps]
-        return dropout(x + (rows[:, None] if lies_first else rows), self.dropout, self.training)
+        y: Tensor = self.dropout(x + (rows[:, None] if lies_first else rows))
+        return y
 
     def extra_repr(self) -> str:
-        text = f"{self.d_model}, max_len={self.max_len}"
-        return text + (f", dropout={self.dropout}" if self.dropout else "")
+        return f"{self.d_model}, max_len={self.max_len}"
 
 
 class PositionalEncoding(_Positions):
