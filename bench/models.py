@@ -88,3 +88,58 @@ def language_model(nn, kind, vocabulary, hidden, layers=1):
             return self.linear(y.reshape(-1, hidden))
 
     return Model()
+
+
+def layer_norm_lstm(torch, features, hidden):
+    """What cinta's `nn.LayerNormLSTM` computes, in PyTorch's operations step by step, by the same names."""
+    norm = torch.nn.functional.layer_norm
+    module: Any = torch.nn.Module
+
+    class LayerNormLSTM(module):
+        def __init__(self):
+            super().__init__()
+            rows = 4 * hidden
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, features), "weight_hh": (rows, hidden)}
+            for name, size in (("ih", rows), ("hh", rows), ("c", hidden)):
+                shapes |= {f"norm_{name}_weight": (size,), f"norm_{name}_bias": (size,)}
+            for name, shape in shapes.items():
+                setattr(self, f"{name}_l0", torch.nn.Parameter(torch.empty(shape)))
+
+        def forward(self, x):
+            of_x = norm(x @ self.weight_ih_l0.T, (4 * hidden,), self.norm_ih_weight_l0, self.norm_ih_bias_l0)
+            h = c = x.new_zeros(x.shape[1], hidden)
+            y = []
+            for step in of_x:
+                of_h = norm(h @ self.weight_hh_l0.T, (4 * hidden,), self.norm_hh_weight_l0, self.norm_hh_bias_l0)
+                i, f, g, o = (step + of_h).chunk(4, -1)
+                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+                inner = norm(c, (hidden,), self.norm_c_weight_l0, self.norm_c_bias_l0)
+                h = torch.sigmoid(o) * torch.tanh(inner)
+                y.append(h)
+            return torch.stack(y), (h, c)
+
+    return LayerNormLSTM()
+
+
+def transformer(nn, vocabulary, width, heads, layers, steps, dropout=0.0):
+    """Tokens [B,T] -> scores of the next ones [B T, vocabulary]: embedding, positions, causal encoder layers."""
+    module: Any = nn.Module
+
+    class Model(module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(vocabulary, width)
+            self.positions = nn.Embedding(steps, width)
+            layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True)
+            self.encoder = nn.TransformerEncoder(layer, layers)
+            self.linear = nn.Linear(width, vocabulary)
+
+        def forward(self, tokens):
+            x = self.embedding(tokens) + self.positions.weight
+            return self.linear(self.encoder(x, **self.causal)).reshape(-1, vocabulary)
+
+    model = Model()
+    model.causal = {"is_causal": True}
+    if nn.__name__.startswith("torch"):  # PyTorch wants the mask beside the word
+        model.causal["mask"] = nn.Transformer.generate_square_subsequent_mask(steps)
+    return model

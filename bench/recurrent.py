@@ -49,6 +49,7 @@ LAYERS = {
     "GRU, 100 units": Layer(0.50, False, "GRU", 100),
     "GRU, 200 units": Layer(0.50, False, "GRU", 200),
     "GRU, 512 units": Layer(0.50, False, "GRU", 512),
+    "layer-norm LSTM, 200 units (PyTorch: a loop)": Layer(0.50, False, "LayerNormLSTM", 200),
     "tanh RNN, 100 units, lengths": Layer(0.35, False, "RNN", 100, mean_length=0.5),
     "LSTM, 200 units, lengths": Layer(0.35, False, "LSTM", 200, mean_length=0.5),
     "GRU, 200 units, lengths": Layer(0.35, False, "GRU", 200, mean_length=0.5),
@@ -65,7 +66,8 @@ def lengths_of(layer: Layer) -> np.ndarray | None:
 def layer_run(library: Any, layer: Layer, weights, x: np.ndarray, seed: np.ndarray) -> Callable[[], list[Any]]:
     """Forward and backward in float32, or for PyTorch in the dtype of x: y and the gradients, of x first."""
     own = library is ct
-    model = getattr(library.nn, layer.kind)(layer.hidden, layer.hidden)
+    made = getattr(library.nn, layer.kind, functools.partial(models.layer_norm_lstm, library))
+    model = made(layer.hidden, layer.hidden)
     model.load_state_dict({name: library.asarray(value) for name, value in weights.items()})
     if x.dtype == np.float64:
         model = model.double()

@@ -410,3 +410,44 @@ def test_a_saved_row_that_is_written_itself_is_an_error() -> None:
     h[0:2] = h[2:4] * 2.0  # over it
     with pytest.raises(RuntimeError, match="overwritten in place"):
         (z + y.sum()).backward()
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["leaf", "result"])
+def test_gradients_of_parts_gather_in_place(inner: bool) -> None:
+    """Slices of every kind, beside each other and over each other, before and after the whole."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4, 3, 6)).astype(np.float32)
+    parts = [np.s_[1], np.s_[..., 2:4], np.s_[1:3], np.s_[...], np.s_[:, ::-2, 1:6:3]]
+    weights = [rng.normal(size=values[part].shape).astype(np.float32) for part in parts]
+    expected = np.zeros_like(values)
+    for part, weight in zip(parts, weights):
+        expected[part] += weight
+    x = ct.tensor(values, requires_grad=True)
+    for _ in range(2):
+        held = x.grad
+        before = None if held is None else held.numpy().copy()
+        y = x * 1.0 if inner else x
+        losses = [(y[part] * ct.tensor(weight)).sum() for part, weight in zip(parts, weights)]
+        ct.stack(losses).sum().backward()
+        if held is not None:
+            np.testing.assert_array_equal(held.numpy(), before)
+    assert x.grad is not None
+    np.testing.assert_allclose(x.grad.numpy(), 2 * expected, rtol=1e-6)
+
+
+def test_a_loop_over_steps_costs_what_there_is() -> None:
+    """Gradients of x[t] go into one tensor, not into one of x's size for every step."""
+    steps, w = 40, ct.ones((40, 3)).requires_grad_()
+
+    @ct.compile
+    def loss(x: ct.Tensor) -> ct.Tensor:
+        w.zero_grad()
+        y = w * x
+        value = ct.stack([y[t] * float(t) for t in range(steps)]).sum()
+        value.backward()
+        return value
+
+    loss(ct.ones((steps, 3)))
+    assert w.grad is not None
+    np.testing.assert_array_equal(w.grad.numpy()[:, 0], np.arange(steps))
+    assert str(loss.program()).count("zero()") == 1

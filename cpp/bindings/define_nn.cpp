@@ -1,5 +1,6 @@
 // Softmax, normalisation, dropout, and the losses.
 #include "bindings/function.h"
+#include "cinta/ops/attention.h"
 #include "cinta/ops/norm.h"
 #include "cinta/ops/random.h"
 #include "cinta/ops/softmax.h"
@@ -93,6 +94,22 @@ void define_losses() {
     return ops::hinge_loss(x, target, margin, reduction_of(reduction, "hinge_loss"));
   }>("hinge_loss(x, target, margin=1.0, reduction='mean')",
      loss("max(0, margin - t x) for targets t of -1 and 1.").c_str());
+}
+
+void define_attention() {
+  define<[](const Tensor &query, const Tensor &key, const Tensor &value, const Maybe &attn_mask, double dropout_p,
+            bool is_causal, std::optional<double> scale, bool enable_gqa) {
+    return ops::attention(query, key, value, or_none(attn_mask), {dropout_p, is_causal, scale, enable_gqa});
+  }>("scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, "
+     "enable_gqa=False)",
+     "y = softmax(q k^T scale + mask) v: [..,T,V] of query [..,T,E], key [..,S,E], value [..,S,V].\n\n"
+     "attn_mask broadcasts to [..,T,S]: bool, true where a key takes part, or floating, added. is_causal: position t "
+     "sees keys 0 to t. Rows that see no key are 0. scale: 1 / E^(1/2) where None. dropout_p: of the weights, whoever "
+     "calls decides by training. enable_gqa: key and value may have fewer heads (axis -3), each for several of the "
+     "query's.\n\n"
+     "Memory: of the weights only a block of rows exists at a time, forward and, computed again, backward; kept are "
+     "query, key and value. A mask that needs a gradient, and derivatives of higher order, take all weights at once. "
+     "Vaswani et al., \"Attention Is All You Need\", 2017; blocks: Dao et al., \"FlashAttention\", 2022.");
 }
 
 } // namespace cinta::python

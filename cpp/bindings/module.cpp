@@ -113,6 +113,7 @@ PYBIND11_MODULE(_core, m) {
   define_losses();
   define_conv();
   define_recurrent();
+  define_attention();
   define_augment();
   m.def(
       "op_names", [names = std::vector<std::string>(function_names())] { return names; },

@@ -22,7 +22,8 @@ Tensor inner(const Tensor &a, const Tensor &b);
 Tensor dot(const Tensor &a, const Tensor &b); // NumPy's
 Tensor kron(const Tensor &a, const Tensor &b);
 
-// C [M,N] = A [M,K] B [K,N] of native dtype and any strides, C's rows contiguous; the only callers of the gemm kernel.
+// C [M,N] = A [M,K] B [K,N] of native dtype and any strides, C's rows contiguous. Nobody but these and attention_work
+// calls the gemm kernel.
 // The activation of C goes to `activated` where that is given, else into C itself.
 void gemm(const Tensor &a, const Tensor &b, const Tensor &c, const Tensor &bias_n = {},
           const std::optional<Activation> &activation = {}, const Tensor &activated = {},

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cinta/ops/elementwise.h"
+#include "cinta/ops/elementwise_work.h"
 #include "cinta/ops/reduce.h"
 #include "cinta/ops/tile_loop.h"
 
@@ -82,7 +82,13 @@ struct Slice final : OpWith<RangesAttributes> {
   using OpWith::OpWith;
   const char *name() const override { return "slice"; }
   void forward(const Tensor *in, int, Tensor *out) const override { *out = look(in[0], ranges); }
-  void vjp(Vjp &v) const override { v.dx(0, embed(v.dy(), full, ranges)); }
+  void vjp(Vjp &v) const override {
+    const Tensor sum = v.gathered(0);
+    if (!sum || sum.dtype() != v.dy().dtype())
+      return v.dx(0, embed(v.dy(), full, ranges));
+    if (const Tensor part = look(sum, ranges); part.size()) // a loop over x[t] costs what x has, not its square
+      compute("accumulate", {part, v.dy()}, {part}, BinaryWork{BinaryOp::Add});
+  }
 };
 struct Embed final : OpWith<RangesAttributes> {
   using OpWith::OpWith;

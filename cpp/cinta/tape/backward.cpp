@@ -136,6 +136,14 @@ public:
   const Tensor &dy(int i) const override { return now_->outputs[i].grad; }
   bool needs(int i) const override { return now_->inputs[i].needs; }
   int inputs() const override { return now_->inputs_n; }
+  Tensor gathered(int i) const override {
+    const Instr::Input &input = now_->inputs[i];
+    const Instr *producer = input.producer;
+    if (grad_enabled() || !input.needs || (producer ? producer->position < options_.since : wanted_ || options_.onward))
+      return {};
+    const Tensor &slot = producer ? producer->outputs[input.output_index].grad : input.value->grad;
+    return slot && slot.contiguous() && exclusive(slot) ? slot : Tensor();
+  }
   void dx(int i, Tensor gradient) override {
     Instr::Input &input = now_->inputs[i];
     if (!input.needs || !gradient)

@@ -25,6 +25,9 @@ public:
   virtual bool needs(int i) const = 0;            // whether anybody wants the gradient of input i
   virtual void dx(int i, Tensor gradient) = 0;    // ignored where not needed
   virtual int inputs() const = 0;
+  // What input i's gradient has gathered so far, contiguous and to be added to in place; empty where there is nothing
+  // yet, or others may see it. A rule that knows only a part of dx adds there, else it embeds the part in zeros.
+  virtual Tensor gathered(int i) const = 0;
 
 protected:
   ~Vjp() = default;

@@ -14,16 +14,22 @@ from cinta.nn.layers.activations import (
     Softplus,
     Tanh,
 )
+from cinta.nn.layers.alignment import AdditiveAttention, DotAttention
+from cinta.nn.layers.attention import MultiheadAttention
 from cinta.nn.layers.convolution import Conv1d, Conv2d
 from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
-from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d
+from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, VariationalDropout
 from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
 from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
 from cinta.nn.layers.shape import Flatten, Unflatten
+from cinta.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from cinta.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from cinta.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -48,6 +54,7 @@ __all__ = [
     "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdditiveAttention",
     "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
@@ -60,6 +67,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
+    "DotAttention",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -74,7 +82,10 @@ __all__ = [
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
+    "LayerNormGRU",
+    "LayerNormLSTM",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
     "LogSoftmax",
     "MSELoss",
@@ -83,8 +94,10 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "PositionalEncoding",
     "RNNCell",
     "ReLU",
     "Sequential",
@@ -94,7 +107,13 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
+    "VariationalDropout",
     "functional",
     "init",
     "summary",

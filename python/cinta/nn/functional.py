@@ -43,6 +43,7 @@ from cinta._core import (
     nll_loss,
     one_hot,
     relu,
+    scaled_dot_product_attention,
     sigmoid,
     silu,
     smooth_l1_loss,
@@ -54,6 +55,8 @@ from cinta._core import (
     unfold,
 )
 from cinta._core import sum as sum_
+from cinta.nn.layers.positional import sinusoidal_positions
+from cinta.nn.sequences import masked_mean, masked_softmax, sequence_cross_entropy, sequence_mask
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -85,6 +88,8 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "masked_mean",
+    "masked_softmax",
     "max_pool1d",
     "max_pool2d",
     "mse_loss",
@@ -92,8 +97,12 @@ __all__ = [
     "normalize",
     "one_hot",
     "relu",
+    "scaled_dot_product_attention",
+    "sequence_cross_entropy",
+    "sequence_mask",
     "sigmoid",
     "silu",
+    "sinusoidal_positions",
     "smooth_l1_loss",
     "softmax",
     "softplus",

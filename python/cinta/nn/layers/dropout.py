@@ -112,3 +112,37 @@ class AlphaDropout(DropoutLayer):
         a = ((1 - p) * (1 + p * s * s)) ** -0.5
         kept = dropout(ones(x.shape, dtype=x.dtype), p, True) * (1 - p)
         return (x * kept + (1 - kept) * s) * a - a * p * s
+
+
+class VariationalDropout(DropoutLayer):
+    """Zeroes the same features at every step of a sequence, for each sequence others, and scales the rest up.
+
+    y_t = x_t m / (1 - p), m ~ Bernoulli(1 - p) per sequence and feature; y = x in evaluation
+    x, y [T, B, F], [B, T, F] with batch_first, [T, F] for one sequence
+
+    Before and behind recurrent layers; on their recurrent connections `nn.LSTM(recurrent_dropout=...)` does the same.
+    Errors: ValueError where p is outside [0, 1] or x has another rank.
+    Source: Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", 2016.
+
+    Example:
+        >>> y = nn.VariationalDropout(0.5)(ct.ones((7, 2, 100)))
+        >>> bool((y == y[0]).all()), sorted(set(y.reshape(-1).tolist()))
+        (True, [0.0, 2.0])
+    """
+
+    def __init__(self, p: float = 0.5, batch_first: bool = False) -> None:
+        super().__init__(p)
+        self.batch_first = bool(batch_first)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim not in (2, 3):
+            layout = "[B,T,F]" if self.batch_first else "[T,B,F]"
+            raise ValueError(f"[VariationalDropout] input has shape {list(x.shape)}, expected {layout} or [T,F]")
+        if not self.training or self.p == 0:
+            return x
+        shape = list(x.shape)
+        shape[1 if self.batch_first and x.ndim == 3 else 0] = 1
+        return x * dropout(ones(shape, dtype=x.dtype), self.p)
+
+    def extra_repr(self) -> str:
+        return f"{self.p:g}" + (", batch_first=True" if self.batch_first else "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cinta import _core
-from cinta._core import Tensor, asarray, concat, dropout, empty, stack
+from cinta._core import Tensor, asarray, concat, dropout, empty, linear, ones, relu, stack, tanh, where, zeros
 from cinta.nn.init import uniform_
 from cinta.nn.layers.arguments import positive
+from cinta.nn.layers.recurrent_steps import alive, gru_step, lstm_step, walk
 from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter
 
@@ -30,6 +31,7 @@ class _Recurrent(Module):
         bidirectional: bool,
         proj_size: int = 0,
         dtype: Any = None,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -40,23 +42,28 @@ class _Recurrent(Module):
             raise ValueError(f"[{name}] dropout got {dropout} with one layer, but it lies between layers: use 0")
         if not 0 <= proj_size < hidden_size:
             raise ValueError(f"[{name}] proj_size got {proj_size}, expected 0 or less than hidden_size {hidden_size}")
+        if not 0 <= recurrent_dropout < 1:
+            raise ValueError(f"[{name}] recurrent_dropout got {recurrent_dropout}, expected a probability below 1")
+        self.recurrent_dropout = float(recurrent_dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bool(bias), bool(batch_first), float(dropout)
         self.bidirectional, self.proj_size = bool(bidirectional), proj_size
         out = proj_size or hidden_size
         for layer, suffix in self._directions():
             width = input_size if layer == 0 else out * (2 if bidirectional else 1)
-            shapes: dict[str, tuple[int, ...]] = {
-                "weight_ih": (self.gates * hidden_size, width),
-                "weight_hh": (self.gates * hidden_size, out),
-            }
-            if bias:
-                shapes |= {"bias_ih": (self.gates * hidden_size,), "bias_hh": (self.gates * hidden_size,)}
-            if proj_size:
-                shapes["weight_hr"] = (proj_size, hidden_size)
-            for parameter, shape in shapes.items():
+            for parameter, shape in self._shapes(width, out).items():
                 setattr(self, parameter + suffix, Parameter(empty(shape, dtype=dtype)))
         self.reset_parameters()
+
+    def _shapes(self, width: int, out: int) -> dict[str, tuple[int, ...]]:
+        """Of one layer's parameters in one direction, `width` features coming in and `out` going out."""
+        rows = self.gates * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, out)}
+        if self.bias:
+            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        if self.proj_size:
+            shapes["weight_hr"] = (self.proj_size, self.hidden_size)
+        return shapes
 
     def _directions(self) -> Iterator[tuple[int, str]]:
         for layer in range(self.num_layers):
@@ -73,6 +80,35 @@ class _Recurrent(Module):
     def _run(self, x: Tensor, states: list[Any], suffix: str, lengths: Any, reverse: bool) -> list[Tensor]:
         """One layer in one direction: y and the last states."""
         raise NotImplementedError
+
+    def _of_x(self, x: Tensor, suffix: str) -> Tensor:
+        w_ih, _, b_ih, _ = self._weights(suffix)
+        return linear(x, w_ih, b_ih)
+
+    def _of_h(self, h: Tensor, suffix: str) -> Tensor:
+        _, w_hh, _, b_hh = self._weights(suffix)
+        return linear(h, w_hh, b_hh)
+
+    def _next(self, of_x: Tensor, of_h: Tensor, states: Sequence[Tensor], suffix: str) -> list[Tensor]:
+        """The states after one step, h first."""
+        raise NotImplementedError
+
+    def _step_form(self, x: Tensor, states: Sequence[Any], suffix: str, lengths: Any, reverse: bool) -> list[Tensor]:
+        """One layer in one direction in operations; of h, recurrent_dropout hides the same units at every step."""
+        steps, batch, _ = x.shape
+        lives = None if lengths is None else alive(lengths, steps, batch, type(self).__name__)
+        if lives is not None:
+            x = where(lives, x, 0.0)  # whatever stands in the padding
+        sizes = (self.proj_size or self.hidden_size, self.hidden_size)
+        now = [zeros((batch, n), dtype=x.dtype) if state is None else state for state, n in zip(states, sizes)]
+        hidden = self.training and self.recurrent_dropout
+        mask = dropout(ones((batch, sizes[0]), dtype=x.dtype), self.recurrent_dropout) if hidden else None
+
+        def step(of_x: Tensor, now: Sequence[Tensor]) -> list[Tensor]:
+            of_h = self._of_h(now[0] if mask is None else now[0] * mask, suffix)
+            return self._next(of_x, of_h, now, suffix)
+
+        return walk(step, self._of_x(x, suffix), now, lives, reverse)
 
     def _weights(self, suffix: str) -> tuple[Any, Any, Any, Any]:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -111,7 +147,8 @@ class _Recurrent(Module):
                     x = dropout(x, self.dropout)
             if first:
                 outputs = []
-            y, *states = self._run(
+            run_layer = self._step_form if self.training and self.recurrent_dropout else self._run
+            y, *states = run_layer(
                 x, [None if state is None else state[run] for state in initial], suffix, lengths, not first
             )
             outputs.append(y)
@@ -130,6 +167,7 @@ class _Recurrent(Module):
             text += f", {name}=True" if getattr(self, name) else ""
         text += "" if self.bias else ", bias=False"
         text += f", dropout={self.dropout}" if self.dropout else ""
+        text += f", recurrent_dropout={self.recurrent_dropout}" if self.recurrent_dropout else ""
         return text + (f", proj_size={self.proj_size}" if self.proj_size else "")
 
 
@@ -142,6 +180,8 @@ class RNN(_Recurrent):
     every step, h_n [L D, B, H] the last states; D: 2 with bidirectional, else 1; L layers, dropout between them.
     Called with `lengths` [B], sequences may have different lengths, in any order: y is zero beyond them, h_n is the
     state at each one's own end, and nothing is computed for the padding.
+    recurrent_dropout hides the same units of h at every step, for each sequence others, from the products that make the
+    next h (Gal and Ghahramani, 2016); in training the layer is then made of operations, step by step, and slower.
     Errors: ValueError where sizes do not fit, or a length is larger than T.
     Source: Elman, "Finding Structure in Time", 1990.
 
@@ -165,15 +205,21 @@ class RNN(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         dtype: Any = None,
+        *,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"[RNN] nonlinearity got {nonlinearity!r}, expected 'tanh' or 'relu'")
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype,
+                         recurrent_dropout=recurrent_dropout)  # fmt: skip
         self.nonlinearity = nonlinearity
 
     def _run(self, x: Tensor, states: list[Any], suffix: str, lengths: Any, reverse: bool) -> list[Tensor]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return _core.rnn(x, states[0], w_ih, w_hh, b_ih, b_hh, lengths, reverse, self.nonlinearity)
+
+    def _next(self, of_x: Tensor, of_h: Tensor, states: Sequence[Tensor], suffix: str) -> list[Tensor]:
+        return [(tanh if self.nonlinearity == "tanh" else relu)(of_x + of_h)]
 
     def forward(self, x: Tensor, hx: Tensor | None = None, *, lengths: Any = None) -> tuple[Tensor, Tensor]:
         y, (h,) = self._apply(x, [hx], lengths)
@@ -208,12 +254,18 @@ class GRU(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         dtype: Any = None,
+        *,
+        recurrent_dropout: float = 0.0,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype,
+                         recurrent_dropout=recurrent_dropout)  # fmt: skip
 
     def _run(self, x: Tensor, states: list[Any], suffix: str, lengths: Any, reverse: bool) -> list[Tensor]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return _core.gru(x, states[0], w_ih, w_hh, b_ih, b_hh, lengths, reverse)
+
+    def _next(self, of_x: Tensor, of_h: Tensor, states: Sequence[Tensor], suffix: str) -> list[Tensor]:
+        return gru_step(of_x, of_h, states[0])
 
     def forward(self, x: Tensor, hx: Tensor | None = None, *, lengths: Any = None) -> tuple[Tensor, Tensor]:
         y, (h,) = self._apply(x, [hx], lengths)
@@ -251,15 +303,25 @@ class LSTM(_Recurrent):
         bidirectional: bool = False,
         proj_size: int = 0,
         dtype: Any = None,
+        *,
+        recurrent_dropout: float = 0.0,
     ) -> None:
-        super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, dtype
-        )
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size,
+                         dtype, recurrent_dropout)  # fmt: skip
 
     def _run(self, x: Tensor, states: list[Any], suffix: str, lengths: Any, reverse: bool) -> list[Tensor]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         w_hr = getattr(self, "weight_hr" + suffix, None)
         return _core.lstm(x, states[0], states[1], w_ih, w_hh, b_ih, b_hh, w_hr, lengths, reverse)
+
+    def _next(self, of_x: Tensor, of_h: Tensor, states: Sequence[Tensor], suffix: str) -> list[Tensor]:
+        h, c = lstm_step(of_x + of_h, states[1], self._norm_of_c(suffix))
+        w_hr = getattr(self, "weight_hr" + suffix, None)
+        return [h if w_hr is None else linear(h, w_hr), c]
+
+    def _norm_of_c(self, suffix: str) -> Callable[[Tensor], Tensor] | None:
+        """What goes over c inside of h: nothing."""
+        return None
 
     def forward(
         self, x: Tensor, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None
