@@ -18,6 +18,7 @@ import torch
 import cinta as ct
 import compiled
 import conv
+import ensembles
 import gemm
 import harness
 import import_time
@@ -53,6 +54,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "ops": ("Single operations, one thread", ("cinta", "PyTorch"), lambda threads: ops.main()),
     "training": ("Training steps", ("cinta", "PyTorch"), training.main),
     "compiled": ("Compiled training steps", ("cinta compiled", "peer"), compiled.main),
+    "ensembles": ("Ten networks in one program", ("ensemble", "by themselves"), ensembles.main),
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),

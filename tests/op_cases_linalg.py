@@ -48,10 +48,16 @@ def linear_samples(rng: np.random.Generator) -> Iterable[Sample]:
         yield sample(rng.normal(size=shape), rng.normal(size=(5, 4)), rng.normal(size=5))
     yield sample(rng.normal(size=(3, 4)), rng.normal(size=(5, 4)))
     yield sample(rng.normal(size=(17, 90)), rng.normal(size=(33, 90)), bias=rng.normal(size=33))
+    for shape in [(3, 7, 4), (3, 4), (3, 2, 3, 4), (3, 0, 4)]:  # one layer for each entry of the first axis
+        yield sample(rng.normal(size=shape), rng.normal(size=(3, 5, 4)), rng.normal(size=(3, 5)))
+    yield sample(rng.normal(size=(2, 17, 90)), rng.normal(size=(2, 33, 90)))
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    return x @ weight.T if bias is None else x @ weight.T + bias
+    if weight.ndim == 2:
+        return x @ weight.T if bias is None else x @ weight.T + bias
+    y = np.einsum("n...i,noi->n...o", x, weight)
+    return y if bias is None else y + bias.reshape(len(bias), *[1] * (x.ndim - 2), -1)
 
 
 NUMBERS = ALL_DTYPES[:-1]

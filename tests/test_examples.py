@@ -20,6 +20,7 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "ensemble.py": ["--splits", "1", "--epochs", "1", "--members", "3"],
     "schedules.py": ["--epochs", "2", "--seeds", "1"],
 }
 
@@ -62,6 +63,14 @@ def test_compiled_step(tmp_path):
     assert re.search(r"^instructions +\d+ of \d+ recorded", output, re.MULTILINE)
     assert re.search(r"conv2d_backward_weight +0 Conv2d +backward", output)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
+
+
+def test_ensemble(tmp_path):
+    output = run("ensemble.py", "--splits", 2, "--epochs", 8, "--members", 6, "--out", "out", folder=tmp_path)
+    one, average = (float(re.search(rf"{row}\D+([\d.]+)%", output)[1]) for row in ("one network", r"\(6 members\)"))
+    assert average < one < 5
+    assert re.search(r"averaging saves \d+% of the mistakes", output)
+    assert (tmp_path / "out" / "ensemble.png").stat().st_size > 20_000
 
 
 def test_schedules(tmp_path):

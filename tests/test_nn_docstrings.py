@@ -1,4 +1,4 @@
-"""Every public name of nn, optim, data, drawing and files has a docstring whose example runs as printed."""
+"""Every public name of nn, optim, data, training, drawing and files has a docstring whose example runs as printed."""
 
 import doctest
 import importlib
@@ -8,19 +8,20 @@ import pkgutil
 import pytest
 
 import cinta as ct
-from cinta import data, drawing, files, nn, optim
+from cinta import data, drawing, ensemble, files, nn, optim, training
 
 MODULES = [
     importlib.import_module(info.name)
-    for package in (nn, optim, data)
+    for package in (nn, optim, data, training, ensemble)
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ] + [drawing, files]
+PARTS = ("nn", "optim", "data", "training", "ensemble", "drawing", "files")
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, optim.lr_scheduler, data, drawing, files)
+    for module in (nn, nn.init, optim, optim.lr_scheduler, data, training, ensemble, drawing, files)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
-    if thing.__module__.startswith(("cinta.nn", "cinta.optim", "cinta.data", "cinta.drawing", "cinta.files"))
+    if thing.__module__.startswith(tuple(f"cinta.{part}" for part in PARTS))
 ]
 SHORT = {"cinta.nn.init.zeros_", "cinta.nn.init.ones_"}
 

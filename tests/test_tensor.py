@@ -307,6 +307,15 @@ def test_creation_from_nested_lists_of_tensors() -> None:
         ct.tensor([[1.0, 2.0], [3.0]])
 
 
+def test_creation_from_tuples() -> None:
+    """As from lists, in float64 too, where Python's digits are kept."""
+    for dtype in (None, "float32", "float64"):
+        np.testing.assert_array_equal(
+            ct.tensor((0.1, 0.2, 0.3), dtype=dtype).numpy(), ct.tensor([0.1, 0.2, 0.3], dtype=dtype).numpy()
+        )
+    assert ct.tensor((0.1, 0.2), dtype="float64").tolist() == [0.1, 0.2]
+
+
 def test_tensor_copies_and_keeps_apart() -> None:
     x = np.ones(3)
     t = ct.tensor(x)

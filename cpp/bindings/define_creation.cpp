@@ -24,7 +24,7 @@ Tensor converted(PyObject *data, std::optional<Dtype> dtype, const char *what) {
     return x;
   if (*dtype == Dtype::float64 && x.dtype() == Dtype::float32 && !is_tensor(data) && PySequence_Check(data)) {
     Ref numpy = Ref::checked(PyImport_ImportModule("numpy"));
-    Ref array = Ref::checked(PyObject_CallMethod(numpy.get(), "asarray", "O", data));
+    Ref array = Ref::checked(PyObject_CallMethod(numpy.get(), "asarray", "(O)", data));
     x = from_array(array.get(), false);
   }
   return ops::astype(x, *dtype);

@@ -41,7 +41,9 @@ void define_linear_algebra() {
       "The matrix product [..,M,K] [..,K,N] -> [..,M,N]; leading axes are broadcast, vectors as in NumPy.", Kind::both);
   define<[](const Tensor &x, const Tensor &weight, const std::optional<Tensor> &bias) {
     return ops::linear(x, weight, bias.value_or(Tensor()));
-  }>("linear(x, weight, bias=None)", "y = x W^T + b with x [..,in], weight [out,in], bias [out].");
+  }>("linear(x, weight, bias=None)",
+     "y = x W^T + b with x [..,in], weight [out,in], bias [out]; or a batch of them: x [N,..,in], weight [N,out,in], "
+     "bias [N,out].");
   define<einsum>("einsum(equation, *operands)", "Einstein summation: einsum('ij,jk->ik', a, b) is the matrix product.");
   define<tensordot>("tensordot(a, b, axes=2)",
                     "The sum of products over the last axes of a and the first of b, or over the pairs of axes given.");

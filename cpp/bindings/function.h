@@ -103,6 +103,7 @@ void define_linear_algebra();
 void define_nn();
 void define_conv();
 void define_recurrent();
+void define_augment();
 void define_losses();
 void define_random();
 void define_autodiff();

@@ -112,6 +112,7 @@ PYBIND11_MODULE(_core, m) {
   define_losses();
   define_conv();
   define_recurrent();
+  define_augment();
   m.def(
       "op_names", [names = std::vector<std::string>(function_names())] { return names; },
       "The names of all operations.");

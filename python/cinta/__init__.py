@@ -14,24 +14,51 @@ from cinta._core import *  # noqa: F403
 from cinta._core import __version__ as __version__
 
 if TYPE_CHECKING:
-    from cinta import autodiff, data, extend, nn, numpy, optim, replay, scipy  # noqa: F401
+    from cinta import (  # noqa: F401
+        augment,
+        autodiff,
+        data,
+        ensemble,
+        extend,
+        nn,
+        numpy,
+        optim,
+        preprocess,
+        replay,
+        scipy,
+        training,
+    )
     from cinta.autodiff import *  # noqa: F403
     from cinta.drawing import draw  # noqa: F401
+    from cinta.ensemble import Ensemble, mc_dropout  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
     from cinta.mixed_precision import autocast  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
     from cinta.replay import compile  # noqa: F401
+    from cinta.training import (  # noqa: F401
+        Trainer,
+        best_checkpoint,
+        latest_checkpoint,
+        load_checkpoint,
+        save_checkpoint,
+    )
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
-_MODULES = ("autodiff", "data", "extend", "nn", "numpy", "optim", "replay", "scipy")
+_MODULES = (
+    "augment", "autodiff", "data", "ensemble", "extend", "nn", "numpy", "optim", "preprocess", "replay", "scipy",
+    "training",
+)  # fmt: skip
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
 )
+_TRAINING = "Trainer best_checkpoint latest_checkpoint load_checkpoint save_checkpoint"
 _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
+    **dict.fromkeys(_TRAINING.split(), "training"),
     "draw": "drawing",
+    **dict.fromkeys(("Ensemble", "mc_dropout"), "ensemble"),
     "autocast": "mixed_precision",
     "compile": "replay",
     "set_float32_matmul_precision": "precision",

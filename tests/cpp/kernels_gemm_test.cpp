@@ -251,17 +251,21 @@ TEST_CASE("gemm_batch activates every item, gemm integers too") {
 
 TEST_CASE("gemm_batch is gemm item by item") {
   for (const std::string &isa : available_isas())
-    for (int64_t b_batch : {int64_t(0), int64_t(7 * 9)}) {
+    for (auto [b_batch, bias_batch] : {std::pair<int64_t, int64_t>(0, -1), {7 * 9, -1}, {0, 0}, {0, 9}, {7 * 9, 9}}) {
       std::mt19937 random(5);
       const int64_t batch = 23, M = 5, N = 9, K = 7;
       const Matrix<double> A(batch * M, K, Layout::row_major, random), B(batch * K, N, Layout::row_major, random);
       std::vector<double> C(size_t(batch * M * N)), each = C;
       Gemm g{M, N, K, A.data.data(), K, 1, B.data.data(), N, 1, C.data(), N, false, nullptr, nullptr};
+      const Matrix<double> bias(batch, N, Layout::row_major, random);
+      if (bias_batch >= 0)
+        g.bias_n = bias.data.data(), g.bias_n_batch = bias_batch;
       table_of(isa.c_str()).gemm_batch[1](g, batch, M * K, b_batch, M * N);
       for (int64_t i = 0; i < batch; ++i) {
         g.A = A.data.data() + i * M * K;
         g.B = B.data.data() + i * b_batch;
         g.C = each.data() + i * M * N;
+        g.bias_n = bias_batch < 0 ? nullptr : bias.data.data() + i * bias_batch;
         table_of(isa.c_str()).gemm[1](g);
       }
       double worst = 0;

@@ -194,3 +194,24 @@ def test_gains():
     for name in ["linear", "conv1d", "conv2d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"]:
         assert nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name)), name
     assert nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("Dropout", (40, 50)), ("Dropout1d", (40, 30, 5)), ("Dropout2d", (40, 30, 4, 3)),
+                        ("Dropout1d", (400, 5)), ("AlphaDropout", (40, 50))]
+)  # fmt: skip
+def test_dropout(name, shape):
+    """The same values, in the same patterns, about as often."""
+    x = np.ones(shape, np.float32)
+    ours, theirs = getattr(nn, name)(0.3), getattr(tnn, name)(0.3)
+    y, z = ours(ct.tensor(x)).numpy(), theirs(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(np.unique(y), np.unique(z), rtol=1e-6)
+    assert abs((y == y.min()).mean() - 0.3) < 0.08
+    channels = {"Dropout1d": shape[:-1], "Dropout2d": shape[:-2]}.get(name, shape)
+    for values in (y, z):
+        assert (np.ptp(values.reshape(*channels, -1), axis=-1) == 0).all()
+    ours.eval()
+    np.testing.assert_array_equal(ours(ct.tensor(x)).numpy(), x)
+    for p in (0.0, 1.0):
+        y, z = getattr(nn, name)(p)(ct.tensor(x)).numpy(), getattr(tnn, name)(p)(torch.from_numpy(x)).numpy()
+        np.testing.assert_array_equal(y, z)

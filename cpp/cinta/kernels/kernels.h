@@ -61,6 +61,7 @@ struct Gemm {
   Unary activation = nullptr; // of C's compute type, applied while C is near; or null
   const double *activation_params = nullptr;
   void *activated = nullptr; // activation(C), in rows of ldc, where C is to be kept for a gradient; null: in C itself
+  int64_t bias_n_batch = 0;  // from one bias_n of gemm_batch to the next
 };
 using GemmFn = void (*)(const Gemm &);
 // A, B and C of bfloat16, biases of float32, sums in float32, rounded once, no activation; false: not this shape,
@@ -139,6 +140,18 @@ using MaxPool = void (*)(const Pool2d &, const void *x, void *y, void *place /*o
 using AvgPool = void (*)(const Pool2d &, const void *x, void *y);
 using MaxPoolVjp = void (*)(const Pool2d &, const void *place, const void *dy, void *dx);
 using AvgPoolVjp = void (*)(const Pool2d &, const void *dy, void *dx);
+
+// ---- warping: y[n,c,i,j] is x[n,c] at (px, py) = matrix_n (j + dx, i + dy, 1), in pixels from the first one's centre
+enum class Border : uint8_t { constant, edge, reflect, symmetric }; // beyond the image: as NumPy's pad continues it
+struct Warp {
+  int64_t N, C, H, W, OH, OW; // x[N,C,H,W], y[N,C,OH,OW]; H W <= 2^24 in float
+  Border border;
+  bool nearest; // the pixel that is nearest, else between the four around
+  double fill;  // what lies beyond a constant border
+};
+// matrices [N,2,3]; displacement (dx, dy) [N,2,OH,OW], or null
+using WarpForward = void (*)(const Warp &, const double *matrices, const void *displacement, const void *x, void *y);
+using WarpVjp = void (*)(const Warp &, const double *matrices, const void *displacement, const void *dy, void *dx);
 
 // ---- softmax family over contiguous rows
 using SoftmaxRows = void (*)(int64_t rows, int64_t cols, const void *x, void *y);
@@ -340,6 +353,8 @@ struct Table {
   BitsFill bits_fill = nullptr;
   DropoutFill dropout_fill[2] = {};
   DropoutVjp dropout_vjp[2] = {};
+  WarpForward warp[2] = {};
+  WarpVjp warp_vjp[2] = {};
 };
 
 const Table &table();                   // the one that runs here

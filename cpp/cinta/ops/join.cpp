@@ -41,6 +41,35 @@ struct Concat final : OpWith<ConcatAttributes> {
   }
 };
 
+struct Split final : OpWith<ConcatAttributes> { // views that lie next to each other and leave nothing out
+  using OpWith::OpWith;
+  const char *name() const override { return "split"; }
+  int outputs() const override { return int(sizes.size()); }
+  void forward(const Tensor *in, int, Tensor *out) const override {
+    GradMode off(false);
+    int64_t start = 0;
+    for (size_t k = 0; k < sizes.size(); ++k) {
+      out[k] = narrow(in[0], axis, start, sizes[k]);
+      start += sizes[k];
+    }
+  }
+  void vjp(Vjp &v) const override { // one copy of each part, where slices would each fill a whole gradient
+    Tensors parts;
+    Tensor some;
+    for (int k = 0; k < outputs(); ++k) {
+      parts.push_back(v.dy(k));
+      if (parts.back())
+        some = parts.back();
+    }
+    for (size_t k = 0; k < parts.size(); ++k)
+      if (Shape shape = some.shape(); !parts[k]) {
+        shape[axis] = sizes[k];
+        parts[k] = zeros(shape, some.dtype());
+      }
+    v.dx(0, concat(parts, axis));
+  }
+};
+
 Dtype common_dtype(const Tensors &parts) {
   Dtype dtype = parts[0].dtype();
   for (const Tensor &part : parts)
@@ -89,14 +118,23 @@ Tensor stack(const Tensors &parts, int64_t axis) {
 Tensors split(const Tensor &x, const std::vector<int64_t> &borders, int64_t axis) {
   int a = normalize_axis(axis, x.ndim(), "split");
   const int64_t size = x.shape()[a];
-  Tensors out;
+  std::vector<int64_t> starts, sizes;
+  bool side_by_side = !borders.empty();
   int64_t start = 0;
   for (size_t k = 0; k <= borders.size(); ++k) {
     int64_t stop = k < borders.size() ? borders[k] : size;
     stop = std::clamp<int64_t>(stop < 0 ? stop + size : stop, 0, size);
-    out.push_back(narrow(x, a, std::min(start, size), std::max<int64_t>(stop - start, 0)));
+    side_by_side = side_by_side && start <= stop;
+    starts.push_back(std::min(start, size));
+    sizes.push_back(std::max<int64_t>(stop - start, 0));
     start = stop;
   }
+  Tensors out(sizes.size());
+  if (side_by_side)
+    apply(make_op<Split>({a, sizes}), &x, 1, out.data());
+  else
+    for (size_t k = 0; k < out.size(); ++k)
+      out[k] = narrow(x, a, starts[k], sizes[k]);
   return out;
 }
 

@@ -54,6 +54,8 @@ bool run_bfloat16(Gemm g, const Tensor &a, const Tensor &b, const Tensor &c) {
     g.A = a.data<uint16_t>() + i * a.strides()[0];
     g.B = b.data<uint16_t>() + i * b.strides()[0];
     g.C = c.data<uint16_t>() + i * c.strides()[0];
+    if (g.bias_n)
+      g.bias_n = static_cast<const float *>(g.bias_n) + g.bias_n_batch;
     multiply(g);
   }
   return true;
@@ -61,14 +63,20 @@ bool run_bfloat16(Gemm g, const Tensor &a, const Tensor &b, const Tensor &c) {
 
 double flops(const Tensor &c, const Tensor &a) { return 2.0 * double(c.size()) * double(a.shape(-1)); }
 
-struct BatchProductWork { // z [B,M,N] = a [B,M,K] b [B,K,N]
+struct BatchProductWork { // z [B,M,N] = a [B,M,K] b [B,K,N] + bias [B,1,N]; in: a, b, bias or not
+  bool with_bias;
   void operator()(const Tensor *in, const Tensor *out) const {
     const Tensor &a = in[0], &b = in[1], &z = out[0];
-    if (run_bfloat16(problem(a, b, z), a, b, z))
+    const auto biased = [&](Gemm g) {
+      if (with_bias)
+        g.bias_n = in[2].data(), g.bias_n_batch = g.N;
+      return g;
+    };
+    if (run_bfloat16(biased(problem(a, b, z)), a, b, z))
       return;
     const Tensor x = native(a), y = native(b), c = x.dtype() == z.dtype() ? z : empty(z.shape(), x.dtype());
-    kernel().gemm_batch[int(compute_type(x.dtype()))](problem(x, y, c), c.shape()[0], x.strides()[0], y.strides()[0],
-                                                      c.strides()[0]);
+    kernel().gemm_batch[int(compute_type(x.dtype()))](biased(problem(x, y, c)), c.shape()[0], x.strides()[0],
+                                                      y.strides()[0], c.strides()[0]);
     if (c.body() != z.body())
       copy(c, z);
   }
@@ -83,6 +91,16 @@ Tensor product(const Tensor &a, const Tensor &b, const Tensor &bias_n = {},
   if (z.size())
     compute({"matmul", Effect::none, flops(z, a)}, Operands(in, bias_n ? 3 : 2), Operands(out, activation ? 2 : 1),
             ProductWork{bool(bias_n), activation, Sharing::unknown});
+  return z;
+}
+
+// [B,M,K] x [B,K,N] + bias [B,N], as above.
+Tensor batch_product(const Tensor &a, const Tensor &b, const Tensor &bias = {}) {
+  const Tensor z = empty({a.shape()[0], a.shape()[1], b.shape()[2]}, a.dtype());
+  const Tensor in[3] = {a, b, bias ? contiguous_native(bias) : bias};
+  if (z.size())
+    compute({"matmul", Effect::none, flops(z, a)}, Operands(in, bias ? 3 : 2), Operands(&z, 1),
+            BatchProductWork{bool(bias)});
   return z;
 }
 
@@ -106,13 +124,6 @@ struct Matmul final : OpWith<NoAttributes> {
     Tensor b = merge_batch(in[1], batch);
     *out = reshape(batch_product(a, b), shape);
   }
-  static Tensor batch_product(const Tensor &a, const Tensor &b) {
-    const Shape shape{a.shape()[0], a.shape()[1], b.shape()[2]};
-    Tensor z = empty(shape, a.dtype());
-    if (z.size())
-      compute({"matmul", Effect::none, flops(z, a)}, {a, b}, {z}, BatchProductWork{});
-    return z;
-  }
   static Tensor merge_batch(const Tensor &x, int64_t batch) { return reshape(x, {batch, x.shape(-2), x.shape(-1)}); }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
@@ -125,13 +136,14 @@ struct Matmul final : OpWith<NoAttributes> {
 struct LinearAttributes {
   std::optional<Activation> activation; // only where nothing is recorded
 };
-struct Linear final : OpWith<LinearAttributes> { // x [M,K], weight [N,K], bias [N]
+struct Linear final : OpWith<LinearAttributes> { // x [M,K], weight [N,K], bias [N]; or each with a batch axis in front
   using OpWith::OpWith;
   const char *name() const override { return "linear"; }
   uint32_t saves() const override { return saves::input(0) | saves::input(1); }
   void forward(const Tensor *in, int n, Tensor *out) const override {
     GradMode off(false);
-    *out = product(in[0], matrix_transpose(in[1]), n > 2 ? in[2] : Tensor(), activation);
+    const Tensor weight = matrix_transpose(in[1]), bias = n > 2 ? in[2] : Tensor();
+    *out = weight.ndim() == 3 ? batch_product(in[0], weight, bias) : product(in[0], weight, bias, activation);
   }
   void vjp(Vjp &v) const override {
     if (v.needs(0))
@@ -139,13 +151,37 @@ struct Linear final : OpWith<LinearAttributes> { // x [M,K], weight [N,K], bias 
     if (v.needs(1))
       v.dx(1, matmul(matrix_transpose(v.dy()), v.in(0)));
     if (v.inputs() > 2 && v.needs(2))
-      v.dx(2, sum(v.dy(), Axes{0}, false));
+      v.dx(2, sum(v.dy(), Axes{-2}, false));
   }
 };
 
+// Layers of the same shape side by side: x [B,..,I], weight [B,O,I], bias [B,O].
+Tensor apply_linears(const OpRef &op, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  const int64_t batch = weight.shape()[0], outputs = weight.shape()[1], features = weight.shape()[2];
+  if (x.ndim() < 2 || x.shape()[0] != batch || x.shape(-1) != features)
+    fail<ValueError>("[linear] input has shape ", x.shape(), ", expected [", batch, ", ..., ", features,
+                     "] (weight [batch,out,in] = ", weight.shape(), ")");
+  if (bias && !(bias.shape() == Shape{batch, outputs}))
+    fail<ValueError>("[linear] bias has shape ", bias.shape(), ", expected ", Shape{batch, outputs},
+                     " (weight [batch,out,in] = ", weight.shape(), ")");
+  const Dtype dtype = product_dtype(x, weight, "linear");
+  Shape shape = x.shape();
+  shape[shape.size() - 1] = outputs;
+  int64_t rows = 1;
+  for (int i = 1; i < x.ndim() - 1; ++i)
+    rows *= x.shape()[i];
+  const Tensor in[3] = {reshape(astype(x, dtype), {batch, rows, features}), astype(weight, dtype),
+                        bias ? astype(bias, dtype) : bias};
+  Tensor y;
+  apply(op, in, bias ? 3 : 2, &y);
+  return reshape(y, shape);
+}
+
 Tensor apply_linear(const OpRef &op, const Tensor &x, const Tensor &weight, const Tensor &bias) {
+  if (weight.ndim() == 3)
+    return apply_linears(op, x, weight, bias);
   if (weight.ndim() != 2)
-    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out_features, in_features]");
+    fail<ValueError>("[linear] weight has shape ", weight.shape(), ", expected [out,in] or [batch,out,in]");
   if (x.ndim() == 0 || x.shape(-1) != weight.shape()[1])
     fail<ValueError>("[linear] input has ", x.ndim() ? x.shape(-1) : 0, " features (shape ", x.shape(), "), expected ",
                      weight.shape()[1], " (weight [out,in] = ", weight.shape(), ")");
@@ -257,7 +293,8 @@ Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias, const A
   const Dtype dtype = product_dtype(x, weight, "linear");
   const bool records =
       grad_enabled() && (x.requires_grad() || weight.requires_grad() || (bias && bias.requires_grad()));
-  if (records || !is_native(dtype) || !kernel().unary[int(activation.op)][int(compute_type(dtype))])
+  if (records || weight.ndim() != 2 || !is_native(dtype) ||
+      !kernel().unary[int(activation.op)][int(compute_type(dtype))])
     return unary(activation.op, linear(x, weight, bias), activation.parameters);
   return apply_linear(make_op<Linear>({std::optional(activation)}), x, weight, bias);
 }

@@ -16,7 +16,7 @@ from cinta.nn.layers.activations import (
 )
 from cinta.nn.layers.convolution import Conv1d, Conv2d
 from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
-from cinta.nn.layers.dropout import Dropout
+from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d
 from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
@@ -47,6 +47,7 @@ __all__ = [
     "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
@@ -59,6 +60,8 @@ __all__ = [
     "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GRUCell",

@@ -154,13 +154,15 @@ void gemm_batch(const Gemm &g, int64_t batch, int64_t a_batch, int64_t b_batch, 
       one.A = advance<T>(g.A, item * a_batch);
       one.B = advance<T>(g.B, item * b_batch);
       one.C = const_cast<void *>(advance<T>(g.C, item * c_batch));
+      if (g.bias_n)
+        one.bias_n = advance<T>(g.bias_n, item * g.bias_n_batch);
       if (g.activated)
         one.activated = const_cast<void *>(advance<T>(g.activated, item * c_batch));
       multiply(one);
     }
   };
   // The same B for all, rows of A and C evenly spaced over the batch: one taller product.
-  if (b_batch == 0 && !g.bias_m && a_batch == g.M * g.a_row && c_batch == g.M * g.ldc) {
+  if (b_batch == 0 && !g.bias_m && !g.bias_n_batch && a_batch == g.M * g.a_row && c_batch == g.M * g.ldc) {
     Gemm tall = g;
     tall.M *= batch;
     return multiply(tall);

@@ -88,6 +88,8 @@ struct Batch {
     one.A = static_cast<const float *>(g.A) + i * a_batch;
     one.B = static_cast<const float *>(g.B) + i * b_batch;
     one.C = static_cast<float *>(g.C) + i * c_batch;
+    if (g.bias_n)
+      one.bias_n = static_cast<const float *>(g.bias_n) + i * g.bias_n_batch;
     return one;
   }
   static void run_block(void *context, int64_t block) {
@@ -106,7 +108,7 @@ struct Batch {
 constexpr double kBlockNs = 2e4, kSharedNs = 2e6; // work of a block; from here on a product's own ranges are shared out
 
 void gemm_batch(const Gemm &g, int64_t batch, int64_t a_batch, int64_t b_batch, int64_t c_batch) {
-  if (b_batch == 0 && !g.bias_m && a_batch == g.M * g.a_row && c_batch == g.M * g.ldc) {
+  if (b_batch == 0 && !g.bias_m && !g.bias_n_batch && a_batch == g.M * g.a_row && c_batch == g.M * g.ldc) {
     Gemm tall = g; // the same B for all, rows of A and C evenly spaced over the batch
     tall.M *= batch;
     return gemm(tall);

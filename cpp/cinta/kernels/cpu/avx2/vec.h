@@ -255,6 +255,10 @@ CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index.v, 28)));
 }
 
+// Lane l is p[index l].
+CINTA_FN Vec<float> gather(const float *p, IntVec<int32_t> index) { return _mm256_i32gather_ps(p, index.v, 4); }
+CINTA_FN Vec<double> gather(const double *p, IntVec<int64_t> index) { return _mm256_i64gather_pd(p, index.v, 8); }
+
 // Lane l is x[l - 1], before its first lane the last one of before; or x[l + 1], after its last the first of after.
 CINTA_FN Vec<float> lanes_before(Vec<float> before, Vec<float> x) {
   __m256 across = _mm256_permute2f128_ps(before.v, x.v, 0x21); // the upper half of before, the lower of x

@@ -217,6 +217,14 @@ CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) {
   return _mm512_maskz_permutexvar_ps(0xffff, index.v, _mm512_loadu_ps(table));
 }
 
+// Lane l is p[index l].
+CINTA_FN Vec<float> gather(const float *p, IntVec<int32_t> index) {
+  return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, index.v, p, 4);
+}
+CINTA_FN Vec<double> gather(const double *p, IntVec<int64_t> index) {
+  return _mm512_mask_i64gather_pd(_mm512_setzero_pd(), 0xff, index.v, p, 8);
+}
+
 // Lane l is x[l - 1], before its first lane the last one of before; or x[l + 1], after its last the first of after.
 CINTA_FN Vec<float> lanes_before(Vec<float> before, Vec<float> x) {
   return _mm512_castsi512_ps(

@@ -129,6 +129,9 @@ template <class T> CINTA_FN Vec<T> log_limits(Vec<T> x, Vec<T> y) {
 // table[the low four bits of index]
 CINTA_FN Vec<float> lookup16(const float *table, IntVec<int32_t> index) { return table[index.v & 15]; }
 
+// Lane l is p[index l].
+template <class T, class I> CINTA_FN Vec<T> gather(const T *p, IntVec<I> index) { return p[index.v]; }
+
 // Lane l is x[l - 1], before its first lane the last one of before; or x[l + 1], after its last the first of after.
 CINTA_FN Vec<float> lanes_before(Vec<float> before, Vec<float>) { return before; }
 CINTA_FN Vec<float> lanes_after(Vec<float>, Vec<float> after) { return after; }

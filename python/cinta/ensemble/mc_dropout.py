@@ -1,0 +1,67 @@
+"""Monte-Carlo dropout: predictions with dropout left on, and their spread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cinta._core import asarray, concat, random
+from cinta._core import stack as stack_tensors
+from cinta.autodiff import no_grad
+from cinta.ensemble.prediction import Prediction, activation_of, parts_of
+from cinta.nn.layers.dropout import DropoutLayer
+from cinta.nn.module import Module
+
+
+def mc_dropout(
+    model: Module,
+    x: Any,
+    samples: int = 30,
+    seed: int | None = None,
+    activation: str = "softmax",
+    batch_size: int = 256,
+) -> Prediction:
+    """Mean and standard deviation of predictions over passes with dropout on, all else in evaluation mode.
+
+    p_s = activation(f(x; masks_s)), mean = 1/S sum_s p_s, std = sqrt(1/S sum_s (p_s - mean)^2)
+    x [B, ...]; p_s, mean, std [B, ...]
+
+    Args:
+        model: a network with dropout layers; its modes are afterwards what they were.
+        samples: S, the passes.
+        seed: of the masks; `ct.random` then stays where it was. None draws on from there.
+        activation: "softmax" over axis 1, "sigmoid" or "identity" (regression).
+        batch_size: examples that go through the network at a time.
+
+    Errors: ValueError for a model without dropout layers, or fewer than one sample.
+    Source: Gal and Ghahramani, "Dropout as a Bayesian Approximation", 2016.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 3))
+        >>> prediction = ct.mc_dropout(net, ct.ones((2, 4)), samples=10, seed=0)
+        >>> prediction.mean.shape, bool((prediction.std > 0).all())
+        ((2, 3), True)
+    """
+    if samples < 1:
+        raise ValueError(f"[mc_dropout] samples got {samples}, expected at least 1")
+    transform = activation_of(activation, "mc_dropout")
+    layers = [module for module in model.modules() if isinstance(module, DropoutLayer)]
+    if not layers:
+        raise ValueError(f"[mc_dropout] {type(model).__name__} has no dropout layers, expected at least one")
+    modes = [(module, module.training) for module in model.modules()]
+    state = random.get_state()
+    try:
+        model.eval()
+        for layer in layers:
+            layer.training = True
+        if seed is not None:
+            random.seed(seed)
+        parts = parts_of(asarray(x), batch_size, "mc_dropout")
+        with no_grad():
+            passes = [concat([transform(model(part)) for part in parts]) for _ in range(samples)]
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        if seed is not None:
+            random.set_state(state)
+    every = stack_tensors(passes)
+    return Prediction(every.mean(0), every.std(0))
