@@ -1,7 +1,7 @@
 // Warping: images sampled where a matrix and a displacement say, and the adjoint, which adds to the pixels it met.
 // A place is found once for all channels, a vector of places at a time, with the same bits on every level.
-#include "cinta/kernels/cpu/blocks.inl"
-#include "cinta/kernels/cpu/lanes.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
+#include "cinta/kernels/cpu/vector/lanes.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
