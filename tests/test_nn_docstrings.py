@@ -8,17 +8,17 @@ import pkgutil
 import pytest
 
 import cinta as ct
-from cinta import data, drawing, ensemble, files, nn, optim, training
+from cinta import data, decoding, drawing, ensemble, files, nn, optim, text, training
 
 MODULES = [
     importlib.import_module(info.name)
-    for package in (nn, optim, data, training, ensemble)
+    for package in (nn, optim, data, decoding, text, training, ensemble)
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
 ] + [drawing, files]
-PARTS = ("nn", "optim", "data", "training", "ensemble", "drawing", "files")
+PARTS = ("nn", "optim", "data", "decoding", "text", "training", "ensemble", "drawing", "files")
 PUBLIC = [
     (f"{module.__name__}.{name}", thing)
-    for module in (nn, nn.init, optim, optim.lr_scheduler, data, training, ensemble, drawing, files)
+    for module in (nn, nn.init, optim, optim.lr_scheduler, data, decoding, text, training, ensemble, drawing, files)
     for name, thing in vars(module).items()
     if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing))
     if thing.__module__.startswith(tuple(f"cinta.{part}" for part in PARTS))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         augment,
         autodiff,
         data,
+        decoding,
         ensemble,
         extend,
         nn,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         preprocess,
         replay,
         scipy,
+        text,
         training,
     )
     from cinta.autodiff import *  # noqa: F403
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
 _MODULES = (
-    "augment", "autodiff", "data", "ensemble", "extend", "nn", "numpy", "optim", "preprocess", "replay", "scipy",
-    "training",
+    "augment", "autodiff", "data", "decoding", "ensemble", "extend", "nn", "numpy", "optim", "preprocess", "replay",
+    "scipy", "text", "training",
 )  # fmt: skip
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
