@@ -15,15 +15,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import augment
 import cinta as ct
 import compiled
 import conv
 import ensembles
+import estimators
 import gemm
 import harness
 import import_time
 import loader
 import memory_bound
+import monitor
 import neighbour
 import ops
 import recurrent
@@ -60,7 +63,10 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
+    "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),
+    "estimators": ("Estimators", ("cinta", "scikit-learn"), lambda threads: estimators.main()),
+    "monitor": ("A training that is watched, one thread", monitor.COLUMNS, lambda threads: monitor.main()),
     "import_time": ("Import", ("cinta", "`import numpy`"), imports),
 }
 

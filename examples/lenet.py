@@ -18,11 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import cinta as ct
-from cinta import nn, optim
-from cinta.data import load_mnist
+from cinta import augment, nn, optim, plot, preprocess
+from cinta.data import DataLoader, TensorDataset, load_mnist
 
 SIDE = 32  # LeNet-5 sees 32x32 pixels: the digit in the middle, a margin around it
 SHIFT = 2  # training images are shifted by up to this many pixels, anew in every epoch
@@ -30,23 +29,12 @@ console = Console()
 
 
 class Data(NamedTuple):
-    """Images [N, 1, 32, 32] of mean 0 and variance 1, and labels [N]."""
+    """Images [N, 1, 32, 32] and labels [N]."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
-
-
-class Epoch(NamedTuple):
-    """What one line of the learning curve shows."""
-
-    train_loss: float
-    test_loss: float
-    accuracy: float
-
-    def __str__(self) -> str:
-        return f"loss {self.train_loss:.4f}  held out {self.test_loss:.4f}  accuracy {self.accuracy:.2%}"
 
 
 def lenet(classes: int = 10) -> nn.Module:
@@ -74,7 +62,7 @@ def load_scans() -> Data:
     images = np.stack([enlarge(scan) for scan in scans.images])
     split = train_test_split(images, scans.target, test_size=0.2, stratify=scans.target, random_state=0)
     train_images, test_images, train_labels, test_labels = split
-    return prepare(train_images, train_labels, test_images, test_labels)
+    return centred(train_images, train_labels, test_images, test_labels)
 
 
 def load_idx(folder: Path) -> Data:
@@ -83,151 +71,53 @@ def load_idx(folder: Path) -> Data:
         raise ValueError(
             f"[lenet] images in {folder} have {mnist.train_images.shape[1:]} pixels, expected at most {SIDE}"
         )
-    return prepare(*mnist)
+    return centred(*mnist)
 
 
-def prepare(train_images, train_labels, test_images, test_labels) -> Data:
-    """Center the images in 32x32 pixels and scale them by the mean and deviation of the training ones."""
+def centred(train_images, train_labels, test_images, test_labels) -> Data:
+    """The images in the middle of 32x32 pixels."""
     height, width = train_images.shape[1:]
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     margins = ((0, 0), (top, SIDE - height - top), (left, SIDE - width - left))
-    train, test = (np.pad(images, margins).astype(np.float32) for images in (train_images, test_images))
-    mean, deviation = train.mean(), train.std()
-    train, test = ((images[:, None] - mean) / deviation for images in (train, test))
+    train, test = (np.pad(images, margins)[:, None].astype(np.float32) for images in (train_images, test_images))
     return Data(train, train_labels.astype(np.int64), test, test_labels.astype(np.int64))
 
 
-def batches(images: np.ndarray, labels: np.ndarray, size: int, rng: np.random.Generator):
-    """All images once, in random order, each shifted a little: a digit stays itself when it moves."""
-    background = images.min()
-    padded = np.pad(images[:, 0], ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)), constant_values=background)
-    order = rng.permutation(len(images))
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size, None, None]
-        top, left = rng.integers(0, 2 * SHIFT + 1, (2, len(chosen)))
-        rows = top[:, None, None] + np.arange(SIDE)[:, None]
-        columns = left[:, None, None] + np.arange(SIDE)
-        yield padded[chosen, rows, columns][:, None], labels[chosen[:, 0, 0]]
+def train(data: Data, args: argparse.Namespace, seed: int) -> ct.Trainer:
+    """LeNet-5 trained by gradient descent, its learning rate falling to 0 along a cosine."""
+    ct.random.seed(seed)
+    model = lenet(classes=1 + max(data.train_labels.max(), data.test_labels.max()))
+    shift = augment.RandomTranslate(SHIFT / SIDE)  # a digit stays itself when it moves
+    images = TensorDataset(data.train_images, data.train_labels)
+    loader = DataLoader(images, args.batch_size, shuffle=True, transform=(shift, None))
+    optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
+    steps = args.epochs * len(loader)
+    trainer = ct.Trainer(
+        model,
+        optimizer,
+        nn.CrossEntropyLoss(),
+        scheduler=optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2),
+        scheduler_interval="step",
+        preprocessing=preprocess.Standardize(axis=None).fit(data.train_images),
+        metrics=[ct.training.Accuracy()],
+    )
+    trainer.fit(
+        loader,
+        (data.test_images, data.test_labels),
+        epochs=min(args.epochs, args.stop_after or args.epochs),
+        checkpoint=args.out / "checkpoint.safetensors",
+        resume=args.resume,
+    )
+    return trainer
 
 
-def predict(model: nn.Module, images: np.ndarray) -> np.ndarray:
-    """Probabilities [N, classes]."""
-    model.eval()
-    with ct.no_grad():
-        parts = [ct.softmax(model(ct.tensor(images[i : i + 256])), axis=1).numpy() for i in range(0, len(images), 256)]
-    model.train()
-    return np.concatenate(parts)
-
-
-class Training:
-    """A network, its optimizer and how far they have come; `save` writes it all, `resume` takes it up again."""
-
-    def __init__(self, data: Data, args: argparse.Namespace, seed: int):
-        ct.random.seed(seed)
-        self.data, self.args, self.seed = data, args, seed
-        self.model = lenet(classes=1 + max(data.train_labels.max(), data.test_labels.max()))
-        self.optimizer = optim.SGD(self.model.parameters(), lr=args.lr, momentum=0.9)
-        self.history: list[Epoch] = []
-
-    def save(self, path: Path) -> None:
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        ct.save(path, {**state, "history": self.history, "seed": self.seed})
-
-    def resume(self, path: Path) -> None:
-        checkpoint = ct.load(path)
-        if missing := {"model", "optimizer", "history", "seed"} - set(checkpoint):
-            raise ValueError(
-                f"[lenet] {path} has no {', '.join(sorted(missing))}, expected a checkpoint of this script"
-            )
-        self.model.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.history, self.seed = [Epoch(*epoch) for epoch in checkpoint["history"]], checkpoint["seed"]
-
-    def run(self) -> None:
-        args, data = self.args, self.data
-        steps = math.ceil(len(data.train_images) / args.batch_size)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=console) as progress:
-            done = steps * len(self.history)
-            bar = progress.add_task(f"seed {self.seed}", total=steps * args.epochs, completed=done, figures="")
-            for epoch in range(len(self.history), min(args.epochs, args.stop_after or args.epochs)):
-                # A generator of its own for every epoch: a resumed training sees what an uninterrupted one would see.
-                rng = np.random.default_rng([self.seed, epoch])
-                losses: list[float] = []
-                for images, labels in batches(data.train_images, data.train_labels, args.batch_size, rng):
-                    losses.append(self.step(images, labels, passed=(epoch + len(losses) / steps) / args.epochs))
-                    progress.advance(bar)
-                self.history.append(measure(self.model, data, float(np.mean(losses))))
-                progress.update(bar, figures=f"epoch {epoch + 1}  {self.history[-1]}")
-                self.save(args.out / "checkpoint.safetensors")
-
-    def step(self, images: np.ndarray, labels: np.ndarray, passed: float) -> float:
-        """One step of gradient descent; `passed` is how much of the training lies behind, from 0 to 1."""
-        self.optimizer.param_groups[0]["lr"] = self.args.lr * (1 + math.cos(math.pi * passed)) / 2
-        self.optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(self.model(ct.tensor(images)), ct.tensor(labels))
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
-
-
-def measure(model: nn.Module, data: Data, train_loss: float) -> Epoch:
-    probabilities = predict(model, data.test_images)
-    surprise = -np.log(probabilities[np.arange(len(probabilities)), data.test_labels] + 1e-30)
-    return Epoch(train_loss, float(surprise.mean()), float((probabilities.argmax(1) == data.test_labels).mean()))
-
-
-def draw_curve(history: list[Epoch], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    epochs = range(1, len(history) + 1)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    left.plot(epochs, [e.train_loss for e in history], color="0.6", label="training (shifted images)")
-    left.plot(epochs, [e.test_loss for e in history], color="C0", label="held out")
-    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log", title="Loss")
-    left.legend(frameon=False)
-    right.plot(epochs, [100 * e.accuracy for e in history], color="C0")
-    right.set(xlabel="epoch", ylabel="% of held-out digits", title=f"Accuracy: {history[-1].accuracy:.2%} at the end")
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
-
-
-def draw_mistakes(model: nn.Module, data: Data, path: Path, rows: int = 3, columns: int = 8) -> int:
-    """The held-out images that the network gets most wrong and, in what room is left, those it was least sure of."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    probabilities = predict(model, data.test_images)
-    guesses, labels = probabilities.argmax(1), data.test_labels
-    right_answer = probabilities[np.arange(len(labels)), labels]
-    mistakes = int((guesses != labels).sum())
-    worst = np.lexsort((right_answer, guesses == labels))[: rows * columns]
-    figure, axes = pyplot.subplots(rows, columns, figsize=(1.4 * columns, 1.6 * rows + 0.5), layout="constrained")
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, i in zip(axes.flat, worst):
-        wrong = guesses[i] != labels[i]
-        ax.imshow(data.test_images[i, 0], cmap="gray_r", interpolation="bilinear")
-        text = f"{labels[i]} read as {guesses[i]}" if wrong else f"{labels[i]}, {right_answer[i]:.0%} sure"
-        ax.set_title(text, fontsize=10, color="firebrick" if wrong else "0.45")
-    figure.suptitle(f"{mistakes} of {len(labels)} misread (red), and the ones it was least sure of (grey)", fontsize=12)
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
-    return mistakes
+def draw(trainer: ct.Trainer, data: Data, folder: Path) -> None:
+    """The learning curves, and the held-out images that the network gets most wrong."""
+    names = ("loss", "validation_loss", "validation_accuracy")
+    curves = {name: [epoch[name] for epoch in trainer.history] for name in names}
+    plot.learning_curves(curves).savefig(folder / "learning_curve.png", dpi=120)
+    probabilities = ct.softmax(trainer.predict(data.test_images), axis=1)
+    plot.mistakes(data.test_images, data.test_labels, probabilities).savefig(folder / "mistakes.png", dpi=120)
 
 
 def main() -> None:
@@ -256,21 +146,19 @@ def main() -> None:
 
     accuracies = []
     for seed in range(args.seed, args.seed + args.seeds):
-        training = Training(data, args, seed)
-        if args.resume:
-            try:
-                training.resume(args.resume)
-            except (OSError, ValueError) as error:
-                parser.error(str(error))
-        training.run()
-        accuracies.append(training.history[-1].accuracy)
+        try:
+            trainer = train(data, args, seed)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        accuracies.append(trainer.history[-1]["validation_accuracy"] if trainer.history else float("nan"))
+        console.print(f"seed {seed}: {accuracies[-1]:.2%} of {len(data.test_labels)} held-out images right")
+        if trainer.stop_reason:  # Ctrl-C
+            break
     if args.seeds > 1:
-        console.print(f"mean of {args.seeds} seeds: {np.mean(accuracies):.2%} held-out accuracy")
-    model, history = training.model, training.history
-    draw_curve(history, args.out / "learning_curve.png")
-    mistakes = draw_mistakes(model, data, args.out / "mistakes.png")
-    console.print(f"{history[-1].accuracy:.2%} of {len(data.test_labels)} held-out images right, {mistakes} wrong")
-    console.print(f"checkpoint, learning curve and mistakes: {args.out}{os.sep}")
+        console.print(f"mean of {len(accuracies)} seeds: {np.mean(accuracies):.2%}")
+    if trainer.history:
+        draw(trainer, data, args.out)
+        console.print(f"checkpoint, learning curve and mistakes: {args.out}{os.sep}")
 
 
 if __name__ == "__main__":

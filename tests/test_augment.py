@@ -137,6 +137,29 @@ def test_same_seed_same_bits(transform: augment.Transform, rng: np.random.Genera
         assert not np.array_equal(first, second)
 
 
+def test_a_compiled_transform_notices_changed_options() -> None:
+    noise = augment.GaussianNoise(0.1)
+    both = augment.Compose([noise])
+    compiled = ct.compile(lambda x: both(x))
+    x = ct.zeros((4, 1, 20, 20))
+    assert 0.08 < float(compiled(x).std()) < 0.12
+    noise.sigma = (5.0, 5.0)
+    assert 4 < float(compiled(x).std()) < 6
+    both.transforms.append(augment.Cutout(100))
+    assert float(compiled(x).std()) == 0
+
+
+def test_composed_with_a_plain_function() -> None:
+    both = augment.Compose([augment.Cutout(100), lambda images: images + 1])
+    x, y = ct.zeros((4, 1, 20, 20)), ct.arange(4)
+    assert set(both(x).ravel().tolist()) == {1.0}
+    images, labels = both(x, y)
+    assert set(images.ravel().tolist()) == {1.0}
+    assert labels is y
+    with pytest.raises(TypeError, match=r"\[Compose\] got a int, expected transforms"):
+        augment.Compose([3])
+
+
 @EACH
 def test_every_kind_of_images(transform: augment.Transform, rng: np.random.Generator) -> None:
     """uint8 and floats, arrays and tensors, no images at all, and labels that go along."""
@@ -157,6 +180,8 @@ def test_every_kind_of_images(transform: augment.Transform, rng: np.random.Gener
     assert same is labels
     assert batch.labels is labels
     np.testing.assert_array_equal(batch.images.numpy(), got.numpy())
+    (alone,) = drawn(transform, (ct.tensor(x),))
+    np.testing.assert_array_equal(alone.numpy(), got.numpy())
 
 
 @EACH

@@ -248,6 +248,7 @@ class TestPredictions:
         ensemble.eval()
         assert (y != ensemble(ct.ones((1, 6))).detach().numpy()).any()
         masks = ct.Ensemble(lambda: nn.Sequential(nn.Dropout(0.5)), members=2, batched=True)
+        assert len(masks.members()) == 2
         drawn = masks(ct.ones((1, 64))).numpy()
         assert (drawn[0] != drawn[1]).any()  # each member has draws of its own
 
@@ -288,6 +289,16 @@ class TestState:
             other.network[2].weight.detach().numpy(), ensemble.network[2].weight.detach().numpy()
         )
 
+    def test_double_precision_stays(self):
+        ensemble = ct.Ensemble(NETWORKS["batch norm"][0], members=2).double()
+        x = ct.random.normal(shape=(4, 6), dtype="float64")
+        assert ensemble(x).dtype is ct.float64
+        states = [member.state_dict() for member in ensemble.members()]
+        assert states[0]["0.weight"].dtype is ct.float64
+        before = ensemble.predict(x).numpy()
+        ensemble.load_member_state_dicts(states)
+        np.testing.assert_array_equal(ensemble.predict(x).numpy(), before)
+
     def test_members_are_copies_with_the_modes(self):
         ensemble = ct.Ensemble(NETWORKS["batch norm"][0], members=2).eval()
         member = ensemble.members()[0]
@@ -326,6 +337,30 @@ class TestWhatCannotBeStacked:
         ensemble = ct.Ensemble(lambda: nn.Sequential(nn.Linear(6, 4), Centred(), nn.Linear(4, 3)), members=3)
         with pytest.raises(RuntimeError, match="stacked does not compute what its members compute"):
             train(ensemble, loss_of, batches((6,)), compiled)
+
+    @pytest.mark.parametrize("layer", [nn.Softmax(0), nn.Unflatten(0, (2, -1))], ids=repr)
+    def test_layers_along_the_first_axis_are_found(self, layer):
+        ensemble = ct.Ensemble(lambda: nn.Sequential(nn.Linear(6, 4), layer), members=3)
+        with pytest.raises(RuntimeError, match="stacked does not compute what its members compute"):
+            ensemble(ct.random.normal(shape=(4, 6)))
+        joined = ct.Ensemble(lambda: nn.Sequential(nn.Linear(6, 4), nn.Flatten(0, 1)), members=3)  # member by member
+        assert joined(ct.ones((4, 6))).shape == (3, 16)
+
+    def test_functional_dropout_is_fine_and_the_stream_goes_on_as_ever(self):
+        class Noisy(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(6, 4)
+
+            def forward(self, x):
+                return F.dropout(self.layer(x), 0.5, self.training)
+
+        x = ct.random.normal(shape=(4, 6))
+        ensemble = ct.Ensemble(Noisy, members=3)
+        ct.random.seed(1)
+        first = ensemble(x)
+        ct.random.seed(1)
+        assert (first == ensemble(x)).all()
 
     def test_a_module_that_reaches_for_weights_is_found(self):
         class Tied(nn.Module):

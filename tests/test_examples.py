@@ -20,8 +20,14 @@ SETTINGS = {
     "logistic_regression.py": [],
     "draw_backpropagation.py": [],
     "compiled_step.py": ["--epochs", "1"],
+    "all_ingredients.py": ["--quick"],
     "ensemble.py": ["--splits", "1", "--epochs", "1", "--members", "3"],
     "schedules.py": ["--epochs", "2", "--seeds", "1"],
+    "augmentations.py": [],
+    "decision_surface.py": ["--steps", "20"],
+    "see_network.py": ["--epochs", "1"],
+    "sklearn_estimators.py": ["--epochs", "1", "--folds", "2"],
+    "monitoring.py": ["--steps", "60"],
 }
 
 
@@ -65,6 +71,16 @@ def test_compiled_step(tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"program.txt", "program.svg", "trace.json"}
 
 
+def test_all_ingredients(tmp_path):
+    output = run("all_ingredients.py", "--quick", "--out", "out", folder=tmp_path)
+    rows = re.findall(r"^\W* (\w[\w ,]+?) +\W (\d+) +\W +([\d.]+)%", output, re.MULTILINE)
+    assert len(rows) == 13
+    assert rows[0][0] == "a first network"
+    assert all(int(count) == round(120 * float(share) / 100) for _, count, share in rows)
+    assert f"{100 - float(rows[-1][2]):.2f}% of 120 digits right" in output
+    assert (tmp_path / "out" / "all_ingredients.png").stat().st_size > 20_000
+
+
 def test_ensemble(tmp_path):
     output = run("ensemble.py", "--splits", 2, "--epochs", 8, "--members", 6, "--out", "out", folder=tmp_path)
     one, average = (float(re.search(rf"{row}\D+([\d.]+)%", output)[1]) for row in ("one network", r"\(6 members\)"))
@@ -83,6 +99,57 @@ def test_schedules(tmp_path):
     with Image.open(tmp_path / "out" / "schedules.png") as image:
         assert min(image.size) > 800
         assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+
+
+def test_augmentations(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 50, 3)).astype(np.uint8)).save(tmp_path / "own.png")
+    output = run("augmentations.py", "--image", "own.png", "--out", "out", folder=tmp_path)
+    assert len(re.findall(r"^\w+ +[\d,]+ images of 28x28 a second$", output, re.MULTILINE)) == 14
+    with Image.open(tmp_path / "out" / "augmentations.png") as page:
+        assert min(page.size) > 1000
+    write_mnist(tmp_path)
+    run("augmentations.py", "--data", tmp_path, "--out", "digits", folder=tmp_path)
+    assert (tmp_path / "digits" / "augmentations.png").stat().st_size > 50_000
+    error = run("augmentations.py", "--image", "nowhere.png", folder=tmp_path, fails=True)
+    assert "nowhere.png" in error
+    assert "Traceback" not in error
+
+
+def test_decision_surface(tmp_path):
+    output = run("decision_surface.py", "--steps", 300, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 300 points", output)[1]) > 95
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"decision_surface.png", "learning_curve.png"}
+
+
+def test_see_network(tmp_path):
+    output = run("see_network.py", "--epochs", 3, "--out", "out", folder=tmp_path)
+    assert float(re.search(r"([\d.]+)% of 540 held-out digits right", output)[1]) > 90
+    assert "48,120" in output
+    names = "activations_after activations_before confusion_matrix feature_maps filters filters_second_layer"
+    names += " learning_curves learning_rate mistakes"
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(names.split())
+
+
+def test_sklearn_estimators(tmp_path):
+    output = run("sklearn_estimators.py", "--epochs", 8, "--folds", 2, "--jobs", 1, "--out", "out", folder=tmp_path)
+    assert max(map(float, re.findall(r"([\d.]+)%", output))) > 85
+    assert float(re.search(r"RMS error ([\d.]+)", output)[1]) < 75
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"confusion_matrix.png", "regression.png"}
+
+
+def test_monitoring(tmp_path):
+    from PIL import Image
+
+    output = run("monitoring.py", "--steps", 200, "--out", "out", folder=tmp_path)
+    healthy, *ill = re.split(r"─{9,} (?=healthy|learning|sigmoids|pixels)", output)[1:]
+    assert "the training looks healthy" in healthy
+    for part, what in zip(ill, ("update ratio too large", "saturated units", "input not centred"), strict=True):
+        assert f"• {what}" in part
+        assert part.count("•") == 1
+    with Image.open(tmp_path / "out" / "monitoring.png") as image:
+        assert min(image.size) > 800
 
 
 class TestLenet:

@@ -102,7 +102,7 @@ bool Guard::holds() const {
 
 Modes Modes::now() {
   const std::optional<Dtype> half = ops::autocast_dtype();
-  return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1};
+  return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1, tape_state().eager > 0};
 }
 
 Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,

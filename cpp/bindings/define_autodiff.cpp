@@ -1,10 +1,13 @@
 // Backpropagation for Python: backward, what a leaf is, and instructions whose rule is written in Python.
 #include "bindings/function.h"
 
+#include <unordered_map>
+
 #include <frameobject.h>
 
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
+#include "cinta/tape/compute.h"
 #include "cinta/tape/snapshot.h"
 #include "cinta/tape/tape.h"
 
@@ -49,6 +52,8 @@ struct Custom final : OpWith<CustomAttributes> {
       if (!(gradient.shape() == in_shapes[size_t(k)]))
         fail<ValueError>("[custom] the gradient rule returned shape ", gradient.shape(), " for input ", k,
                          ", expected ", in_shapes[size_t(k)]);
+      if (Recorder *r = recorder()) [[unlikely]]
+        r->returned(gradient);
       v.dx(k, ops::astype(gradient, in_dtypes[size_t(k)]));
     }
   }
@@ -146,12 +151,27 @@ Site site_of(PyFrameObject *frame) { // takes it over
   return site;
 }
 Site python_here() { return site_of(PyThreadState_GetFrame(PyThreadState_Get())); }
-bool in_library(PyFrameObject *frame) {
+bool runs_library(PyFrameObject *frame) {
   Ref globals(PyObject_GetAttrString(reinterpret_cast<PyObject *>(frame), "f_globals"));
   PyObject *name = globals ? PyDict_GetItemString(globals.get(), "__name__") : nullptr;
   const std::string module = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : "";
   const std::string package = module.substr(0, module.find('.'));
   return package == "cinta" || package == "numpy" || package == "copy";
+}
+// The same, remembered by the file that the frame's code is from.
+bool in_library(PyFrameObject *frame) {
+  static std::unordered_map<PyObject *, std::pair<Ref, bool>> &known =
+      *new std::unordered_map<PyObject *, std::pair<Ref, bool>>;
+  Ref code(reinterpret_cast<PyObject *>(PyFrame_GetCode(frame)));
+  PyObject *file = reinterpret_cast<PyCodeObject *>(code.get())->co_filename;
+  if (const auto found = known.find(file); found != known.end())
+    return found->second.second;
+  if (known.size() > 4096) // code made at run time
+    known.clear();
+  const bool library = runs_library(frame);
+  if (const char *text = PyUnicode_AsUTF8(file); text && text[0] != '<') // several modules may share "<string>"
+    known.emplace(file, std::pair(Ref::borrowed(file), library));
+  return library;
 }
 Site python_outside() {
   PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get());

@@ -21,7 +21,7 @@ Dtype or_float32(const std::optional<Dtype> &dtype) { return dtype.value_or(Dtyp
 
 void define_random() {
   define<[](int64_t value) {
-    if (recorder())
+    if (recording())
       fail<RuntimeError>("[seed] the stream of random numbers begins again while a function is being recorded, which a "
                          "replay would not do: call seed outside of the compiled function");
     generator() = {uint64_t(value), 0};
@@ -32,7 +32,7 @@ void define_random() {
     unsigned long long key, counter;
     if (!PyArg_ParseTuple(state, "KK", &key, &counter))
       throw PythonError();
-    if (recorder() && key != generator().key)
+    if (recording() && key != generator().key)
       fail<RuntimeError>(
           "[set_state] another stream of random numbers begins while a function is being recorded, which "
           "a replay would not do: call set_state outside of the compiled function");
@@ -46,7 +46,7 @@ void define_random() {
     unsigned long long key = 0, counter = 0;
     if (state != Py_None && !PyArg_ParseTuple(state, "KK", &key, &counter))
       throw PythonError();
-    if (recorder())
+    if (recording())
       fail<RuntimeError>(
           "[own_stream] another stream of random numbers begins while a function is being recorded, which "
           "a replay would not do: call own_stream outside of the compiled function");

@@ -299,7 +299,7 @@ void define_replay(PyObject *module) {
     return creator && !creator->freed;
   });
   m.def(
-      "is_recording", [] { return recorder() != nullptr; }, "Whether ct.compile is recording in this thread.");
+      "is_recording", [] { return recording(); }, "Whether ct.compile is recording in this thread.");
 }
 
 } // namespace cinta::python

@@ -108,5 +108,6 @@ void define_losses();
 void define_random();
 void define_autodiff();
 void define_optim();
+void define_statistics();
 
 } // namespace cinta::python

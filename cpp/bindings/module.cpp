@@ -13,6 +13,7 @@ namespace py = pybind11;
 
 namespace cinta::python {
 
+void define_counters(PyObject *module);
 void define_interchange(PyObject *module);
 
 namespace {
@@ -119,12 +120,15 @@ PYBIND11_MODULE(_core, m) {
   define_interchange(m.ptr());
   define_autodiff();
   define_optim();
+  define_statistics();
   install_functions(m.ptr());
   define_random();
   py::module_ random =
       m.def_submodule("random", "Random numbers: counter-based (Philox), the same for any number of threads.");
   install_functions(random.ptr());
   define_replay(m.ptr());
+  define_counters(m.ptr());
+  define_watch(m.ptr());
   m.attr("__version__") = CINTA_VERSION;
   m.def("config", config,
         "What was built and what runs here: version, ISA level and why, threads, CUDA; and how float32 products\n"

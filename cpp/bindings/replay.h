@@ -47,6 +47,7 @@ struct Modes { // of the thread
   bool grad;
   int precision;
   int autocast; // dtype, or -1
+  bool eager;   // never while recording
   bool operator==(const Modes &) const = default;
   static Modes now();
 };
@@ -90,5 +91,6 @@ private:
 
 void init_compiled_type(PyObject *module);
 void define_replay(PyObject *module);
+void define_watch(PyObject *module);
 
 } // namespace cinta::python

@@ -18,23 +18,29 @@ if TYPE_CHECKING:
         augment,
         autodiff,
         data,
+        debugging,
         decoding,
         ensemble,
         extend,
+        monitor,
         nn,
         numpy,
         optim,
+        plot,
         preprocess,
         replay,
         scipy,
+        sklearn,
         text,
         training,
     )
     from cinta.autodiff import *  # noqa: F403
+    from cinta.debugging import debug, find_lr, gradcheck, overfit_one_batch  # noqa: F401
     from cinta.drawing import draw  # noqa: F401
     from cinta.ensemble import Ensemble, mc_dropout  # noqa: F401
     from cinta.files import load, load_metadata, save  # noqa: F401
     from cinta.mixed_precision import autocast  # noqa: F401
+    from cinta.monitor import Monitor  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
     from cinta.replay import compile  # noqa: F401
     from cinta.training import (  # noqa: F401
@@ -47,9 +53,25 @@ if TYPE_CHECKING:
 
 # Loaded when first used, so that `import cinta` stays a matter of milliseconds.
 _MODULES = (
-    "augment", "autodiff", "data", "decoding", "ensemble", "extend", "nn", "numpy", "optim", "preprocess", "replay",
-    "scipy", "text", "training",
-)  # fmt: skip
+    "augment",
+    "autodiff",
+    "data",
+    "debugging",
+    "decoding",
+    "ensemble",
+    "extend",
+    "monitor",
+    "nn",
+    "numpy",
+    "optim",
+    "plot",
+    "preprocess",
+    "replay",
+    "scipy",
+    "sklearn",
+    "text",
+    "training",
+)
 _AUTODIFF = (
     "checkpoint custom_vjp elementwise_grad enable_grad grad grad_and_aux hessian hessian_vector_product hvp jacobian "
     "jvp make_jvp make_vjp no_grad value_and_grad vjp"
@@ -59,6 +81,8 @@ _HOME = {
     **dict.fromkeys(_AUTODIFF.split(), "autodiff"),
     **dict.fromkeys(("load", "load_metadata", "save"), "files"),
     **dict.fromkeys(_TRAINING.split(), "training"),
+    **dict.fromkeys(("debug", "find_lr", "gradcheck", "overfit_one_batch"), "debugging"),
+    "Monitor": "monitor",
     "draw": "drawing",
     **dict.fromkeys(("Ensemble", "mc_dropout"), "ensemble"),
     "autocast": "mixed_precision",

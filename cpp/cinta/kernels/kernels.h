@@ -271,6 +271,14 @@ using RpropStep = void (*)(int64_t n, const Rprop &, void *p, const void *g, voi
 using LerpStep = void (*)(int64_t n, double share, void *a, const void *x); // a += share (x - a)
 using SumSquares = double (*)(int64_t n, const void *x);                    // in double
 
+// ---- statistics of x[outer, units, inner], for each unit over outer and inner, in double:
+// y[0, u] the sum, y[1, u] the sum of squares, y[2, u] how many lie outside of (low, high)
+struct UnitStatistics {
+  int64_t outer, units, inner;
+  double low, high;
+};
+using UnitStatisticsFn = void (*)(const UnitStatistics &, const void *x, double *y);
+
 // ---- random numbers, Philox 4x32-10: element i of a stream depends only on (key, counter + i)
 using UniformFill = void (*)(int64_t n, uint64_t key, uint64_t first, double low, double high, void *y);
 using NormalFill = void (*)(int64_t n, uint64_t key, uint64_t first, double mean, double std, void *y);
@@ -348,6 +356,7 @@ struct Table {
   RpropStep rprop_step[2] = {};
   LerpStep lerp_step[2] = {};
   SumSquares sum_squares[2] = {};
+  UnitStatisticsFn unit_statistics[2] = {};
   UniformFill uniform_fill[2] = {};
   NormalFill normal_fill[2] = {};
   BitsFill bits_fill = nullptr;

@@ -18,7 +18,7 @@ public:
   void visiting(const Instr *instr) override;
   void gradient_looked_at(const Tensor &leaf) override;
   void gradient_reset(const Tensor &leaf) override;
-  [[noreturn]] void read(const char *how) override;
+  void read(const char *how) override;
 
   // While paused, what runs is no part of the program, and memory that is made counts as having been there before.
   void pause();

@@ -44,6 +44,17 @@ Tensor owned(Tensor gradient) { // for .grad, which users may write to
   return add_gradients(gradient, zero);
 }
 
+class Heard { // whoever listens knows whose rule is running, for a scope
+public:
+  explicit Heard(const Instr *i) : recorder_(recorder()) { recorder_->visiting(i); }
+  ~Heard() { recorder_->visiting(nullptr); }
+  Heard(const Heard &) = delete;
+  Heard &operator=(const Heard &) = delete;
+
+private:
+  Recorder *recorder_;
+};
+
 class Walk final : public Vjp {
 public:
   Walk(const std::vector<Tensor> *wanted, BackwardOptions options)
@@ -187,12 +198,12 @@ private:
     for (int k = 0; k < i.outputs_n; ++k)
       if (Body *body = i.outputs[k].retained; body && i.outputs[k].grad)
         body->grad = body->grad ? add_gradients(body->grad, i.outputs[k].grad) : i.outputs[k].grad;
-    Recorder *const r = recorder();
-    if (r) [[unlikely]]
-      r->visiting(&i);
-    i.op->vjp(*this);
-    if (r) [[unlikely]]
-      r->visiting(nullptr);
+    if (recorder()) [[unlikely]] {
+      const Heard heard(&i);
+      i.op->vjp(*this);
+    } else {
+      i.op->vjp(*this);
+    }
     for (Tensor &linked : linked_)
       linked = Tensor();
     fresh_.clear();

@@ -73,9 +73,11 @@ template <class F> const F *as(const Work &work) {
 
 using Operands = std::span<const Tensor>;
 
-// Who listens to this thread's computing; replay/recording is the one.
+// Who listens to this thread's computing: replay/recording writes it down, watch/finite looks at the results,
+// tape/flop_counter counts.
 class Recorder {
 public:
+  virtual bool replays() const { return true; } // whether what it hears will run again without Python
   // Runs the work, where it is not done already, and keeps it.
   virtual void compute(const Label &label, Operands in, Operands out, std::unique_ptr<Work> work) = 0;
   // A tensor of these bytes that a replay will find changed: what the optimizers' options are kept in.
@@ -84,14 +86,16 @@ public:
   virtual void visiting(const Instr *instr) = 0;           // backward is about to run its rule, or null: has run it
   virtual void gradient_looked_at(const Tensor &leaf) = 0; // somebody asks for its grad, or whether it has one
   virtual void gradient_reset(const Tensor &leaf) = 0;     // somebody sets or drops its grad
-  // Somebody wants to see elements of x outside of any compute; throws.
-  [[noreturn]] virtual void read(const char *how) = 0;
+  // Somebody wants to see elements outside of any compute; throws where a replay could not.
+  virtual void read(const char *how) = 0;
+  virtual void returned(const Tensor & /*gradient*/) {} // by a rule written in Python
 
 protected:
   ~Recorder() = default;
 };
 
 inline Recorder *recorder() { return tape_state().recorder; }
+inline bool recording() { return recorder() && recorder()->replays(); }
 
 template <class F> void compute(const Label &label, Operands in, Operands out, const F &f) {
   if (Recorder *r = recorder()) [[unlikely]]

@@ -61,7 +61,8 @@ public:
 struct TapeState {
   Tape *tape;
   bool grad_enabled;
-  Recorder *recorder = nullptr; // of a Program
+  Recorder *recorder = nullptr;
+  int eager = 0; // how many want to see inside of compiled functions, which run as they were written then
 };
 // Of this thread; made when first asked for. A plain pointer in static thread storage: one load on the hot path.
 extern constinit thread_local TapeState *current_tape_state [[gnu::tls_model("initial-exec")]];

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cinta/base/check.h"
+#include "cinta/tensor/memory_trace.h"
 
 namespace cinta {
 namespace {
@@ -44,6 +45,8 @@ size_t physical_memory() {
   return bytes;
 }
 
+MemoryTrace *trace = nullptr; // under way
+
 } // namespace
 
 void *allocate(size_t bytes) {
@@ -78,6 +81,8 @@ void *allocate(size_t bytes) {
   ++c.stats.allocations;
   c.stats.live += k.bytes;
   c.stats.peak = std::max(c.stats.peak, c.stats.live);
+  if (trace) [[unlikely]]
+    trace->allocated(block, bytes);
   return block;
 }
 
@@ -87,7 +92,13 @@ void deallocate(void *block, size_t bytes) {
   c.stats.live -= k.bytes;
   c.stats.cached += k.bytes;
   c.free[k.index].push_back(block);
+  if (trace) [[unlikely]]
+    trace->deallocated(block);
 }
+
+size_t block_bytes(size_t bytes) { return size_class(bytes).bytes; }
+void set_memory_trace(MemoryTrace *t) { trace = t; }
+bool has_memory_trace() { return trace; }
 
 MemoryStats memory_stats() { return cache().stats; }
 void reset_peak_memory() { cache().stats.peak = cache().stats.live; }

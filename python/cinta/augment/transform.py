@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import cinta as ct
 from cinta._core import Tensor
@@ -29,11 +29,14 @@ class Transform:
         (1.0, [3, 4])
     """
 
+    _watched: ClassVar[bool] = True  # ct.compile records anew where an attribute has changed
+
     def __call__(self, images: Any, labels: Any = None) -> Any:
         if isinstance(images, (tuple, list)):
-            if len(images) < 2 or labels is not None:
+            if not images or labels is not None:
                 raise ValueError(f"[{self.name}] got a batch of {len(images)} fields, expected (images, labels, ...)")
-            fields = [*self.pair(images[0], images[1]), *images[2:]]
+            first = self.pair(images[0], images[1]) if len(images) > 1 else (self.apply(images[0]),)
+            fields = [*first, *images[2:]]
             return type(images)(*fields) if hasattr(images, "_fields") else type(images)(fields)
         return self.apply(images) if labels is None else self.pair(images, labels)
 
@@ -93,7 +96,7 @@ def moved(images: Any, warps: list[Warp]) -> Any:
 
 
 class Compose(Transform):
-    """Transforms one after the other.
+    """Transforms, or functions of images, one after the other.
 
     Neighbours that move pixels in the same way (interpolation, padding_mode, fill) are joined into one resampling, as
     far as an elastic distortion that ends it: less blur, less time, and nothing is lost beyond an edge on the way.
@@ -109,19 +112,23 @@ class Compose(Transform):
         for t in self.transforms:
             if not callable(t):
                 raise TypeError(f"[Compose] got a {type(t).__name__}, expected transforms")
-        self._parts: list[list[Transform]] = []
+
+    def _parts(self) -> list[list[Transform]]:
+        """The transforms, those together that one resampling does."""
+        parts: list[list[Transform]] = []
         for t in self.transforms:
-            if self._parts and _joins(self._parts[-1][-1], t):
-                self._parts[-1].append(t)
+            if parts and _joins(parts[-1][-1], t):
+                parts[-1].append(t)
             else:
-                self._parts.append([t])
+                parts.append([t])
+        return parts
 
     def _through(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        for part in self._parts:
+        for part in self._parts():
             warps = [t for t in part if isinstance(t, Warp)]
             if len(warps) == len(part):
                 images = moved(images, warps)
-            elif labels is None:
+            elif labels is None or not isinstance(part[0], Transform):
                 images = part[0](images)
             else:
                 images, labels = part[0](images, labels)

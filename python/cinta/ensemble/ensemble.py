@@ -92,7 +92,7 @@ class Ensemble(Module):
         if self.batched and batch:
             check_once(self, examples)
         y = self.network(examples)
-        return y.reshape(self.count, batch, *y.shape[1:])
+        return y.reshape(self.count, len(y) // self.count, *y.shape[1:])
 
     # Predictions
 
@@ -124,7 +124,7 @@ class Ensemble(Module):
     def members(self) -> list[Module]:
         """The networks as ordinary modules, with copies of their weights and with the ensemble's modes."""
         if self.batched:
-            return unstack(self.network, self._form[0])
+            return unstack(self.network, self._form[0], self.count)
         return [copy.deepcopy(member) for member in self.network.children()]
 
     def member_state_dicts(self) -> list[dict[str, Tensor]]:
@@ -142,8 +142,7 @@ class Ensemble(Module):
         if len(state_dicts) != self.count:
             raise ValueError(f"[Ensemble] got {len(state_dicts)} members' state, expected {self.count}")
         loaded = []
-        for values in state_dicts:
-            member = copy.deepcopy(self._form[0])
+        for member, values in zip(self.members(), state_dicts):
             member.load_state_dict(values)
             loaded.append(member.state_dict())
         if self.batched:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from cinta._core import Tensor, concat
-from cinta.autodiff import no_grad
 from cinta.ensemble.layers import STACKED, StackedLayer, check_members
 from cinta.nn.module import Module
 
@@ -114,8 +113,11 @@ def _check_settings(modules: list[Module]) -> None:
                     raise ValueError(f"the members' {type(other).__name__} differs in {name}")
 
 
-def unstack(stacked: Any, like: Any) -> list[Any]:
+def unstack(stacked: Any, like: Any, count: int | None = None) -> list[Any]:
     """The N networks that a stacked one stands for, as modules like `like`; the weights are copied.
+
+    `count`: N, needed for a network without parameters and buffers.
+    Errors: ValueError where N is unknown.
 
     Example:
         >>> nets = [nn.Linear(4, 2) for _ in range(3)]
@@ -125,16 +127,19 @@ def unstack(stacked: Any, like: Any) -> list[Any]:
     """
     tensors = dict(stacked.named_parameters(remove_duplicate=False))
     tensors.update(stacked.named_buffers(remove_duplicate=False))
-    count = next(iter(tensors.values())).shape[0]
+    count = next((tensor.shape[0] for tensor in tensors.values()), count)
+    if count is None:
+        raise ValueError("[unstack] got a network without parameters, expected the count of its members with it")
     modes = {path: module.training for path, module in stacked.named_modules(remove_duplicate=False)}
     members = []
     for n in range(count):
         member = copy.deepcopy(like)
         own = dict(member.named_parameters(remove_duplicate=False))
         own.update(member.named_buffers(remove_duplicate=False))
-        with no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(tensors[name][n])
+        for name, tensor in own.items():
+            tensor.data = tensors[name][n].detach().clone()  # of the stacked one's dtype, which may have changed
+            if tensor.dtype.is_floating:
+                tensor.requires_grad_(tensors[name].requires_grad)
         for path, module in member.named_modules(remove_duplicate=False):
             module.training = modes[path]
         members.append(member)

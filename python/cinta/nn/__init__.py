@@ -38,6 +38,7 @@ from cinta.nn.losses import (
 )
 from cinta.nn.module import Module
 from cinta.nn.parameter import Parameter
+from cinta.nn.summary import summary
 
 __all__ = [
     "ELU",
@@ -96,4 +97,5 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "summary",
 ]

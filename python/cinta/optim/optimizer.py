@@ -219,6 +219,7 @@ class Optimizer:
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group.update(loaded)
         self._state = entries
+        self._stepped |= any(entry.get("step", 0) for entry in entries.values())  # a schedule may be the next to step
         self._plans = [None] * len(self.param_groups)
 
     def _unpacked(self, state_dict: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[Tensor, dict[str, Any]]]:

@@ -43,7 +43,8 @@ class Moments:
         mean = x.mean(self.axis, keepdims=self.axis is not None)
         deviation = x - mean
         mean = mean + deviation.mean(self.axis, keepdims=self.axis is not None)  # what rounding left
-        m2 = np.square(x - mean).sum(self.axis, keepdims=self.axis is not None)
+        with np.errstate(over="ignore"):  # whoever asks for them refuses infinite squares
+            m2 = np.square(x - mean).sum(self.axis, keepdims=self.axis is not None)
         self.merge(x.size // max(1, mean.size), mean, m2)
 
     def merge(self, count: int, mean: np.ndarray, m2: np.ndarray) -> None:

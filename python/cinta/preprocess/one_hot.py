@@ -109,8 +109,8 @@ class OneHot(Preprocessor):
             if not hits.any(1).all():
                 row = int(np.argmin(hits.any(1)))
                 raise ValueError(
-                    f"[OneHot] got the unknown category {column[row]!r} in row {row}, column {i}, expected one of "
-                    f"{self.categories_[i].tolist()!r:.80}, or handle_unknown='ignore'"
+                    f"[OneHot] got the unknown category {column[row].item()!r} in row {row}, column {i}, expected one "
+                    f"of {self.categories_[i].tolist()!r:.80}, or handle_unknown='ignore'"
                 )
 
     def inverse(self, y: Any) -> np.ndarray:

@@ -7,9 +7,33 @@ import math
 import numpy as np
 
 import cinta as ct
-from cinta._core import Tensor
+from cinta._core import Tensor, is_recording
 from cinta.preprocess.moments import pieces
 from cinta.preprocess.preprocessor import Fitted, Options, Preprocessor, array_of, keys_of
+
+
+def solved_components(
+    owner: str, scatter: np.ndarray, samples: int, wanted: float | None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Eigenvectors [K,D] and eigenvalues [K] of the covariance, the largest first, and the sum of all eigenvalues."""
+    if samples < 2:
+        raise ValueError(f"[{owner}] has seen {samples} sample, expected at least 2 to know a variance")
+    values, vectors = np.linalg.eigh(scatter / (samples - 1))
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1].T
+    most = min(samples, len(values))
+    kept = most if wanted is None else int(wanted)
+    if wanted is not None and wanted < 1:
+        explained = np.cumsum(values) / max(values.sum(), np.finfo(float).tiny)
+        kept = min(int(np.searchsorted(explained, wanted, side="right")) + 1, most)
+    if kept > most:
+        raise ValueError(
+            f"[{owner}] n_components got {kept}, expected at most {most}: there are {samples} samples of {len(values)} "
+            "features"
+        )
+    vectors = vectors[:kept]
+    largest = vectors[np.arange(kept), np.abs(vectors).argmax(1)]
+    vectors = vectors * np.where(largest < 0, -1.0, 1.0)[:, None]
+    return np.ascontiguousarray(vectors), values[:kept].copy(), float(values.sum())
 
 
 class PCA(Preprocessor):
@@ -40,6 +64,7 @@ class PCA(Preprocessor):
         self._scatter: np.ndarray | None = None
         self._mean: np.ndarray = np.zeros(0)
         self._solved: tuple[np.ndarray, np.ndarray, float] | None = None  # components, variances, the whole variance
+        self._maps: tuple[Tensor, Tensor, Tensor] | None = None
 
     def options(self) -> Options:
         return {"n_components": self.n_components}
@@ -59,7 +84,7 @@ class PCA(Preprocessor):
 
     def restore(self, fitted: Fitted | None) -> None:
         if fitted is None:
-            self._count, self._solved, self._scatter = 0, None, None
+            self._count, self._solved, self._scatter, self._maps = 0, None, None, None
             return
         keys_of(self.name, fitted, "count", "shape", "mean", "components", "variances", "whole_variance")
         mean, variances = array_of(self.name, fitted, "mean", 1), array_of(self.name, fitted, "variances", 1)
@@ -81,6 +106,7 @@ class PCA(Preprocessor):
             )
         self._count, self._shape, self._mean, self._scatter = count, tuple(shape), mean, None
         self._solved = components, variances, whole
+        self._maps = self._matrices()
 
     def update(self, x: np.ndarray, fresh: bool) -> None:
         count, shape = 0, x.shape[1:]
@@ -100,31 +126,22 @@ class PCA(Preprocessor):
             count = total
         if not np.isfinite(scatter).all():
             raise ValueError(f"[{self.name}] got numbers whose squares are infinite in float64, expected smaller ones")
-        self._count, self._shape, self._mean, self._scatter, self._solved = count, shape, mean, scatter, None
+        self._count, self._shape, self._mean, self._scatter = count, shape, mean, scatter
+        self._solved = self._maps = None
+
+    def settle(self) -> None:
+        self._solved = self._solution()
+        self._maps = self._matrices()
 
     def _solution(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Components [K,D] and variances [K], found when they are asked for first, and the sum of all variances."""
-        if self._solved is None:
-            assert self._scatter is not None
-            if self._count < 2:
-                raise ValueError(f"[{self.name}] has seen {self._count} sample, expected at least 2 to know a variance")
-            values, vectors = np.linalg.eigh(self._scatter / (self._count - 1))
-            values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1].T
-            most = min(self._count, len(values))
-            kept = most if self.n_components is None else self.n_components
-            if kept < 1:
-                explained = np.cumsum(values) / max(values.sum(), np.finfo(float).tiny)
-                kept = min(int(np.searchsorted(explained, kept) + 1), most)
-            if kept > most:
-                raise ValueError(
-                    f"[{self.name}] n_components got {kept}, expected at most {most}: there are {self._count} samples "
-                    f"of {len(values)} features"
-                )
-            vectors = vectors[: int(kept)]
-            largest = np.abs(vectors).argmax(1)
-            vectors = vectors * np.where(vectors[np.arange(len(vectors)), largest] < 0, -1.0, 1.0)[:, None]
-            self._solved = np.ascontiguousarray(vectors), values[: int(kept)].copy(), float(values.sum())
-        return self._solved
+        """Components [K,D], variances [K] and the sum of all variances; kept, but for what a recording would notice."""
+        if self._solved is not None:
+            return self._solved
+        assert self._scatter is not None
+        solved = solved_components(self.name, self._scatter, self._count, self.n_components)
+        if not is_recording():
+            self._solved = solved
+        return solved
 
     def _check(self, shape: tuple[int, ...]) -> None:
         if tuple(shape[1:]) != tuple(self._shape) or not shape:
@@ -133,25 +150,34 @@ class PCA(Preprocessor):
                 "data"
             )
 
-    def _matrices(self) -> tuple[np.ndarray, np.ndarray]:
+    def _there_and_back(self) -> tuple[np.ndarray, np.ndarray]:
         """[D,K] that makes y of centred rows, and [K,D] that goes back."""
         components, _, _ = self._solution()
         return components.T, components
 
+    def _matrices(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Those, and the mean, as a call computes with them; kept, but for what a recording would notice."""
+        if self._maps is not None:
+            return self._maps
+        there, back = (ct.asarray(np.ascontiguousarray(m)) for m in self._there_and_back())
+        maps = there, back, ct.asarray(self._mean)
+        if not is_recording():
+            self._maps = maps
+        return maps
+
     def forward(self, x: Tensor) -> Tensor:
         self._check(x.shape)
-        rows = x.reshape(x.shape[0], self._mean.size) - ct.asarray(self._mean)
-        return ct.matmul(rows, ct.asarray(np.ascontiguousarray(self._matrices()[0])))
+        there, _, mean = self._matrices()
+        return ct.matmul(x.reshape(x.shape[0], self._mean.size) - mean, there)
 
     def backward(self, y: Tensor) -> Tensor:
-        back = self._matrices()[1]
+        _, back, mean = self._matrices()
         rows = y.reshape(y.shape[0], math.prod(y.shape[1:]))
         if rows.shape[1] != len(back):
             raise ValueError(
                 f"[{self.name}] got data of shape {y.shape}, expected {['any', len(back)]} to go back from"
             )
-        x = ct.matmul(rows, ct.asarray(np.ascontiguousarray(back))) + ct.asarray(self._mean)
-        return x.reshape(y.shape[0], *self._shape)
+        return (ct.matmul(rows, back) + mean).reshape(y.shape[0], *self._shape)
 
     @property
     def n_samples_seen_(self) -> int:
@@ -206,7 +232,7 @@ class PCAWhitening(PCA):
     def options(self) -> Options:
         return {**super().options(), "eps": self.eps, "zca": self.zca}
 
-    def _matrices(self) -> tuple[np.ndarray, np.ndarray]:
+    def _there_and_back(self) -> tuple[np.ndarray, np.ndarray]:
         components, variances, _ = self._solution()
         spread = np.sqrt(variances + self.eps)
         # Without eps, variances that are rounding errors of the largest count as none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ class Preprocessor:
     """
 
     learns: ClassVar[bool] = True  # whether it must see data first
+    _watched: ClassVar[bool] = True  # ct.compile records anew where an attribute has changed
     kinds: ClassVar[dict[str, type[Preprocessor]]] = {}
 
     def __init_subclass__(cls, **how: Any) -> None:
@@ -48,6 +50,9 @@ class Preprocessor:
         """Learns from [N,...], all of it or, with an error, nothing; forgets earlier data where `fresh`."""
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """Finds what is left to be found once all data was seen."""
+
     def forward(self, x: Tensor) -> Tensor:
         """The step on float64 data."""
         raise NotImplementedError
@@ -64,7 +69,9 @@ class Preprocessor:
 
     def fit(self: Self, x: Any) -> Self:
         """Learns from training data [N,...] alone, forgetting what it learnt before; returns the step itself."""
-        self.update(samples(self.name, x), fresh=True)
+        with self._all_or_nothing():
+            self.update(samples(self.name, x), fresh=True)
+            self.settle()
         return self
 
     def partial_fit(self: Self, x: Any) -> Self:
@@ -74,13 +81,25 @@ class Preprocessor:
 
     def fit_batches(self: Self, batches: Iterable[Any]) -> Self:
         """Learns from batches, such as a DataLoader's: arrays, tensors, or tuples whose first field is the data."""
-        fresh = True
-        for x in walked(batches):
-            self.update(samples(self.name, x), fresh)
-            fresh = False
-        if fresh and self.learns:
-            raise ValueError(f"[{self.name}] got no batches, expected at least one")
+        with self._all_or_nothing():
+            fresh = True
+            for x in walked(batches):
+                self.update(samples(self.name, x), fresh)
+                fresh = False
+            if fresh and self.learns:
+                raise ValueError(f"[{self.name}] got no batches, expected at least one")
+            self.settle()
         return self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Attributes are as they were where the block fails: steps replace what they know and never write into it."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).update(before)
+            raise
 
     def __call__(self, x: Any) -> Any:
         """The data [N,...], preprocessed: float32, a tensor where x is one, else an array."""

@@ -36,7 +36,15 @@ class Center(Preprocessor):
                 f"[{self.name}] axis got {axis}, expected None, or axes from 0 on with 0 among them: statistics are "
                 "taken over the samples"
             )
-        self._moments = Moments(self.axis)
+        self._learn(Moments(self.axis))
+
+    def _learn(self, moments: Moments) -> None:
+        self._moments = moments
+        self._constants = [ct.asarray(c) for c in self._of_calls()] if moments.count else []
+
+    def _of_calls(self) -> list[np.ndarray]:
+        """What a call computes with."""
+        return [self.mean_]
 
     def options(self) -> Options:
         return {"axis": None if self.axis is None else list(self.axis)}
@@ -58,7 +66,7 @@ class Center(Preprocessor):
             if any(mean.shape[a] != 1 if a < mean.ndim else True for a in self.axis or ()):
                 raise ValueError(f"[{self.name}] got a state with a mean of shape {mean.shape} for axis {self.axis}")
             moments.merge(count, mean, m2)
-        self._moments = moments
+        self._learn(moments)
 
     def update(self, x: np.ndarray, fresh: bool) -> None:
         if self.axis is not None and max(self.axis) >= x.ndim:
@@ -71,7 +79,7 @@ class Center(Preprocessor):
             moments.add(piece)
         if not (np.isfinite(moments.mean).all() and np.isfinite(moments.m2).all()):
             raise ValueError(f"[{self.name}] got numbers whose squares are infinite in float64, expected smaller ones")
-        self._moments = moments
+        self._learn(moments)
 
     def _check(self, shape: tuple[int, ...]) -> None:
         known = self._moments.mean.shape
@@ -96,11 +104,11 @@ class Center(Preprocessor):
 
     def forward(self, x: Tensor) -> Tensor:
         self._check(x.shape)
-        return x - ct.asarray(self.mean_)
+        return x - self._constants[0]
 
     def backward(self, y: Tensor) -> Tensor:
         self._check(y.shape)
-        return y + ct.asarray(self.mean_)
+        return y + self._constants[0]
 
 
 class Standardize(Center):
@@ -130,8 +138,11 @@ class Standardize(Center):
         constant = var <= n * eps * var + np.square(n * eps * mean)  # as far as rounding lets us tell
         return np.where(constant, 1.0, np.sqrt(var))
 
+    def _of_calls(self) -> list[np.ndarray]:
+        return [self.mean_, self.scale_]
+
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) / ct.asarray(self.scale_)
+        return super().forward(x) / self._constants[1]
 
     def backward(self, y: Tensor) -> Tensor:
-        return super().backward(y * ct.asarray(self.scale_))
+        return super().backward(y * self._constants[1])

@@ -48,7 +48,8 @@ def compile(
     draws. A replay gives the same bits as the call without it. It is taken where the arguments' shapes, dtypes and
     strides, their Python numbers, and what the function sees of the world around it (training or evaluation, captured
     numbers, the modules' parameters) are as they were; else the function is recorded once more. An optimizer's
-    options (`lr` ...) are read at every call. Results that can be differentiated, as those of `ct.compile(model)`, can
+    options (`lr` ...) are read at every call. Inside of `ct.debug`, and in the steps that a `ct.Monitor` looks at, the
+    function runs as it is. Results that can be differentiated, as those of `ct.compile(model)`, can
     be so after a replay too (once, not with create_graph); fastest is a whole step in one function.
 
     Args:
@@ -146,7 +147,8 @@ class Compiled(_core.CompiledFunction):
     # Calls that the fast path does not take
 
     def _record_or_replay(self, *args: Any, **kwargs: Any) -> Any:
-        if _core.is_recording():  # a compiled function inside another is part of that one's program
+        # Inside another it is part of that one's program; what ct.debug and ct.Monitor look at they see in Python.
+        if _core.is_recording() or _core._is_eager():
             return self._f(*args, **kwargs)
         leaves = tree.leaves((args, kwargs))
         tensors, key = self._signature(args, kwargs, leaves)

@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-from threading import get_ident
-from typing import Any
-
-from cinta.nn.containers import Sequential
-from cinta.nn.error_path import add_input
+from cinta.nn.calls import Calls
 from cinta.nn.module import Module
 
 from .names import ModuleNames, join
 
 
-class Layers:
+class Layers(Calls):
     """A context in which calls of modules are followed; `path()` is the dotted path of the innermost one."""
 
     def __init__(self, names: ModuleNames) -> None:
+        super().__init__()
         self._names = names
         self._stack: list[str] = []
-        self._thread = get_ident()
 
     def path(self) -> str:
         return self._stack[-1] if self._stack else ""
 
-    def _path_of(self, module: Module) -> str:
+    def entered(self, module: Module) -> None:
         known = self._names.paths.get(id(module))
-        return join(self.path(), type(module).__name__) if known is None else known
+        self._stack.append(join(self.path(), type(module).__name__) if known is None else known)
 
-    def __enter__(self) -> Layers:
-        plain_call, plain_forward = self._plain = Module.__call__, Sequential.forward
-        layers = self
-
-        def call(self: Module, *args: Any, **kwargs: Any) -> Any:
-            if get_ident() != layers._thread:
-                return plain_call(self, *args, **kwargs)
-            layers._stack.append(layers._path_of(self))
-            try:
-                return plain_call(self, *args, **kwargs)
-            finally:
-                layers._stack.pop()
-
-        def forward(self: Sequential, x: Any) -> Any:
-            if get_ident() != layers._thread:
-                return plain_forward(self, x)
-            layer = before = None
-            try:  # as ever, but by way of the layers' __call__
-                for below in self:
-                    before, layer = layer, below
-                    x = below(x)
-            except Exception as error:
-                if layer is not None:
-                    add_input(error, layer, before, x)
-                raise
-            return x
-
-        Module.__call__, Sequential.forward = call, forward  # type: ignore[method-assign]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        Module.__call__, Sequential.forward = self._plain  # type: ignore[method-assign]
+    def left(self) -> None:
+        self._stack.pop()

@@ -89,6 +89,10 @@ class Reach:
         elif isinstance(value, numpy.ndarray):
             if value.flags.c_contiguous and value.dtype.kind in "biufc" and value.nbytes <= _SMALL:
                 self._guard("bytes", value, None, value.tobytes(), label)
+        elif getattr(type(value), "_watched", False):  # of the library, with attributes that decide what is computed
+            later((vars(value), label))
+            if not _is_library(type(value).__module__):
+                self._owners.append((value, label, set()))
         elif _gives_anew(value):
             self.streams.append((label, value))
         elif isinstance(value, (ModuleType, type)):

@@ -30,6 +30,9 @@ class Callback:
         [0.4, 0.2, 0.1]
     """
 
+    def setup(self, trainer: Trainer) -> None:
+        """Before a checkpoint is taken up, whose state may have to fit the Trainer's model."""
+
     def on_fit_start(self, trainer: Trainer) -> None:
         """Before the first epoch, after a checkpoint has been taken up."""
 
@@ -103,7 +106,8 @@ class EarlyStopping(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state_dict`."""
-        self._best.score, self._best.epoch = float(state["score"]), int(state["epoch"])
+        score, epoch = float(state["score"]), int(state["epoch"])
+        self._best.score, self._best.epoch = score, epoch
 
 
 class BestWeights(Callback):
@@ -124,6 +128,11 @@ class BestWeights(Callback):
     def __init__(self) -> None:
         self._best = _Best()
         self._weights: dict[str, Any] | None = None
+        self._shapes: dict[str, Any] | None = None
+
+    def setup(self, trainer: Trainer) -> None:
+        """Notes what weights the model has."""
+        self._shapes = _shapes(trainer.model.state_dict())
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Copies the weights where they are the best so far."""
@@ -140,7 +149,14 @@ class BestWeights(Callback):
         return {"score": self._best.score, "epoch": self._best.epoch, "weights": self._weights}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state_dict`."""
+        """Takes over a `state_dict`; ValueError where its weights are not those of the model in training."""
         weights = state["weights"]
-        self._best.score, self._best.epoch = float(state["score"]), int(state["epoch"])
+        if weights is not None and self._shapes is not None and _shapes(weights) != self._shapes:
+            raise ValueError("[BestWeights] weights do not fit the model, expected the same names and shapes")
+        score, epoch = float(state["score"]), int(state["epoch"])
+        self._best.score, self._best.epoch = score, epoch
         self._weights = None if weights is None else dict(weights)
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(weight.shape) for name, weight in weights.items()}

@@ -66,7 +66,7 @@ def save_checkpoint(
     if step is not None:
         content["step"] = step
     content["random"] = {name: GLOBAL[name]().state_dict() for name in random}
-    kinds = {name: type(part).__name__ for name, part in parts.items() if _stateful(part)}
+    kinds = {label: type(part).__name__ for name, each in parts.items() for label, part in _objects(name, each)}
     facts = {"objects": kinds, "score": None if score is None else float(score), "mode": mode}
     checkpoint_file.write(target, content, facts)
     if keep is not None:
@@ -105,7 +105,8 @@ def load_checkpoint(path: str | os.PathLike[str], /, *, random: bool = True, **o
     streams = content.pop("random", {})
     targets = [target for name, part in given.items() for target in _targets(where, name, part, content.pop(name))]
     for name, part in given.items():
-        _check_kind(where, name, part, facts)
+        for label, thing in _objects(name, part):
+            _check_kind(where, label, thing, facts)
     if random:
         if not isinstance(streams, Mapping) or not streams.keys() <= GLOBAL.keys():
             raise ValueError(f"{where} has the random streams {streams!r:.60}, expected some of {list(GLOBAL)}")
@@ -153,6 +154,18 @@ def _state(part: Any) -> Any:
     if isinstance(part, (list, tuple)):
         return [_state(below) for below in part] if isinstance(part, list) else tuple(_state(below) for below in part)
     return part
+
+
+def _objects(label: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """What has a state in `part`, by dotted names."""
+    if _stateful(part):
+        yield label, part
+    elif isinstance(part, Mapping):
+        for key, below in part.items():
+            yield from _objects(f"{label}.{key}", below)
+    elif isinstance(part, (list, tuple)):
+        for number, below in enumerate(part):
+            yield from _objects(f"{label}.{number}", below)
 
 
 def _targets(where: str, label: str, part: Any, state: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -14,6 +14,7 @@ class Display:
 
     def __init__(self, wanted: bool | None, epochs: int, done: int, batches: int | None) -> None:
         self._bar: Any = None
+        self._figures = ""
         self._next = 0.0
         self._batches = batches
         if wanted is False or (wanted is None and not sys.stdout.isatty()):
@@ -54,8 +55,6 @@ class Display:
             text = f"epoch {epoch + 1}/{self._epochs}"
             done = epoch * self._batches + batch if self._batches else batch
             self._bar.update(self._task, description=text, completed=done, figures=self._figures or f"loss {loss:.4g}")
-
-    _figures = ""
 
     def epoch(self, epoch: int, values: dict[str, float]) -> None:
         """After an epoch."""

@@ -42,6 +42,9 @@ class Fitting:
         self._saving, self._log_every = saving, log_every
         self._interrupt = Interrupt()
         self._hooks = {event: _overridden(trainer.callbacks, event) for event in _EVENTS.split()}
+        for callback in trainer.callbacks:
+            if hasattr(callback, "setup"):
+                callback.setup(trainer)
         self._parts: dict[str, Any] = {
             "model": trainer.model,
             "optimizer": trainer.optimizer,
@@ -58,11 +61,13 @@ class Fitting:
 
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Takes everything up, or raises and leaves it as it was."""
-        held = checkpoint_file.read_facts(path).get("objects")
-        wanted = {name for name, part in self._parts.items() if part is not None and name != "callbacks"}
-        if not isinstance(held, dict) or held.keys() != wanted:
-            got = sorted(held) if isinstance(held, dict) else held
-            raise ValueError(f"[fit] {os.fspath(path)} holds the states of {got!r:.200}, expected {sorted(wanted)}")
+        objects = checkpoint_file.read_facts(path).get("objects")
+        held = {str(name).split(".")[0] for name in objects} if isinstance(objects, dict) else set()
+        wanted = {name for name, part in self._parts.items() if part is not None and part != []}
+        if held != wanted:
+            raise ValueError(
+                f"[fit] {os.fspath(path)} holds states of {sorted(held)!s:.200}, expected {sorted(wanted)}"
+            )
         load_checkpoint(path, **self._parts)
 
     def _save(self, score: float | None = None) -> None:

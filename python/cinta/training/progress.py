@@ -38,6 +38,9 @@ class Progress:
             raise ValueError(f"[Trainer] counts got {counts!r:.80}, expected four integers from 0")
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
             raise ValueError(f"[Trainer] history got {history!r:.60}, expected a list of dicts")
+        start = state["epoch_start"]
+        if start is not None and not start.keys() <= GLOBAL.keys():
+            raise ValueError(f"[Trainer] epoch_start got streams {[*start]!s:.60}, expected some of {[*GLOBAL]}")
         metrics = [self.loss, *self.metrics]
         if sums.keys() != {metric.name for metric in metrics}:
             raise ValueError(
@@ -46,7 +49,7 @@ class Progress:
         for metric in metrics:
             metric.load_state_dict(sums[metric.name])
         self.first, self.epoch, self.batch, self.step = (counts[key] for key in ("first", "epoch", "batch", "step"))
-        self.history, self.stopped, self.epoch_start = list(history), state["stopped"], state["epoch_start"]
+        self.history, self.stopped, self.epoch_start = list(history), state["stopped"], start
 
     def begin_epoch(self) -> None:
         self.loss.reset()

@@ -39,8 +39,8 @@ class Trainer:
         compile: record the step with `ct.compile` and replay it.
         accumulate: batches for one update; the gradient is that of the mean over all their samples.
         clip_grad_norm: the norm that gradients may have together.
-        weight: a function of (inputs, targets) that says how much a batch counts in means and accumulation, e.g. its
-            number of valid tokens; its samples otherwise.
+        weight: a function of (inputs, targets) that says how much a batch counts in the mean loss and in accumulation,
+            e.g. its number of valid tokens; its samples otherwise.
         progress: a line on the terminal; None shows one where there is a terminal, and rich.
 
     `epoch` and `step` count what is complete, `history` holds a dict of numbers for each epoch, `stop_reason` says why
@@ -190,7 +190,7 @@ class Trainer:
             raise ValueError("[fit] checkpoint got None, expected a path, which save_every, keep and resume=True need")
         if unknown := [name for name in random if name not in GLOBAL]:
             raise ValueError(f"[fit] random got {unknown[0]!r}, expected some of {list(GLOBAL)}")
-        source = _checkpoint_to_resume(checkpoint, resume)
+        source = _checkpoint_to_resume(checkpoint, keep, resume)
         loader = batches.as_loader("[fit] train", train, batch_size, shuffle, self.dtype)
         if validation is not None:
             validation = batches.as_loader("[fit] validation", validation, batch_size, False, self.dtype)
@@ -312,10 +312,13 @@ def _positive(function: str, name: str, value: Any) -> None:
         raise ValueError(f"[{function}] {name} got {value!r}, expected an int of at least 1")
 
 
-def _checkpoint_to_resume(checkpoint: Any, resume: Any) -> Path | None:
+def _checkpoint_to_resume(checkpoint: Any, keep: int | None, resume: Any) -> Path | None:
     if resume is None or resume is False:
         return None
-    found = rotation.latest_checkpoint(checkpoint if resume is True else resume)
+    path = Path(checkpoint if resume is True else resume)
+    if path.is_file() and (keep is None or resume is not True):  # not of a series that is there too
+        return path
+    found = None if keep is None and resume is True else rotation.latest_checkpoint(path)
     if found is None and resume is not True:
-        raise FileNotFoundError(f"[fit] resume got {os.fspath(resume)}, where there is no checkpoint, expected one")
+        raise FileNotFoundError(f"[fit] resume got {path}, where there is no checkpoint, expected one")
     return found

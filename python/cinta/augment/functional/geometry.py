@@ -84,6 +84,8 @@ def affine(
         [[[[1.5, 2.5, 3.0]]]]
     """
     size = None if size is None else pair("affine", size)
+    if not (isinstance(matrices, Tensor) and matrices.dtype.is_floating):
+        matrices = ct.asarray(np.asarray(matrices, np.float64))
     return computed(
         "affine", images, lambda x: ct.warp(x, matrices, displacement, size, interpolation, padding_mode, fill)
     )
@@ -156,10 +158,13 @@ def gaussian_blur(images: Any, sigma: float, *, padding_mode: str = "reflect") -
 
 def _flipped(op: str, images: Any, which: Any, axis: int) -> Any:
     x, give = opened(op, images)
-    y = ct.flip(x, axis)
     if which is None:
-        return give(y)
-    return give(ct.where(per_sample(op, "which", which, x.shape[0], "bool").reshape(-1, 1, 1, 1), y, x))
+        return give(ct.flip(x, axis))
+    chosen = per_sample(op, "which", which, x.shape[0], "bool").astype("float64")
+    sign, start, one, zero = 1 - 2 * chosen, (x.shape[axis] - 1) * chosen, ct.ones_like(chosen), ct.zeros_like(chosen)
+    rows = [sign, zero, start, zero, one, zero] if axis == 3 else [one, zero, zero, zero, sign, start]
+    matrices = ct.stack(rows, axis=1).reshape(-1, 2, 3)
+    return computed(op, images, lambda x: ct.warp(x, matrices, interpolation="nearest"))
 
 
 def horizontal_flip(images: Any, which: Any = None) -> Any:
