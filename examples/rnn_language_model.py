@@ -275,6 +275,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     arguments = parser()
     args = arguments.parse_args()
+    if min(args.epochs, args.hidden, args.words, 1 if args.stop_after is None else args.stop_after) < 1:
+        arguments.error("--epochs, --stop-after, --hidden and --words: expected at least 1")
     if args.quick:
         args.epochs, args.words = min(args.epochs, 2), min(args.words, 40)
     try:

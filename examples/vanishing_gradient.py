@@ -156,7 +156,7 @@ class Reader(nn.Module):
         self.linear = nn.Linear(hidden, SYMBOLS)
         if kind == "LSTM":  # remembers at first: the usual start (Gers et al., 2000)
             with ct.no_grad():
-                self.recurrent.bias_ih_l0[hidden : 2 * hidden] += 2.0
+                self.recurrent.bias_ih_l0[hidden : 2 * hidden] += 3.0
 
     def forward(self, x: ct.Tensor) -> ct.Tensor:
         states, _ = self.recurrent(x)
@@ -286,8 +286,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=0.1, help="of plain gradient descent")
-    parser.add_argument("--lag-steps", type=int, default=800, help="updates of the recurrent networks")
-    parser.add_argument("--lag-trials", type=int, default=3, help="seeds for each of them")
+    parser.add_argument("--lag-steps", type=int, default=2000, help="updates of the recurrent networks")
+    parser.add_argument("--lag-trials", type=int, default=5, help="seeds for each of them")
     parser.add_argument("--seed", type=int, default=0, help="the first")
     parser.add_argument("--out", type=Path, default=Path("runs/vanishing_gradient"), metavar="DIR")
     args = parser.parse_args()
