@@ -177,7 +177,7 @@ class Training:
         for epoch in range(len(self.history) + 1, last + 1):
             decay = 0.5 * (1 + math.cos(math.pi * (epoch - 1) / self.args.epochs))
             self.optimizer.param_groups[0]["lr"] = self.args.lr * decay
-            with Progress(*columns, console=console, transient=True) as progress:
+            with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
                 task = progress.add_task("", total=len(self.train), epoch=epoch, now="")
                 perplexity = self.epoch(progress, task)
             self.history.append((perplexity, self.perplexity()))
@@ -262,7 +262,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=20, help="columns of text")
     parser.add_argument("--steps", type=int, default=35, help="words that gradients reach back")
     parser.add_argument("--lr", type=float, default=0.004, help="at the start; falls along a cosine")
-    parser.add_argument("--begin", default="class ", metavar="TEXT", help="what the sample begins with")
+    parser.add_argument("--begin", default="class", metavar="TEXT", help="what the sample begins with")
     parser.add_argument("--words", type=int, default=150, help="length of the sample")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/rnn_language_model"), metavar="DIR")
