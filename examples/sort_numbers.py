@@ -1,6 +1,6 @@
 """Networks that sort: two hidden layers for N numbers of N bits, and an LSTM that points at them one after the other.
 
-    python examples/sort_numbers.py                  N = 4, 5 and 6 for the layers, 8 for the pointer; some minutes
+    python examples/sort_numbers.py                  N = 4, 5 and 6 for the layers, 8 for the pointer; two minutes
     python examples/sort_numbers.py --numbers 3      another N for the layers
 
 The lecture's claim: "A DNN with two hidden layers and a modest number of hidden units can sort N N-bit numbers."
@@ -164,7 +164,7 @@ def draw(curves: dict[str, Curve], pointer: Pointer, lists: Lists, path: Path) -
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, *rest) = pyplot.subplots(1, 3, figsize=(15, 5), width_ratios=(1.3, 1, 1), layout="constrained")
+    figure, (left, *rest) = pyplot.subplots(1, 3, figsize=(15, 5.2), width_ratios=(1.3, 1, 1), layout="constrained")
     for (name, curve), color in zip(curves.items(), (*(f"C{i % 9}" for i in range(len(curves) - 1)), "k")):
         left.plot(*zip(*curve), "o-", markersize=3, color=color, label=name)
     left.set(
@@ -172,7 +172,8 @@ def draw(curves: dict[str, Curve], pointer: Pointer, lists: Lists, path: Path) -
     )
     left.spines[["top", "right"]].set_visible(False)
     left.grid(alpha=0.25)
-    left.legend(frameon=False, loc="upper left")
+    left.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=9)
+    left.xaxis.set_major_formatter("{x:,.0f}")
     shown = lists.draw(2, held_out=True)
     with ct.no_grad():
         order, probabilities = pointer.point(shown)

@@ -144,7 +144,8 @@ def gradient_norms(ensemble: ct.Ensemble, loss_of: Any, x: ct.Tensor, y: ct.Tens
 
 def norms(gradient: ct.Tensor | None, rows: int) -> np.ndarray:
     assert gradient is not None
-    return np.linalg.norm(gradient.numpy().reshape(rows, -1), axis=1)
+    values = gradient.numpy().reshape(rows, -1).astype(np.float64)  # in float32 their squares would vanish too
+    return np.linalg.norm(values, axis=1)
 
 
 class Reader(nn.Module):
@@ -225,8 +226,8 @@ def draw(depths: dict[int, Trials], cures: dict[str, Trials], lags: dict[str, di
         curve(cured, trials.gradients, color, name)
     cured.set(xlabel="hidden layer", title="With them, all layers hear of the mistakes")
     for axes in (by_depth, by_cure):
-        axes.set(ylabel="% of the test digits misread", yscale="log", ylim=(0.4, 100))
-        axes.set_yticks([0.5, 1, 2, 5, 10, 20, 50, 100], minor=False)
+        axes.set(ylabel="% of the test digits misread", yscale="log", ylim=(1, 105))
+        axes.set_yticks([1, 2, 5, 10, 20, 50, 100], minor=False)
         axes.set_yticks([], minor=True)
         axes.yaxis.set_major_formatter("{x:g}")
     for axes in (layers, cured):
@@ -237,10 +238,10 @@ def draw(depths: dict[int, Trials], cures: dict[str, Trials], lags: dict[str, di
     for (kind, runs), color in zip(lags.items(), ("0.45", "C0")):
         accuracies = np.array([[100 * accuracy for accuracy, _ in several] for several in runs.values()])
         by_lag.plot(list(runs), accuracies, "o", color=color, alpha=0.35, markersize=5)
-        by_lag.plot(list(runs), np.median(accuracies, axis=1), "o-", color=color, label=kind)
+        by_lag.plot(list(runs), accuracies.mean(1), "o-", color=color, label=kind)
         longest = max(runs)
         reach = np.array([norms for _, norms in runs[longest]])
-        times.plot(np.arange(longest, -1, -1), np.exp(np.log(reach + 1e-30).mean(0)), color=color, label=kind)
+        times.plot(np.arange(longest, -1, -1), np.median(reach, axis=0), color=color, label=kind)
     by_lag.axhline(100 / SYMBOLS, color="0.7", linestyle="--", linewidth=1)
     by_lag.set(xscale="log", xlabel="steps between the symbol and the question", ylabel="% remembered", ylim=(0, 105))
     by_lag.set_xticks(list(next(iter(lags.values()))), minor=False)
@@ -321,7 +322,7 @@ def main() -> None:
     console.print(table)
     memory = Table("remembered after", *(f"{lag} steps" for lag in LAGS), box=None, padding=(0, 2))
     for name, runs in lags.items():
-        memory.add_row(name, *(f"{np.median([accuracy for accuracy, _ in several]):.0%}" for several in runs.values()))
+        memory.add_row(name, *(f"{np.mean([accuracy for accuracy, _ in several]):.0%}" for several in runs.values()))
     console.print(memory)
     draw(depths, cures, lags, args.out / "vanishing_gradient.png")
     console.print(f"pictures: {args.out / 'vanishing_gradient.png'}")
