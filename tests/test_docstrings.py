@@ -9,7 +9,22 @@ import pytest
 
 import cinta as ct
 import cinta.sklearn
-from cinta import augment, data, debugging, drawing, ensemble, files, monitor, nn, optim, plot, preprocess, training
+from cinta import (
+    augment,
+    data,
+    debugging,
+    decoding,
+    drawing,
+    ensemble,
+    files,
+    monitor,
+    nn,
+    optim,
+    plot,
+    preprocess,
+    text,
+    training,
+)
 
 PACKAGES = [
     nn,
@@ -19,6 +34,8 @@ PACKAGES = [
     preprocess,
     training,
     ensemble,
+    text,
+    decoding,
     monitor,
     debugging,
     plot,
@@ -56,9 +73,9 @@ def test_examples_run(module, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_docstrings_are_whole(name):
-    text = inspect.getdoc(PUBLIC[name])
-    assert (text or "").split("\n")[0].endswith("."), f"{name}: the first line is one sentence"
-    assert "Example:\n" in text or name in SHORT, f"{name}: no example"
+    docstring = inspect.getdoc(PUBLIC[name])
+    assert (docstring or "").split("\n")[0].endswith("."), f"{name}: the first line is one sentence"
+    assert "Example:\n" in docstring or name in SHORT, f"{name}: no example"
     if inspect.isclass(PUBLIC[name]):
         for method, function in vars(PUBLIC[name]).items():
             if not method.startswith("_") and inspect.isfunction(function) and method not in ("forward", "extra_repr"):

@@ -28,6 +28,9 @@ SETTINGS = {
     "see_network.py": ["--epochs", "1"],
     "sklearn_estimators.py": ["--epochs", "1", "--folds", "2"],
     "monitoring.py": ["--steps", "60"],
+    "rnn_language_model.py": ["--quick"],
+    "vanishing_gradient.py": ["--trials", "4", "--epochs", "1", "--lag-steps", "20", "--lag-trials", "1"],
+    "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
 }
 
 
@@ -150,6 +153,74 @@ def test_monitoring(tmp_path):
         assert part.count("•") == 1
     with Image.open(tmp_path / "out" / "monitoring.png") as image:
         assert min(image.size) > 800
+
+
+class TestRnnLanguageModel:
+    @pytest.fixture
+    def text(self, tmp_path):
+        path = tmp_path / "text.txt"
+        lines = [f"{name} reads {count} words, then writes them.\r\n" for name in ("Ada", "Bo") for count in range(60)]
+        path.write_bytes("".join(lines).encode())
+        return path
+
+    def small(self, text, cell):
+        return "--text", text, "--cell", cell, "--hidden", 16, "--batch-size", 4, "--steps", 12, "--words", 20
+
+    @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+    def test_learns_a_text(self, tmp_path, text, cell):
+        output = run("rnn_language_model.py", *self.small(text, cell), "--epochs", 12, folder=tmp_path)
+        held_out, baseline = re.search(r"held-out perplexity ([\d.]+), .* alone ([\d.]+)", output).groups()
+        assert float(held_out) < 0.5 * float(baseline)
+        out = tmp_path / "runs" / "rnn_language_model"
+        assert {path.name for path in out.iterdir()} == {"checkpoint.safetensors", "perplexity.png"}
+
+    def test_the_lectures_network(self, tmp_path, text):
+        output = run("rnn_language_model.py", "--quick", folder=tmp_path)
+        assert re.search(r"U \[(\d+), 100\], W \[100, 100\], V \[\1, 100\]", output)
+
+    def test_resumed_training_equals_an_uninterrupted_one(self, tmp_path, text):
+        whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
+        small = (*self.small(text, "gru"), "--epochs", 3)
+        run("rnn_language_model.py", *small, "--out", whole, folder=tmp_path)
+        run("rnn_language_model.py", *small, "--stop-after", 1, "--out", half, folder=tmp_path)
+        run(
+            "rnn_language_model.py", *small, "--resume", half / "checkpoint.safetensors", "--out", rest, folder=tmp_path
+        )
+        final, resumed = ((folder / "checkpoint.safetensors").read_bytes() for folder in (whole, rest))
+        assert final == resumed
+
+    def test_errors_name_the_file(self, tmp_path, text):
+        (tmp_path / "bad.txt").write_bytes(b"caf\xe9 " * 100)
+        error = run("rnn_language_model.py", "--text", "bad.txt", folder=tmp_path, fails=True)
+        assert "bad.txt, line 1: got bytes that are not UTF-8" in error
+        assert "Traceback" not in error
+        error = run("rnn_language_model.py", *self.small(text, "rnn"), "--resume", text, folder=tmp_path, fails=True)
+        assert "text.txt" in error
+        assert "Traceback" not in error
+
+
+def test_vanishing_gradient(tmp_path):
+    from PIL import Image
+
+    quick = ("--trials", 8, "--epochs", 4, "--lag-steps", 300, "--lag-trials", 1, "--out", "out")
+    output = run("vanishing_gradient.py", *quick, folder=tmp_path)
+    medians = dict(re.findall(r"^ +(\S.*?) {2,}\d+ +[\d.]+ % +([\d.]+) %", output, re.MULTILINE))
+    assert len(medians) == 11
+    assert float(medians["10 hidden layers"]) > 50 > 20 > float(medians["1 hidden layer"])
+    assert float(medians["10: tanh, Glorot"]) < 25
+    first, last = re.search(r"10 hidden layers .* ([\d.e-]+) to ([\d.e-]+)", output).groups()
+    assert float(first) < 0.05 * float(last)
+    with Image.open(tmp_path / "out" / "vanishing_gradient.png") as image:
+        assert min(image.size) > 800
+        assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+
+
+def test_sort_numbers(tmp_path):
+    small = ("--numbers", 3, "--hidden", 64, "--steps", 600, "--pointer-numbers", 4, "--pointer-steps", 300)
+    output = run("sort_numbers.py", *small, folder=tmp_path)
+    layers, pointer = re.findall(r"([\d.]+) % of 2000 held-out lists sorted", output)
+    assert float(layers) > 50
+    assert float(pointer) > 90
 
 
 class TestLenet:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         autodiff,
         data,
         debugging,
+        decoding,
         ensemble,
         extend,
         monitor,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         replay,
         scipy,
         sklearn,
+        text,
         training,
     )
     from cinta.autodiff import *  # noqa: F403
@@ -55,6 +57,7 @@ _MODULES = (
     "autodiff",
     "data",
     "debugging",
+    "decoding",
     "ensemble",
     "extend",
     "monitor",
@@ -66,6 +69,7 @@ _MODULES = (
     "replay",
     "scipy",
     "sklearn",
+    "text",
     "training",
 )
 _AUTODIFF = (

@@ -1,5 +1,6 @@
 """Data: datasets, batches of them in an order that can be had again, and files as NumPy arrays."""
 
+from cinta.data.bptt import BPTTLoader
 from cinta.data.cifar import Cifar, load_cifar10, load_cifar100, read_cifar
 from cinta.data.collate import Padded, default_collate, pad_collate
 from cinta.data.csv import Table, read_csv
@@ -10,6 +11,7 @@ from cinta.data.loader import DataLoader
 from cinta.data.samplers import BucketSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
+    "BPTTLoader",
     "BucketSampler",
     "Cifar",
     "ConcatDataset",

@@ -55,6 +55,7 @@ from cinta._core import (
     unfold,
 )
 from cinta._core import sum as sum_
+from cinta.autodiff.tree import leaves, rebuild
 from cinta.nn.layers.positional import sinusoidal_positions
 from cinta.nn.sequences import masked_mean, masked_softmax, sequence_cross_entropy, sequence_mask
 
@@ -73,6 +74,7 @@ __all__ = [
     "conv_transpose2d",
     "cosine_similarity",
     "cross_entropy",
+    "detach_states",
     "dropout",
     "elu",
     "embedding",
@@ -146,3 +148,19 @@ def cosine_similarity(a: Tensor, b: Tensor, axis: int = 1, eps: float = 1e-8) ->
         [0.0]
     """
     return sum_(normalize(a, axis, eps) * normalize(b, axis, eps), axis)
+
+
+def detach_states(states: Any) -> Any:
+    """States without their history: what truncated backpropagation through time hands from piece to piece.
+
+    Tensors in nested tuples, lists and dicts, as `nn.LSTM` gives and takes them; None stays None.
+
+    Example:
+        >>> lstm, states = nn.LSTM(3, 4), None
+        >>> for piece in ct.ones((2, 7, 5, 3)):  # gradients reach back to the beginning of a piece
+        ...     y, states = lstm(piece, nn.functional.detach_states(states))
+        ...     y.sum().backward()
+        >>> states[0].shape
+        (1, 5, 4)
+    """
+    return rebuild(states, [state.detach() for state in leaves(states)])
