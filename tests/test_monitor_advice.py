@@ -65,6 +65,16 @@ class TestPlanted:
         assert "unstable" in advice[0].reason
         assert "now 10" in advice[0].reason
 
+    @pytest.mark.parametrize("lr", [2.0, 5.0, 10.0])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_too_large_where_it_kills_all_units_between_two_looks(self, lr, seed):
+        """Dead units stand still: the few steps that were seen before have to tell why."""
+        x, y = digits()
+        order = np.random.default_rng(seed).permutation(len(x))
+        net = mlp()
+        monitor = train(net, optim.SGD(net.parameters(), lr=lr), centred(x)[order], y[order], steps=100, every=5)
+        self.only(monitor, "update ratio too large")
+
     def test_learning_rate_100_times_too_small(self):
         x, y = digits()
         net = mlp()
