@@ -17,7 +17,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import cinta as ct
-from cinta import nn, optim
+from cinta import nn, optim, preprocess
+from cinta.data import DataLoader, TensorDataset
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--epochs", type=int, default=10)
@@ -28,9 +29,12 @@ args = parser.parse_args()
 console = Console()
 
 digits = load_digits()
-images = np.kron(digits.images[:, None] / 8 - 1, np.ones((4, 4))).astype(np.float32)  # 8x8 pixels become 32x32
+images = np.kron(digits.images[:, None], np.ones((4, 4)))  # 8x8 pixels become 32x32
 split = train_test_split(images, digits.target, test_size=0.2, stratify=digits.target, random_state=0)
 train_images, test_images, train_labels, test_labels = split
+prepare = preprocess.Standardize(axis=None).fit(train_images)
+train_set = TensorDataset(prepare(train_images), train_labels)
+loader = DataLoader(train_set, args.batch_size, shuffle=True, seed=0, drop_last=True)  # another size records anew
 
 ct.random.seed(0)
 model = nn.Sequential(
@@ -59,14 +63,12 @@ def predict(images):
         return model(images).argmax(axis=1)
 
 
-rng = np.random.default_rng(0)
-losses = []
-for _ in track(range(args.epochs), "training", console=console):
-    order = rng.permutation(len(train_images))
-    for start in range(0, len(order) - args.batch_size + 1, args.batch_size):  # a batch of another size records anew
-        batch = order[start : start + args.batch_size]
-        losses.append(step(ct.tensor(train_images[batch]), ct.tensor(train_labels[batch])).item())
-right = predict(ct.tensor(test_images)).numpy() == test_labels
+losses = [
+    step(images, labels).item()
+    for _ in track(range(args.epochs), "training", console=console)
+    for images, labels in loader
+]
+right = predict(ct.tensor(prepare(test_images))).numpy() == test_labels
 console.print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}, {right.mean():.2%} of {len(right)} held-out digits right\n")
 
 program = step.program()

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.datasets import make_moons
 
 import cinta as ct
-from cinta import nn, optim, plot
+from cinta import nn, optim, plot, preprocess
 
 
 def two_spirals(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +41,7 @@ if args.data == "spirals":
     points, labels = two_spirals(150, args.noise, rng)
 else:
     points, labels = make_moons(300, noise=args.noise, random_state=0)
-points = (points - points.mean(axis=0)) / points.std(axis=0)
+points = preprocess.Standardize().fit_transform(points)
 
 ct.random.seed(0)
 hidden = nn.Linear(2, args.hidden)
@@ -59,7 +59,7 @@ def step(x, y):
     return loss
 
 
-x, y = ct.tensor(points.astype(np.float32)), ct.tensor(labels)
+x, y = ct.tensor(points), ct.tensor(labels)
 moments = sorted({round(args.steps ** (k / 5)) for k in range(1, 5)} | {0, args.steps})
 snapshots, losses = {}, []
 for done in range(args.steps + 1):

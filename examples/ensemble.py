@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedShuffleSplit
 
 import cinta as ct
-from cinta import nn, optim
+from cinta import nn, optim, preprocess
 
 console = Console()
 
@@ -71,9 +71,9 @@ def train(scans: np.ndarray, labels: np.ndarray, seed: int, args: argparse.Names
 
 def run_split(scans: np.ndarray, labels: np.ndarray, rows: tuple[np.ndarray, np.ndarray], seed: int, args) -> Split:
     fit, held_out = rows
-    mean, std = scans[fit].mean(), scans[fit].std()
-    ensemble = train((scans[fit] - mean) / std, labels[fit], seed, args)
-    predictions = ensemble.predictions((scans[held_out, None] - mean) / std).numpy()
+    prepare = preprocess.Standardize(axis=None).fit(scans[fit])
+    ensemble = train(prepare(scans[fit]), labels[fit], seed, args)
+    predictions = ensemble.predictions(prepare(scans[held_out, None])).numpy()
     return Split(scans[held_out], labels[held_out], predictions)
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.rule import Rule
@@ -21,7 +20,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import cinta as ct
-from cinta import nn, optim
+from cinta import nn, optim, preprocess
+from cinta.data import DataLoader, RandomSampler, TensorDataset
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--steps", type=int, default=400)
@@ -48,8 +48,9 @@ CASES = [
     Case("pixels around 100 instead of 0", shift=100.0, lr=1e-4),
 ]
 digits = load_digits()
-pixels = ((digits.data - digits.data.mean()) / digits.data.std()).astype(np.float32)
-train_x, test_x, train_y, test_y = train_test_split(pixels, digits.target, test_size=0.2, random_state=0)
+train_x, test_x, train_y, test_y = train_test_split(digits.data, digits.target, test_size=0.2, random_state=0)
+prepare = preprocess.Standardize(axis=None).fit(train_x)
+train_x, test_x = prepare(train_x), prepare(test_x)
 
 
 def train(case: Case) -> ct.Monitor:
@@ -59,15 +60,13 @@ def train(case: Case) -> ct.Monitor:
         first.weight.copy_(first.weight * case.scale)
     model = nn.Sequential(first, case.activation(), nn.Linear(64, 64), case.activation(), nn.Linear(64, 10))
     optimizer = optim.SGD(model.parameters(), lr=case.lr)
-    held_out = ct.tensor(test_x + np.float32(case.shift)), ct.tensor(test_y)
-    rng = np.random.default_rng(0)
+    train_set = TensorDataset(train_x + case.shift, train_y)
+    sampler = RandomSampler(train_set, replacement=True, num_samples=args.steps * args.batch_size, seed=0)
+    held_out = ct.tensor(test_x + case.shift), ct.tensor(test_y)
     with ct.Monitor(model, optimizer, every=5, classes=10) as monitor, monitor.live():
-        for step in range(args.steps):
-            batch = rng.integers(0, len(train_x), args.batch_size)
+        for step, (x, y) in enumerate(DataLoader(train_set, args.batch_size, sampler=sampler)):
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(
-                model(ct.tensor(train_x[batch] + np.float32(case.shift))), ct.tensor(train_y[batch])
-            )
+            loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
             monitor.step(loss)

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 import cinta as ct
-from cinta import nn, optim
+from cinta import nn, optim, preprocess
+from cinta.data import DataLoader, TensorDataset
 from cinta.optim import lr_scheduler as schedules
 
 LR = 0.35  # at its highest: more than the network bears for long, so that it matters when it falls
@@ -78,8 +79,8 @@ def load_digits() -> Data:
     train, validation, train_labels, validation_labels = train_test_split(
         rest, rest_labels, test_size=0.25, stratify=rest_labels, random_state=0
     )
-    mean, deviation = train.mean(), train.std()
-    parts = [((part - mean) / deviation).astype(np.float32) for part in (train, validation, test)]
+    prepare = preprocess.Standardize(axis=None).fit(train)
+    parts = [prepare(part) for part in (train, validation, test)]
     return Data(*zip(parts, (train_labels, validation_labels, test_labels)))
 
 
@@ -105,13 +106,11 @@ def train(name: str, data: Data, epochs: int, seed: int, batch: int = 32) -> Run
         return nn.functional.cross_entropy(y, labels).item(), 100 * errors.item()
 
     run = Run([], [], 0.0)
-    rng = np.random.default_rng(seed)
+    loader = DataLoader(TensorDataset(*data.train), batch, shuffle=True, seed=seed, drop_last=True)
     for _ in range(epochs):
         run.rates.append(opt.param_groups[0]["lr"])
-        order = rng.permutation(len(data.train[0]))
-        for start in range(0, len(order) - batch + 1, batch):
-            chosen = order[start : start + batch]
-            step(ct.tensor(data.train[0][chosen]), ct.tensor(data.train[1][chosen]))
+        for pixels, labels in loader:
+            step(pixels, labels)
         run.losses.append(scores(data.validation)[0])
         scheduler.step(run.losses[-1])
         if scheduler.stopped:

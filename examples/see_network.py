@@ -9,7 +9,6 @@ before and after training, the confusion matrix and a page of the mistakes.
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import cinta as ct
-from cinta import nn, optim, plot
+from cinta import nn, optim, plot, preprocess
+from cinta.data import DataLoader, TensorDataset
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--epochs", type=int, default=12)
@@ -31,10 +31,13 @@ args.out.mkdir(parents=True, exist_ok=True)
 console = Console()
 
 digits = load_digits()
-scaled = (digits.images - digits.images.mean()) / digits.images.std()
-images = np.kron(scaled[:, None], np.ones((4, 4))).astype(np.float32)  # 8x8 pixels become 32x32
+images = np.kron(digits.images[:, None], np.ones((4, 4)))  # 8x8 pixels become 32x32
 split = train_test_split(images, digits.target, test_size=0.3, stratify=digits.target, random_state=0)
 train_images, test_images, train_labels, test_labels = split
+prepare = preprocess.Standardize(axis=None).fit(train_images)
+train_images, test_images = prepare(train_images), prepare(test_images)
+train_set = TensorDataset(train_images, train_labels)
+loader = DataLoader(train_set, args.batch_size, shuffle=True, seed=0, drop_last=True)
 
 ct.random.seed(0)
 model = nn.Sequential(
@@ -46,6 +49,7 @@ model = nn.Sequential(
     nn.Linear(84, 10),
 )  # fmt: skip
 optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
+scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs * len(loader))
 console.print(nn.summary(model, (1, 32, 32), batch_size=args.batch_size, optimizer=optimizer))
 TANHS = ["1", "4", "8", "10"]
 sample = train_images[:256]
@@ -69,17 +73,13 @@ def predict(images):
         return ct.softmax(model(ct.tensor(images)), axis=1).numpy()
 
 
-rng = np.random.default_rng(0)
 history, rates = [], []
-starts = range(0, len(train_images) - args.batch_size + 1, args.batch_size)
-for epoch in track(range(args.epochs), "training", console=console):
-    order, measured = rng.permutation(len(train_images)), []
-    for k, start in enumerate(starts):
-        passed = (epoch + k / len(starts)) / args.epochs
-        rates.append(args.lr * (1 + math.cos(math.pi * passed)) / 2)
-        optimizer.param_groups[0]["lr"] = rates[-1]
-        batch = order[start : start + args.batch_size]
-        loss, accuracy = step(ct.tensor(train_images[batch]), ct.tensor(train_labels[batch]))
+for _ in track(range(args.epochs), "training", console=console):
+    measured = []
+    for images, labels in loader:
+        rates += scheduler.get_last_lr()
+        loss, accuracy = step(images, labels)
+        scheduler.step()
         measured.append((loss.item(), accuracy.item()))
     probabilities = predict(test_images)
     surprise = -np.log(probabilities[np.arange(len(test_labels)), test_labels] + 1e-30)
@@ -90,7 +90,7 @@ for epoch in track(range(args.epochs), "training", console=console):
 digit = test_images[np.flatnonzero(test_labels == 3)[0]]
 figures = {
     "learning_curves": plot.learning_curves(history, title="LeNet-5 on handwritten digits"),
-    "learning_rate": plot.learning_rates(rates, steps_per_epoch=len(starts)),
+    "learning_rate": plot.learning_rates(rates, steps_per_epoch=len(loader)),
     "filters": plot.filters(model, "0"),
     "filters_second_layer": plot.filters(model, "3"),
     "feature_maps": plot.feature_maps(model, digit, title="What LeNet-5 sees in a 3"),

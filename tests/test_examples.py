@@ -31,6 +31,8 @@ SETTINGS = {
     "rnn_language_model.py": ["--quick"],
     "vanishing_gradient.py": ["--trials", "4", "--epochs", "1", "--lag-steps", "20", "--lag-trials", "1"],
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
+    "before_training.py": ["--steps", "30"],
+    "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
 }
 
 
@@ -221,6 +223,26 @@ def test_sort_numbers(tmp_path):
     layers, pointer = re.findall(r"([\d.]+) % of 2000 held-out lists sorted", output)
     assert float(layers) > 50
     assert float(pointer) > 90
+
+
+def test_before_training(tmp_path):
+    output = run("before_training.py", "--out", "out", folder=tmp_path)
+    assert "1,898 (all trained)" in output
+    assert float(re.search(r"loss at start ([\d.]+)", output)[1]) == pytest.approx(np.log(10), abs=0.3)
+    assert "they agree" in output
+    assert "the batch was learnt by heart" in output
+    assert 0.01 < float(re.search(r"begin with ([\d.]+)", output)[1]) < 1
+    assert re.search(r"\[debug\] log gave \d+ -inf among 640\n +at .*before_training.py:\d+: return -ct.log", output)
+    assert (tmp_path / "out" / "learning_rate.png").stat().st_size > 10_000
+
+
+def test_mc_dropout(tmp_path):
+    output = run("mc_dropout.py", "--epochs", 12, "--samples", 20, "--out", "out", folder=tmp_path)
+    rows = [tuple(map(int, row)) for row in re.findall(r"(\d+)% +\W +(\d+) of (\d+) \(", output)]
+    assert [share for share, _, _ in rows] == [0, 2, 5, 10, 20]
+    assert rows[0][1] < 0.06 * rows[0][2] == 0.06 * 719
+    assert rows[-1][1] / rows[-1][2] < 0.4 * rows[0][1] / rows[0][2]
+    assert (tmp_path / "out" / "doubtful.png").stat().st_size > 10_000
 
 
 class TestLenet:

@@ -298,7 +298,12 @@ class TestFindLr:
         net, loss = self.quadratic()
         found = ct.find_lr(net, optim.SGD(net.parameters(), lr=0.3), loss, [(ct.ones((2, 4)), ct.ones(2))])
         figure = found.plot(tmp_path / "lr.png")
-        assert figure.axes[0].get_xscale() == "log"
+        axes = figure.axes[0]
+        assert axes.get_xscale() == "log"
+        for line, values in zip(axes.lines, (found.losses, found.smoothed, [0, 1])):
+            np.testing.assert_array_equal(line.get_ydata(), values)
+        assert axes.lines[2].get_xdata()[0] == found.suggestion
+        assert found.plot(ax=axes) is figure
         assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
 
     @pytest.mark.parametrize(

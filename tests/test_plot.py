@@ -116,6 +116,13 @@ class TestCurves:
         assert axes.get_ylim()[1] < 4  # the explosion leaves
         assert axes.lines[1].get_xdata()[0] == 0.02
         assert axes.get_xscale() == "log"
+        smooth = np.linspace(2.3, 1.4, 30)
+        figure = Figure()
+        ax = figure.subplots(1, 2)[1]
+        assert drawn(plot.learning_rate_search(rates, losses, smoothed=smooth, ax=ax)) is figure
+        np.testing.assert_array_equal(ax.lines[1].get_ydata(), smooth)
+        assert 1 < ax.get_ylim()[0] < 1.4
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["each batch", "smoothed"]
 
     def test_errors(self):
         with pytest.raises(ValueError, match="no values"):
@@ -130,6 +137,8 @@ class TestCurves:
             plot.learning_rates([])
         with pytest.raises(ValueError, match="2 rates and 1 losses"):
             plot.learning_rate_search([0.1, 0.2], [1.0])
+        with pytest.raises(ValueError, match="2 rates and 3 smoothed"):
+            plot.learning_rate_search([0.1, 0.2], [1.0, 0.9], smoothed=[1.0, 1.0, 1.0])
 
 
 class TestLayers:

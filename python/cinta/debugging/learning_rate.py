@@ -37,21 +37,14 @@ class LearningRates:
     def plot(self, path: str | Path | None = None, ax: Any = None) -> Any:
         """Draws losses over rates with the suggestion, into `ax` or a new figure; saves it where a path is given.
 
-        Returns the figure. Errors: ImportError where matplotlib is missing.
+        Returns the figure of `ct.plot.learning_rate_search`. Errors: ImportError where matplotlib is missing.
         """
-        from cinta.monitor.picture import figure_of, finish
+        from cinta.plot import learning_rate_search
 
-        figure, ax = figure_of(ax, "find_lr().plot()")
-        ax.plot(self.lrs, self.losses, color="#b8c4d0", linewidth=1, label="each batch")
-        ax.plot(self.lrs, self.smoothed, color="#2463a5", linewidth=2, label="smoothed")
-        ax.axvline(self.suggestion, color="#c8502e", linestyle="--", label=f"suggestion {self.suggestion:.2g}")
-        finite = [value for value in self.smoothed if math.isfinite(value)]
-        if finite:
-            room = max(self.smoothed[0] - min(finite), 1e-3)
-            ax.set_ylim(min(finite) - 0.3 * room, self.smoothed[0] + 1.2 * room)
-        ax.set(xscale="log", xlabel="learning rate", ylabel="loss", title="Learning-rate range test")
-        ax.legend(frameon=False)
-        return finish(figure, path)
+        figure = learning_rate_search(self.lrs, self.losses, smoothed=self.smoothed, suggestion=self.suggestion, ax=ax)
+        if path is not None:
+            figure.savefig(path)
+        return figure
 
 
 def find_lr(

@@ -18,7 +18,7 @@ from .observation import Features, Observation
 
 RECENT = 5  # observations that a rule looks back on
 CLEARLY = 3.0  # above the band, for the small last layers of healthy networks touch it
-FAR_OUT = 10.0  # above the band: then two observations are enough
+FAR_OUT = 10.0  # above the band: then two observations are enough, or one where units have died
 BURST = 1.0  # a step as large as the weights: once is enough, where the loss has not come down since
 STILL_SLOW = 0.7  # of the loss at first: above it, small updates are holding learning back
 DEAD = 0.2  # of a layer's units
@@ -66,6 +66,7 @@ def update_ratios(history: list[Observation], band: tuple[float, float], judged:
     low, high = band
     expected = f"about 1e-3 ({low:.3g} to {high:.3g})"
     slow = bool(history) and not history[-1].loss <= STILL_SLOW * history[0].loss
+    died = bool(history) and any(layer.dead > DEAD for layer in history[-1].layers.values() if not layer.output)
     for name in history[-1].layers if history else ():
         if name not in judged:
             continue
@@ -76,7 +77,7 @@ def update_ratios(history: list[Observation], band: tuple[float, float], judged:
         largest, recent, lr = max(ratios), ratios[-RECENT:], history[-1].lr
         ratio, whole = median(recent), len(recent) == RECENT
         rate = "" if math.isnan(lr) else f" (now {lr:.3g})"
-        burst = slow and largest > BURST
+        burst = slow and largest > (FAR_OUT * high if died else BURST)
         if burst or ratio > FAR_OUT * high or (whole and ratio > CLEARLY * high):
             yield Advice(
                 "update ratio too large", name, largest if burst else ratio, expected,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .monitor import Monitor
     from .observation import Layer
 
-_MISSING = "[Monitor] the table needs rich: pip install rich (or cinta[examples])"
+_MISSING = "[Monitor] the table needs rich: pip install cinta[training]"
 
 
 def table(monitor: Monitor) -> Any:

@@ -149,13 +149,21 @@ def learning_rates(
 
 
 def learning_rate_search(
-    rates: Any, losses: Any, *, suggestion: float | None = None, title: str = "Search for a learning rate"
+    rates: Any,
+    losses: Any,
+    *,
+    smoothed: Any = None,
+    suggestion: float | None = None,
+    title: str = "Search for a learning rate",
+    ax: Axes | None = None,
 ) -> Figure:
     """Loss against the learning rate, which grew step by step; the suggested one is marked.
 
     Args:
-        rates, losses: [N], as a learning-rate finder gives them.
+        rates, losses: [N], as `ct.find_lr` gives them.
+        smoothed: [N] losses without the noise of single batches, drawn above theirs.
         suggestion: a learning rate to be marked.
+        ax: axes to draw into; a new figure's where None.
 
     Errors: ValueError for lengths that differ or no values at all.
 
@@ -169,17 +177,22 @@ def learning_rate_search(
         raise ValueError(
             f"[learning_rate_search] got {x.size} rates and {y.size} losses, expected as many, at least one"
         )
-    figure = new_figure(6, 3.6)
-    axes = figure.subplots()
+    main = y if smoothed is None else array(smoothed, "smoothed").astype(float)
+    if main.shape != x.shape:
+        raise ValueError(f"[learning_rate_search] got {x.size} rates and {main.size} smoothed, expected as many")
+    axes = new_figure(6, 3.6).subplots() if ax is None else ax
     tidy(axes)
-    axes.plot(x, y, color=BLUE, linewidth=1.8)
-    seen = y[numpy.isfinite(y)]
+    if smoothed is not None:
+        axes.plot(x, y, color="0.78", linewidth=1, label="each batch")
+    axes.plot(x, main, color=BLUE, linewidth=1.8, label="smoothed" if smoothed is not None else None)
+    seen = main[numpy.isfinite(main)]
     if len(seen):  # an explosion at the end would flatten all before it
         low, start = seen.min(), seen[0]
         top = start + 0.6 * max(start - low, abs(start) * 0.1)
-        axes.set_ylim(low - 0.05 * (top - low), top)
+        axes.set_ylim(low - (0.05 if smoothed is None else 0.25) * (top - low), top)
     if suggestion is not None:
         axes.axvline(suggestion, color=ORANGE, linewidth=1.5, label=f"suggested: {suggestion:.3g}")
-        axes.legend(frameon=False, fontsize=9)
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title=title)
-    return figure
+    if smoothed is not None or suggestion is not None:
+        axes.legend(frameon=False, fontsize=9)
+    return axes.figure  # type: ignore[return-value]

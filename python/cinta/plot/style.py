@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY, RED = "#0072b2", "#d55e00", "0.55", "#b2182b"
+BLUE, ORANGE, GREY, RED, GREEN = "#0072b2", "#d55e00", "0.55", "#b2182b", "#009e73"
 # Okabe and Ito's, in an order that keeps neighbours apart; for more classes tab20 takes over.
-COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31", "#666666", "#b8c400")
+COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31", "#666666", "#b8c400")
 DPI = 150
 
 
@@ -51,6 +51,13 @@ def colours(n: int) -> list[Any]:
     from matplotlib import colormaps
 
     return [colormaps["tab20"](k % 20) for k in range(n)]
+
+
+def shades(n: int) -> list[Any]:
+    """One for each of n lines that follow each other, as layers do: from dark to light."""
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](0.05 + 0.8 * k / max(1, n - 1)) for k in range(n)]
 
 
 def array(x: Any, what: str) -> numpy.ndarray[Any, Any]:
