@@ -48,7 +48,7 @@ class OrderSampler(Sampler):
 
     def order(self) -> np.ndarray:
         """All indices of the epoch at once, int64."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no order(), expected its class to give one")
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.order().tolist())

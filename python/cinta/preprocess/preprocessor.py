@@ -44,26 +44,26 @@ class Preprocessor:
 
     def options(self) -> Options:
         """The arguments that make such a step again."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no options(), expected its class to give one")
 
     def fitted(self) -> Fitted | None:
         """What was learnt, or None."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no fitted(), expected its class to give one")
 
     def restore(self, fitted: Fitted | None) -> None:
         """Takes over what `fitted` gave; ValueError, with nothing changed, for anything else."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no restore(), expected its class to give one")
 
     def update(self, x: np.ndarray, fresh: bool) -> None:
         """Learns from [N,...], all of it or, with an error, nothing; forgets earlier data where `fresh`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no update(), expected its class to give one")
 
     def settle(self) -> None:
         """Finds what is left to be found once all data was seen."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The step on float64 data."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no forward(), expected its class to give one")
 
     def backward(self, y: Tensor) -> Tensor:
         """Its inverse on float64 data."""

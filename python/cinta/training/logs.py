@@ -28,7 +28,7 @@ class Logger:
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Takes the numbers of a step by name."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no log(), expected its class to give one")
 
     def resume(self, step: int) -> None:
         """Goes on with the log as it was after this step."""
@@ -61,10 +61,10 @@ class _FileLogger(Logger):
         )
 
     def _read(self) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no _read(), expected its class to give one")
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no _write(), expected its class to give one")
 
 
 class CSVLogger(_FileLogger):

@@ -34,11 +34,11 @@ class Metric:
 
     def update(self, outputs: Any, targets: Any) -> None:
         """Counts a batch in."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no update(), expected its class to give one")
 
     def compute(self) -> float:
         """The number for all batches since the last `reset`; NaN where there were none."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] has no compute(), expected its class to give one")
 
     def state_dict(self) -> dict[str, Any]:
         """The sums so far."""
