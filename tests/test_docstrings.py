@@ -17,6 +17,7 @@ from cinta import (
     drawing,
     ensemble,
     files,
+    models,
     monitor,
     nn,
     optim,
@@ -28,6 +29,7 @@ from cinta import (
 
 PACKAGES = [
     nn,
+    models,
     optim,
     data,
     augment,

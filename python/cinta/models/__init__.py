@@ -1,0 +1,1 @@
+"""Networks of the literature, each with its shapes, its number of parameters and its paper."""
