@@ -21,7 +21,8 @@ template <class T> struct Blocking {
   static constexpr int64_t shared_rows = 2048;    // this much, to be read from L3
   static constexpr int64_t direct_rows = 32;      // up to here B is read in place: packing would not pay
   static constexpr int64_t direct_cols = 96;      // likewise A, which is read in order where its rows are contiguous,
-  static constexpr int64_t strip_cols = 320;      // and well enough where a strip's rows lie side by side
+  static constexpr int64_t strip_cols = 320;      // and well enough where a strip's rows lie side by side,
+  static constexpr int64_t strip_depth = 256;     // for any number of columns where it stays in L1 that way
   static constexpr int64_t near_strips = 16;      // up to here A and a panel both stay near
   static constexpr int64_t direct_size = 32 * 32; // operands this small are read in place too
   static constexpr double flops_per_ns = 4 * Vec<T>::width;
@@ -217,7 +218,9 @@ template <class T> void run_product(const Gemm &g) {
   p.pack_b = !p.packed && ((g.N > 1 && g.b_col != 1) || (g.M > Limits::direct_rows && g.K * g.N > Limits::direct_size));
   const int64_t vectors = ceil_div(g.N, Vec<T>::width);
   p.column_groups = ceil_div(vectors, Limits::group_vectors);
-  const int64_t direct_cols = g.a_row == 1 ? Limits::strip_cols : Limits::direct_cols;
+  const int64_t direct_cols = g.a_row != 1                 ? Limits::direct_cols
+                              : g.K <= Limits::strip_depth ? g.N
+                                                           : Limits::strip_cols;
   p.pack_a = g.a_col == 1 || g.N <= direct_cols || g.M * g.K <= Limits::direct_size ? PackA::none
              : p.column_groups == 1                                                 ? PackA::strip
                                                                                     : PackA::shared;
