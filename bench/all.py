@@ -19,6 +19,7 @@ import augment
 import cinta as ct
 import compiled
 import conv
+import ctc
 import ensembles
 import estimators
 import gemm
@@ -62,6 +63,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
+    "ctc": ("CTC loss", ("cinta", "PyTorch"), ctc.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),

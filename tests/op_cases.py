@@ -3,6 +3,7 @@
 import op_cases_attention
 import op_cases_augment
 import op_cases_creation
+import op_cases_ctc
 import op_cases_elementwise
 import op_cases_linalg
 import op_cases_losses
@@ -13,7 +14,7 @@ import op_cases_shape
 from op_row import Op
 
 FAMILIES = (op_cases_elementwise, op_cases_reductions, op_cases_shape, op_cases_linalg, op_cases_losses, op_cases_nn,
-            op_cases_recurrent, op_cases_attention, op_cases_creation, op_cases_augment)  # fmt: skip
+            op_cases_ctc, op_cases_recurrent, op_cases_attention, op_cases_creation, op_cases_augment)  # fmt: skip
 OPS: list[Op] = [row for family in FAMILIES for row in family.ROWS]
 BY_NAME: dict[str, Op] = {row.name: row for row in OPS}
 DIFFERENTIABLE: list[Op] = [row for row in OPS if row.gradient]

@@ -1,6 +1,7 @@
 // Softmax, normalisation, dropout, and the losses.
 #include "bindings/function.h"
 #include "cinta/ops/attention.h"
+#include "cinta/ops/ctc.h"
 #include "cinta/ops/norm.h"
 #include "cinta/ops/random.h"
 #include "cinta/ops/softmax.h"
@@ -94,6 +95,22 @@ void define_losses() {
     return ops::hinge_loss(x, target, margin, reduction_of(reduction, "hinge_loss"));
   }>("hinge_loss(x, target, margin=1.0, reduction='mean')",
      loss("max(0, margin - t x) for targets t of -1 and 1.").c_str());
+  define<[](const Tensor &log_probs, const Tensor &targets, const Tensor &input_lengths, const Tensor &target_lengths,
+            int64_t blank, const std::string &reduction, bool zero_infinity) {
+    return ops::ctc_loss(log_probs, targets, input_lengths, target_lengths,
+                         {blank, reduction_of(reduction, "ctc_loss"), zero_infinity});
+  }>("ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction='mean', zero_infinity=False)",
+     loss(
+         "-ln of the summed probability of all alignments of the targets with the frames of log_probs [T,N,C] or "
+         "[T,C].\n\n"
+         "An alignment takes one class per frame; the targets are what is left of it without repetitions, then without "
+         "blanks. targets [N,S], or [sum of target_lengths] one after the other, without blanks; lengths [N] of "
+         "integers. 'mean' divides each loss by its target's length first. The loss of targets that fit no alignment "
+         "is "
+         "inf, or 0 with zero_infinity; its gradient is 0. The gradient is that of independent log_probs: minus the "
+         "share of alignments that have the class at the frame. Graves et al., \"Connectionist Temporal "
+         "Classification\", 2006.")
+         .c_str());
 }
 
 void define_attention() {

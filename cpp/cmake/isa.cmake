@@ -1,8 +1,8 @@
 # Instruction sets: the only place with -mavx2, -mavx512*. A kernel family is written once (kernels/cpu/<family>.inl) and
 # compiled here once per ISA level, each time behind that level's vector type (kernels/cpu/<isa>/vec.h).
 
-set(CINTA_FAMILIES elementwise tiles copy reduce gemm softmax norm recurrent optim random conv winograd im2col pool
-                   warp statistics)
+set(CINTA_FAMILIES elementwise tiles copy reduce gemm softmax norm recurrent ctc optim random conv winograd im2col
+                   pool warp statistics)
 set(CINTA_ISAS scalar)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND CINTA_ISAS avx2 avx512)

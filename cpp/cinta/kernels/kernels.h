@@ -213,6 +213,17 @@ struct RecurrenceGradients {
 };
 using RecurrenceVjp = void (*)(const Recurrence &, const RecurrenceGradients &);
 
+// ---- connectionist temporal classification: labels summed over all their alignments with frames
+struct Ctc {
+  int64_t frames, batch, classes, labels, blank; // labels: of all sequences
+  int64_t frame_step, batch_step;                // strides of log_probs[frames, batch, classes], in elements
+  const int64_t *targets;                        // [labels]
+  const int64_t *spans;                          // [batch, 3]: the first of a sequence's labels, how many, its frames
+};
+// loss [batch]; alpha [frames * 4 * (labels + batch)]: the probabilities of all states, which backward reads
+using CtcForward = void (*)(const Ctc &, const void *log_probs, void *loss, void *alpha);
+using CtcVjp = void (*)(const Ctc &, const void *log_probs, const void *alpha, const void *dy, void *dx);
+
 // ---- optimizer updates: one pass over memory
 struct Sgd {
   double lr, momentum, dampening, weight_decay;
@@ -344,6 +355,8 @@ struct Table {
   NormVjp norm_vjp[2] = {};
   RecurrenceForward recurrence[2] = {};
   RecurrenceVjp recurrence_vjp[2] = {};
+  CtcForward ctc[2] = {};
+  CtcVjp ctc_vjp[2] = {};
   SgdStep sgd_step[2] = {};
   AdamStep adam_step[2] = {};
   RmspropStep rmsprop_step[2] = {};

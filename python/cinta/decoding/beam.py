@@ -84,7 +84,7 @@ class _Beam:
         size, vocabulary = self.size, log_probs.shape[1]
         totals = (self.log_probs[:, None] + log_probs).reshape(-1)
         # At most `size` of them end, so that with twice as many `size` are left to go on.
-        best = _largest(totals, 2 * size)
+        best = largest(totals, 2 * size)
         parents, tokens = best // vocabulary, best % vocabulary
         ends = tokens == self.eos
         for rank in np.flatnonzero(ends[:size]):
@@ -118,7 +118,7 @@ class _Beam:
         return found
 
 
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
+def largest(values: np.ndarray, count: int) -> np.ndarray:
     """Indices of the largest, in falling order, of equal ones the first."""
     if count < len(values):
         limit = np.partition(values, len(values) - count)[len(values) - count]

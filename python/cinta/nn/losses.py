@@ -10,6 +10,7 @@ from cinta._core import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
+    ctc_loss,
     hinge_loss,
     huber_loss,
     kl_div,
@@ -243,3 +244,44 @@ class HingeLoss(_Loss):
 
     def forward(self, x: Tensor, target: Any) -> Tensor:
         return hinge_loss(x, target, margin=self.margin, reduction=self.reduction)
+
+
+class CTCLoss(_Loss):
+    """Connectionist temporal classification: the loss of sequences that nobody has aligned with the frames.
+
+    l_n = -log sum_a prod_t p[t, n, a_t] over all alignments a of target n: a class a_t for every frame, which are the
+    target once repetitions, and then blanks, are taken out; 'mean' first divides l_n by the target's length, 1 at least
+    log_probs [T, N, C], logarithms of p as `log_softmax` gives them, or [T, C]; targets [N, S] with anything behind
+    their ends, or [sum of target_lengths] one after the other; input_lengths and target_lengths [N]; all of integers
+
+    blank: the class that stands for nothing, which no target has. zero_infinity: a target that fits no alignment, for
+    want of frames or of probability, has the loss 0 instead of inf; its gradient is 0 with either. Any order of
+    derivative exists. The gradient is the true one for independent log_probs, as PyTorch's is only behind a
+    `log_softmax`, where the two agree.
+
+    Errors: ValueError where shapes, lengths or blank do not fit or a target has the blank, IndexError where one is
+    outside 0 .. C-1, TypeError for dtypes.
+    Source: Graves et al., "Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with Recurrent
+    Neural Networks", 2006.
+
+    Example:
+        >>> log_probs = ct.log_softmax(ct.zeros((4, 1, 3)), axis=2)  # 4 frames, the blank and 2 labels, all as likely
+        >>> loss = nn.CTCLoss()(log_probs, ct.tensor([[1, 2]]), ct.tensor([4]), ct.tensor([2]))
+        >>> round(81 * ct.exp(-2 * loss).item())  # alignments that say 1, 2, of 3**4
+        15
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction)
+        if blank < 0:
+            raise ValueError(f"[CTCLoss] blank got {blank}, expected a class, at least 0")
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def extra_repr(self) -> str:
+        shown = [super().extra_repr()] + [f"blank={self.blank}"] * bool(self.blank)
+        return ", ".join(filter(None, [*shown, *["zero_infinity=True"] * self.zero_infinity]))
+
+    def forward(self, log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
