@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bindings/row_sparse.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/join.h"
 #include "cinta/ops/shape.h"
@@ -186,6 +187,9 @@ Tensor to_tensor(PyObject *o, const char *what) {
     return from_array(o, false);
   if (PyList_Check(o) || PyTuple_Check(o))
     return from_sequence(o, what);
+  if (is_row_sparse(o))
+    fail<TypeError>("[", what, "] got a row-sparse gradient, expected a tensor: call its .to_dense(), or make the ",
+                    "embedding with sparse=False");
   if (PyObject_HasAttrString(o, "__array__")) {
     static PyObject *asarray = numpy_attribute("asarray").release();
     return from_array(Ref::checked(PyObject_CallOneArg(asarray, o)).get(), false);

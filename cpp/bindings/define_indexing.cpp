@@ -20,8 +20,11 @@ void define_indexing() {
      "A last axis with 1 at each index and 0 elsewhere: [..] becomes [..,num_classes].");
   define<ops::nonzero>("nonzero(x)", "The indices of nonzero elements: one int64 tensor per axis.", Kind::both);
   define<ops::embedding>(
-      "embedding(indices, weight, padding_idx=None)",
-      "The rows of weight [num_embeddings, embedding_dim] at the indices; row padding_idx gets no gradient.");
+      "embedding(indices, weight, padding_idx=None, sparse=False)",
+      "The rows of weight [num_embeddings, embedding_dim] at the indices; row padding_idx gets no gradient.\n\n"
+      "sparse: backward() leaves in weight.grad a ct.RowSparse, the gradients of the rows that were read, where weight "
+      "is a leaf and nothing else adds a dense gradient to it. ct.grad, create_graph and a weight that is itself "
+      "computed get a dense one.");
 }
 
 } // namespace cinta::python

@@ -2,12 +2,14 @@
 #include <cmath>
 
 #include "bindings/function.h"
+#include "bindings/row_sparse.h"
 #include "cinta/ops/update.h"
 
 namespace cinta::python {
 namespace {
 
 using Tensors = std::vector<Tensor>;
+using ops::Gradients;
 using Maybe = std::optional<Tensors>;
 constexpr const char *kLists =
     "\n\nEvery list has one entry per parameter; parameters and states are written in place.";
@@ -17,22 +19,22 @@ Tensors or_none(const Maybe &tensors) { return tensors.value_or(Tensors()); }
 } // namespace
 
 void define_optim() {
-  define<[](const Tensors &params, const Tensors &grads, const Maybe &velocities, double lr, double momentum,
-            double dampening, double weight_decay, bool nesterov, bool maximize, bool first) {
+  define<[](const Tensors &params, const Gradients &grads, const Maybe &velocities, double lr, double momentum,
+            double dampening, double weight_decay, bool nesterov, bool maximize, bool first, bool lazy) {
     ops::sgd_step(params, grads, or_none(velocities),
-                  {lr, momentum, dampening, weight_decay, nesterov, maximize, first});
+                  {lr, momentum, dampening, weight_decay, nesterov, maximize, first, lazy});
   }>("sgd_step(params, grads, velocities, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, "
-     "maximize=False, first=False)",
+     "maximize=False, first=False, lazy=False)",
      join("v = momentum v + (1 - dampening) g, p -= lr v: one SGD update.", kLists).c_str());
-  define<[](const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v, const Maybe &v_max,
+  define<[](const Tensors &params, const Gradients &grads, const Tensors &m, const Tensors &v, const Maybe &v_max,
             int64_t step, double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled,
-            bool maximize) {
+            bool maximize, bool lazy) {
     ops::adam_step(params, grads, m, v, or_none(v_max),
                    {lr, beta1, beta2, eps, weight_decay, 1 - std::pow(beta1, double(step)),
-                    1 - std::pow(beta2, double(step)), decoupled, maximize});
+                    1 - std::pow(beta2, double(step)), decoupled, maximize, lazy});
   }>("adam_step(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, step, lr, beta1=0.9, beta2=0.999, eps=1e-8, "
      "weight_decay=0.0, "
-     "decoupled=False, maximize=False)",
+     "decoupled=False, maximize=False, lazy=False)",
      join("p -= lr (m / (1 - beta1^step)) / ((v / (1 - beta2^step))^(1/2) + eps): one Adam update (AdamW where "
           "decoupled).",
           kLists)
@@ -101,7 +103,7 @@ void define_optim() {
      join("p -= sign(g) step_size, each size growing while its gradient keeps its sign: one Rprop update.", kLists)
          .c_str());
   define<ops::total_norm>("total_norm(tensors)",
-                          "The L2 norm over all elements of all tensors, summed in float64; 0-d float64.");
+                          "The L2 norm over all elements of all tensors or gradients, in float64; 0-d float64.");
   define<ops::lerp_inplace>("lerp_(averages, values, share)",
                             "a += share (x - a) for every average a and its value x, in place; share is one number.");
   define<ops::clip_norm_inplace>(

@@ -164,6 +164,7 @@ py::dict describe(const replay::Program &p) {
     d["state"] = l.input < 0 ? state_of(p, l.tensor) : -1;
     d["found"] = operand(p, l.read ? l.found : replay::Operand());
     d["grad"] = operand(p, l.set ? l.grad : replay::Operand());
+    d["rows"] = operand(p, l.set ? l.rows : replay::Operand());
     leaves.append(d);
   }
   py::dict d;

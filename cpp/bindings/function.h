@@ -99,6 +99,7 @@ void define_elementwise();
 void define_reductions();
 void define_shape();
 void define_indexing();
+void define_row_sparse();
 void define_linear_algebra();
 void define_nn();
 void define_conv();

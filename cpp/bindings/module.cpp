@@ -121,6 +121,7 @@ PYBIND11_MODULE(_core, m) {
   define_interchange(m.ptr());
   define_autodiff();
   define_optim();
+  define_row_sparse();
   define_statistics();
   install_functions(m.ptr());
   define_random();

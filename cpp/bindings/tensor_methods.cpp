@@ -1,5 +1,6 @@
 // What a Tensor knows and does itself; the operations that are methods too come from the families.
 #include "bindings/function.h"
+#include "bindings/row_sparse.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/shape.h"
 #include "cinta/tape/compute.h"
@@ -45,7 +46,8 @@ PyObject *get_grad(PyObject *o, void *) {
   return guarded([&] {
     if (Recorder *r = recorder()) [[unlikely]]
       r->gradient_looked_at(tensor_of(o));
-    return wrap(tensor_of(o)->grad);
+    const Tensor &t = tensor_of(o);
+    return t->grad_rows ? wrap_rows(*t->grad_rows, t.shape()) : wrap(t->grad);
   });
 }
 int set_grad(PyObject *o, PyObject *value, void *) {
@@ -54,13 +56,18 @@ int set_grad(PyObject *o, PyObject *value, void *) {
     if (Recorder *r = recorder())
       r->gradient_reset(t);
     if (!value || value == Py_None) {
-      t->grad = Tensor();
+      drop_grad(t);
+      return 0;
+    }
+    if (is_row_sparse(value)) {
+      set_rows(t, rows_of(value, t));
       return 0;
     }
     Tensor g = to_tensor(value, "grad");
     if (!(g.shape() == t.shape()) || g.dtype() != t.dtype())
       fail<ValueError>("[grad] got shape ", g.shape(), " and dtype ", g.dtype(), ", expected ", t.shape(), " and ",
                        t.dtype());
+    drop_grad(t);
     t->grad = g;
     return 0;
   });

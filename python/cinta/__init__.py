@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cinta.monitor import Monitor  # noqa: F401
     from cinta.precision import set_float32_matmul_precision  # noqa: F401
     from cinta.replay import compile  # noqa: F401
+    from cinta.row_sparse import RowSparse  # noqa: F401
     from cinta.training import (  # noqa: F401
         Trainer,
         best_checkpoint,
@@ -86,6 +87,7 @@ _HOME = {
     **dict.fromkeys(("debug", "find_lr", "gradcheck", "overfit_one_batch"), "debugging"),
     "Monitor": "monitor",
     "draw": "drawing",
+    "RowSparse": "row_sparse",
     **dict.fromkeys(("Ensemble", "mc_dropout"), "ensemble"),
     "autocast": "mixed_precision",
     "compile": "replay",

@@ -135,7 +135,7 @@ TEST_SUITE("replay") {
         const Tensor loss = ops::sum(ops::square(ops::linear(in[0], w, Tensor())));
         backward({loss}, {}, nullptr, {});
         const GradMode off(false);
-        ops::sgd_step({w}, {w->grad}, {v}, {0.01, 0.9, 0, 0, false, false, false});
+        ops::sgd_step({w}, {RowSparse{{}, w->grad}}, {v}, {0.01, 0.9, 0, 0, false, false, false});
         return std::vector<Tensor>{ops::detach(loss)};
       };
       std::unique_ptr<Executable> executable;

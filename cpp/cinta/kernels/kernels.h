@@ -228,10 +228,12 @@ using CtcVjp = void (*)(const Ctc &, const void *log_probs, const void *alpha, c
 struct Sgd {
   double lr, momentum, dampening, weight_decay;
   bool nesterov, maximize, first; // first: the momentum buffer starts as the gradient
+  bool lazy = false;              // rows without gradient stay as they are, whatever moves them otherwise
 };
 struct Adam {
   double lr, beta1, beta2, eps, weight_decay, bias1, bias2; // bias_i = 1 - beta_i^t
   bool decoupled, maximize;                                 // decoupled: AdamW
+  bool lazy = false;                                        // as in Sgd
 };
 struct Rmsprop {
   double lr, alpha, eps, weight_decay, momentum;
@@ -281,6 +283,8 @@ using LionStep = void (*)(int64_t n, const Lion &, void *p, const void *g, void 
 using RpropStep = void (*)(int64_t n, const Rprop &, void *p, const void *g, void *before, void *step_size);
 using LerpStep = void (*)(int64_t n, double share, void *a, const void *x); // a += share (x - a)
 using SumSquares = double (*)(int64_t n, const void *x);                    // in double
+// The same bits for x[n, width], the rows `rows` (ascending) of an array that is zero elsewhere.
+using SumSquaresOfRows = double (*)(int64_t n, int64_t width, const int64_t *rows, const void *x);
 
 // ---- statistics of x[outer, units, inner], for each unit over outer and inner, in double:
 // y[0, u] the sum, y[1, u] the sum of squares, y[2, u] how many lie outside of (low, high)
@@ -369,6 +373,7 @@ struct Table {
   RpropStep rprop_step[2] = {};
   LerpStep lerp_step[2] = {};
   SumSquares sum_squares[2] = {};
+  SumSquaresOfRows sum_squares_of_rows[2] = {};
   UnitStatisticsFn unit_statistics[2] = {};
   UniformFill uniform_fill[2] = {};
   NormalFill normal_fill[2] = {};

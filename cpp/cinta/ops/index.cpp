@@ -4,6 +4,7 @@
 
 #include "cinta/base/parallel.h"
 #include "cinta/ops/elementwise.h"
+#include "cinta/ops/row_sparse.h"
 #include "cinta/ops/shape.h"
 #include "cinta/ops/tile_loop.h"
 
@@ -104,6 +105,29 @@ struct Take final : OpWith<TakeAttributes> {
   }
   void vjp(Vjp &v) const override { v.dx(0, apply(make_op<TakeAdjoint>(*this), {v.dy()})); }
 };
+
+struct EmbeddingAttributes : TakeAttributes {
+  int64_t padding; // the row that gets no gradient, or -1
+};
+struct SparseEmbedding final : OpWith<EmbeddingAttributes> {
+  using OpWith::OpWith;
+  const char *name() const override { return "embedding"; }
+  void forward(const Tensor *in, int inputs, Tensor *out) const override { Take(*this).forward(in, inputs, out); }
+  void vjp(Vjp &v) const override {
+    if (v.takes_rows(0))
+      return v.dx_rows(0, sum_rows(indices, v.dy(), padding));
+    Tensor dy = v.dy();
+    if (padding >= 0)
+      dy = where(expand_dims(equal(indices, number(double(padding), indices)), {-1}), number(0, dy), dy);
+    v.dx(0, apply(make_op<TakeAdjoint>(*this), {dy}));
+  }
+};
+int64_t padding_row(int64_t padding_idx, int64_t rows) {
+  if (padding_idx < -rows || padding_idx >= rows)
+    fail<IndexError>("[embedding] padding_idx is ", padding_idx, ", expected one of ", rows, " rows: ", -rows, " to ",
+                     rows - 1);
+  return padding_idx < 0 ? padding_idx + rows : padding_idx;
+}
 
 // Elements x[.., index[i,k,j], ..] at i, k, j: the offsets into x's rows
 template <class F> void for_each_along(const Tensor &indices, const Layout &l, F f) {
@@ -215,15 +239,17 @@ Tensor scatter_add(const Tensor &x, const Tensor &indices, const Tensor &src, in
   return add(x, apply(make_op<AlongAdjoint>({index, a, x.shape()}), {astype(src, x.dtype())}));
 }
 
-Tensor embedding(const Tensor &indices, const Tensor &weight, std::optional<int64_t> padding_idx) {
+Tensor embedding(const Tensor &indices, const Tensor &weight, std::optional<int64_t> padding_idx, bool sparse) {
   if (weight.ndim() != 2)
     fail<ValueError>("[embedding] weight has shape ", weight.shape(), ", expected [num_embeddings, embedding_dim]");
-  checked(indices, weight.shape()[0], 0, "embedding");
-  Tensor rows = take(weight, indices, 0);
+  const Tensor index = checked(indices, weight.shape()[0], 0, "embedding");
+  const int64_t row = padding_idx ? padding_row(*padding_idx, weight.shape()[0]) : -1;
+  if (sparse)
+    return apply(make_op<SparseEmbedding>({{index, 0, weight.shape()}, row}), {weight});
+  Tensor rows = apply(make_op<Take>({index, 0, weight.shape()}), {weight});
   if (!padding_idx)
     return rows;
-  int64_t row = normalize_axis(*padding_idx, int(weight.shape()[0]), "embedding");
-  Tensor padding = expand_dims(equal(indices, number(double(row), indices)), {-1});
+  Tensor padding = expand_dims(equal(index, number(double(row), index)), {-1});
   return where(padding, detach(rows), rows); // the padding row gets no gradient
 }
 

@@ -7,7 +7,8 @@ namespace cinta::ops {
 Tensor take(const Tensor &x, const Tensor &indices, std::optional<int64_t> axis);
 Tensor take_along_axis(const Tensor &x, const Tensor &indices, int64_t axis);
 Tensor scatter_add(const Tensor &x, const Tensor &indices, const Tensor &src, int64_t axis);
-Tensor embedding(const Tensor &indices, const Tensor &weight, std::optional<int64_t> padding_idx);
+// sparse: the weight, where it is a leaf, gets a row-sparse gradient from backward()
+Tensor embedding(const Tensor &indices, const Tensor &weight, std::optional<int64_t> padding_idx, bool sparse = false);
 Tensor one_hot(const Tensor &indices, int64_t classes, Dtype dtype);
 Tensors nonzero(const Tensor &x); // an int64 index tensor per axis
 

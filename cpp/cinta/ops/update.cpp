@@ -5,6 +5,7 @@
 #include "cinta/ops/elementwise_work.h"
 #include "cinta/ops/shape.h"
 #include "cinta/ops/tile_loop.h"
+#include "cinta/ops/update_rows.h"
 
 namespace cinta::ops {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 class Updated {
 public:
   explicit Updated(const Tensor &t) : tensor_(t), work_(t ? contiguous_native(t) : t) {}
-  void *data() const { return work_ ? work_.data() : nullptr; }
+  char *data() const { return work_ ? work_.data<char>() : nullptr; }
   void finish() const {
     if (work_.body() != tensor_.body())
       copy(work_, tensor_);
@@ -23,15 +24,33 @@ private:
   Tensor tensor_, work_;
 };
 
-void check(const Tensors &params, const Tensors &grads, const char *op) {
+template <class Grads> void check(const Tensors &params, const Grads &grads, const char *op) {
   if (params.size() != grads.size())
     fail<ValueError>("[", op, "] got ", params.size(), " parameters and ", grads.size(),
                      " gradients, expected as many");
 }
+const Tensor &values_of(const Tensor &gradient) { return gradient; }
+const Tensor &values_of(const RowSparse &gradient) { return gradient.values; }
+const Tensor &rows_of(const Tensor &) {
+  static const Tensor &none = *new Tensor();
+  return none;
+}
+const Tensor &rows_of(const RowSparse &gradient) { return gradient.rows; }
+
 void check(const Tensor &p, const Tensor &other, const char *what, const char *op) {
   if (!(p.shape() == other.shape()) || p.dtype() != other.dtype())
     fail<ValueError>("[", op, "] a ", what, " has shape ", other.shape(), " and dtype ", other.dtype(), ", expected ",
                      p.shape(), " and ", p.dtype(), " as its parameter");
+}
+void check_rows(const Tensor &p, const Tensor &rows, const Tensor &values, const char *op) {
+  Shape expected = p.shape();
+  if (expected.size())
+    expected[0] = rows.size();
+  if (!p.ndim() || rows.dtype() != Dtype::int64 || rows.ndim() != 1 || !(values.shape() == expected) ||
+      values.dtype() != p.dtype())
+    fail<ValueError>("[", op, "] a row-sparse gradient has ", rows.size(), " rows and values of shape ", values.shape(),
+                     " and dtype ", values.dtype(), ", expected those of a parameter of shape ", p.shape(),
+                     " and dtype ", p.dtype());
 }
 void check_scalar(const Tensor &state, const char *op) {
   if (state.ndim() != 0 || state.dtype() != Dtype::float64)
@@ -104,8 +123,46 @@ template <class Options> struct UpdateWork {
   }
 };
 
-template <class Options> void each(const char *op, const Tensors &params, const Tensors &grads,
-                                   std::initializer_list<const Tensors *> states, const Options &options) {
+// Whether a row without gradient, whose moments are zero, stays as it is to the last bit.
+bool rests(const kernels::Sgd &o) { return o.weight_decay == 0 && !o.maximize; }
+bool rests(const kernels::Adam &o) { return o.weight_decay == 0 && !o.maximize && o.eps > 0; }
+template <class Options> constexpr int kMoments = 0;
+template <> constexpr int kMoments<kernels::Sgd> = 1;
+template <> constexpr int kMoments<kernels::Adam> = 2; // the largest second moment only divides the first
+
+// The same by a row-sparse gradient. in: p, its states, values, options, rows.
+template <class Options> struct RowUpdateWork {
+  Options options;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Tensor &host = in[2 + kStates], values = contiguous_native(in[1 + kStates]);
+    const Options o = host ? *host.data<Options>() : options;
+    const GivenRows given(in[3 + kStates], values);
+    const Updated p(out[0]), states[kStates] = {Updated(out[1]), Updated(out[2]), Updated(out[3])};
+    const auto at = [&](const Updated &array, int64_t row) {
+      return array.data() ? array.data() + size_t(row) * given.bytes : nullptr;
+    };
+    const auto update = [&](int64_t row, int64_t n, const void *g) {
+      void *const data[kStates] = {at(states[0], row), at(states[1], row), at(states[2], row)};
+      step(o, floating_index(values.dtype()), n * given.width, at(p, row), g, data);
+    };
+    const auto still = [&](int64_t row) {
+      for (int s = 0; s < kMoments<Options>; ++s)
+        if (states[s].data() && !all_zero(at(states[s], row), given.bytes))
+          return false;
+      return rests(o);
+    };
+    if (o.lazy || (rests(o) && !states[0].data()))
+      given.update_given(update);
+    else
+      given.update_all(out[0].shape(0), update, still);
+    p.finish();
+    for (const Updated &s : states)
+      s.finish();
+  }
+};
+
+template <class Options, class Grads> void each(const char *op, const Tensors &params, const Grads &grads,
+                                                std::initializer_list<const Tensors *> states, const Options &options) {
   check(params, grads, op);
   int position = 0;
   for (const Tensors *list : states)
@@ -114,7 +171,10 @@ template <class Options> void each(const char *op, const Tensors &params, const 
       fail<ValueError>("[", op, "] got ", params.size(), " parameters and ", list->size(), " states, expected as many");
   for (size_t k = 0; k < params.size(); ++k) { // everything is checked before anything is written
     check_floating(params[k], op);
-    check(params[k], grads[k], "gradient", op);
+    if (const Tensor &rows = rows_of(grads[k]))
+      check_rows(params[k], rows, values_of(grads[k]), op);
+    else
+      check(params[k], values_of(grads[k]), "gradient", op);
     check_writable(params[k], op, false);
     int i = 0;
     for (const Tensors *list : states) {
@@ -130,13 +190,20 @@ template <class Options> void each(const char *op, const Tensors &params, const 
   }
   const Tensor host = recorder() ? recorder()->host(&options, sizeof options) : Tensor();
   for (size_t k = 0; k < params.size(); ++k) {
-    Tensor in[3 + kStates] = {params[k]};
+    Tensor in[4 + kStates] = {params[k]};
     int i = 1;
     for (const Tensors *list : states)
       in[i++] = state(*list, k);
-    in[1 + kStates] = grads[k];
+    in[1 + kStates] = values_of(grads[k]);
     in[2 + kStates] = host;
-    compute(op, Operands(in, 3 + kStates), Operands(in, 1 + kStates), UpdateWork<Options>{options});
+    in[3 + kStates] = rows_of(grads[k]);
+    const Operands out(in, 1 + kStates);
+    bool of_rows = false;
+    if constexpr (std::is_same_v<Grads, Gradients>)
+      if ((of_rows = bool(in[3 + kStates])))
+        compute(op, Operands(in, 4 + kStates), out, RowUpdateWork<Options>{options});
+    if (!of_rows)
+      compute(op, Operands(in, 3 + kStates), out, UpdateWork<Options>{options});
     for (int s = 0; s <= kStates; ++s)
       if (in[s])
         mark_written(in[s]);
@@ -145,11 +212,11 @@ template <class Options> void each(const char *op, const Tensors &params, const 
 
 } // namespace
 
-void sgd_step(const Tensors &params, const Tensors &grads, const Tensors &velocities, const kernels::Sgd &options) {
+void sgd_step(const Tensors &params, const Gradients &grads, const Tensors &velocities, const kernels::Sgd &options) {
   each("sgd_step", params, grads, {&velocities}, options);
 }
 
-void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v, const Tensors &v_max,
+void adam_step(const Tensors &params, const Gradients &grads, const Tensors &m, const Tensors &v, const Tensors &v_max,
                const kernels::Adam &options) {
   each("adam_step", params, grads, {&m, &v, &v_max}, options);
 }
@@ -192,15 +259,21 @@ void rprop_step(const Tensors &params, const Tensors &grads, const Tensors &befo
   each("rprop_step", params, grads, {&before, &step_sizes}, options);
 }
 
-Tensor total_norm(const Tensors &tensors) {
-  for (const Tensor &t : tensors)
-    check_floating(t, "total_norm");
+Tensor total_norm(const Gradients &grads) {
+  Tensors in;
+  for (const RowSparse &g : grads) {
+    check_floating(g.values, "total_norm");
+    in.push_back(g.values);
+    in.push_back(g.rows);
+  }
   const Tensor y = empty({}, Dtype::float64);
-  compute("total_norm", tensors, Operands(&y, 1), [n = tensors.size()](const Tensor *in, const Tensor *out) {
+  compute("total_norm", in, Operands(&y, 1), [n = grads.size()](const Tensor *in, const Tensor *out) {
     double sum = 0;
     for (size_t k = 0; k < n; ++k) {
-      const Tensor x = contiguous_native(in[k]);
-      sum += kernel().sum_squares[floating_index(x.dtype())](x.size(), x.data());
+      const Tensor x = contiguous_native(in[2 * k]), &rows = in[2 * k + 1];
+      const int f = floating_index(x.dtype());
+      sum += rows ? kernel().sum_squares_of_rows[f](used_rows(rows), row_width(x), rows.data<int64_t>(), x.data())
+                  : kernel().sum_squares[f](x.size(), x.data());
     }
     *out[0].data<double>() = std::sqrt(sum);
   });

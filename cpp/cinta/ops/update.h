@@ -1,12 +1,15 @@
 // Optimizer updates: parameters and their states written in place, one fused pass over memory each.
 #pragma once
 #include "cinta/ops/op.h"
+#include "cinta/tensor/row_sparse.h"
 
 namespace cinta::ops {
 
+using Gradients = std::vector<RowSparse>; // dense ones have no rows
+
 // Every list is as long as params; a list of states may be empty where the method keeps none.
-void sgd_step(const Tensors &params, const Tensors &grads, const Tensors &velocities, const kernels::Sgd &options);
-void adam_step(const Tensors &params, const Tensors &grads, const Tensors &m, const Tensors &v, const Tensors &v_max,
+void sgd_step(const Tensors &params, const Gradients &grads, const Tensors &velocities, const kernels::Sgd &options);
+void adam_step(const Tensors &params, const Gradients &grads, const Tensors &m, const Tensors &v, const Tensors &v_max,
                const kernels::Adam &options);
 void rmsprop_step(const Tensors &params, const Tensors &grads, const Tensors &squares, const Tensors &velocities,
                   const Tensors &means, const kernels::Rmsprop &options);
@@ -24,7 +27,8 @@ void lion_step(const Tensors &params, const Tensors &grads, const Tensors &m, co
 void rprop_step(const Tensors &params, const Tensors &grads, const Tensors &before, const Tensors &step_sizes,
                 const kernels::Rprop &options);
 
-Tensor total_norm(const Tensors &tensors); // L2 over all of them, summed in double; 0-d float64
+// The L2 norm over all of them, summed in double, with the bits of dense gradients; 0-d float64.
+Tensor total_norm(const Gradients &grads);
 // a += share (x - a) for every pair, in place; share: 0-d
 void lerp_inplace(const Tensors &averages, const Tensors &values, const Tensor &share);
 // Scales all of them by max_norm / (norm + 1e-6) where that is below 1, in place.

@@ -71,7 +71,7 @@ std::vector<std::vector<double>> profile(const Executable &executable, const std
   std::vector<std::vector<double>> seconds(size_t(runs) + 1);
   for (std::vector<double> &run : seconds) {
     for (size_t k = 0; k < leaves.size(); ++k)
-      leaves[k]->grad = grads[k];
+      drop_grad(leaves[k]), leaves[k]->grad = grads[k];
     copy.profile(copies, run);
   }
   seconds.erase(seconds.begin());

@@ -66,6 +66,7 @@ struct Leaf {    // whose grad the program reads or writes
   bool read = false;    // the grad that it finds is an operand: `found`, a look at that value
   bool set = false;     // it leaves a grad of its own, `grad`, or none
   Operand found, grad;
+  Operand rows; // where that grad is row-sparse, and `grad` its values
 };
 
 struct Program {

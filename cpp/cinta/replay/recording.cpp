@@ -278,6 +278,10 @@ void Recording::gradient_looked_at(const Tensor &leaf) {
   if (k < 0)
     return;
   Leaf &l = program_.leaves[size_t(k)];
+  if (leaf->grad_rows && was_there(*leaf->grad_rows->rows->storage.get()))
+    fail<ValueError>("[compile] the grad of a parameter of shape ", leaf.shape(), " is row-sparse from before ", name_,
+                     " at ", program_.sites[size_t(site())],
+                     ", expected None: call zero_grad() first, inside or before, ", "or set grad to its to_dense()");
   const Storage *s = leaf->grad ? leaf->grad->storage.get() : nullptr;
   if (l.looked || l.dropped || (s && !was_there(*s)))
     return;

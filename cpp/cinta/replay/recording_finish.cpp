@@ -16,6 +16,16 @@ Program Recording::finish(const std::vector<Tensor> &results) {
   for (Leaf &l : program_.leaves) {
     const Tensor &leaf = l.input >= 0 ? inputs_[size_t(l.input)] : l.tensor;
     const Tensor &grad = leaf->grad;
+    l.rows = {};
+    if (leaf->grad_rows && !was_there(*leaf->grad_rows->rows->storage.get())) {
+      l.set = true;
+      l.grad = given_out(leaf->grad_rows->values);
+      l.rows = given_out(leaf->grad_rows->rows);
+      for (const Operand &y : {l.grad, l.rows})
+        if (Value &v = program_.values[size_t(y.value)]; v.role == Role::temporary)
+          v.role = Role::result;
+      continue;
+    }
     if (!grad) {
       l.set = l.dropped;
       l.grad = {};

@@ -131,18 +131,19 @@ const Tensor &Executable::leaf(const Leaf &l, const std::vector<Tensor> &inputs)
 bool Executable::accepts_grads(const std::vector<Tensor> &inputs, std::string *why) const {
   for (const Leaf &l : program_.leaves) {
     const Tensor &t = leaf(l, inputs), &grad = t->grad;
+    const bool any = grad || t->grad_rows;
     bool same = true;
     if (l.read)
       same =
           grad && grad.shape() == l.found.shape && grad.strides() == l.found.strides && grad.dtype() == l.found.dtype;
     else if (l.set && !l.reset)
-      same = !grad;
+      same = !any;
     if (l.looked)
-      same = same && bool(grad) == l.there;
+      same = same && any == l.there;
     if (same)
       continue;
     if (why)
-      *why = join("the grad of a parameter of shape ", t.shape(), " is ", grad ? "there" : "None", ", expected ",
+      *why = join("the grad of a parameter of shape ", t.shape(), " is ", any ? "there" : "None", ", expected ",
                   l.read || l.there ? "as it lay when recorded" : "None");
     return false;
   }
@@ -174,7 +175,7 @@ void Executable::bind(const std::vector<Tensor> &inputs) {
     if (l.read)
       place(l.found.value, t->grad->storage, t->grad.data<char>() - program_.values[size_t(l.found.value)].first);
     else if (l.set && l.reset)
-      t->grad = Tensor();
+      drop_grad(t);
   }
   for (int value : results_) {
     StorageRef &last = storages_[size_t(value)];
@@ -205,8 +206,14 @@ std::vector<Tensor> Executable::finish(const std::vector<Tensor> &inputs) {
   for (const Operand &y : program_.results)
     results.push_back(y ? look(y) : Tensor());
   for (const Leaf &l : program_.leaves)
-    if (l.set)
-      leaf(l, inputs)->grad = l.grad ? look(l.grad) : Tensor();
+    if (l.set) {
+      const Tensor &t = leaf(l, inputs);
+      drop_grad(t);
+      if (l.rows)
+        set_rows(t, {look(l.rows), look(l.grad)});
+      else if (l.grad)
+        t->grad = look(l.grad);
+    }
   return results;
 }
 

@@ -154,6 +154,12 @@ public:
       arrive_leaf(input.value, std::move(gradient));
   }
 
+  bool takes_rows(int i) const override {
+    const Instr::Input &input = now_->inputs[i];
+    return input.needs && !input.producer && !grad_enabled() && leaves_take_rows();
+  }
+  void dx_rows(int i, RowSparse gradient) override { arrive_rows(now_->inputs[i].value, std::move(gradient)); }
+
 private:
   static size_t key(void *p, int index) { return reinterpret_cast<size_t>(p) + size_t(index); }
 
@@ -184,11 +190,37 @@ private:
       auto range = slots_.equal_range(key(leaf.body(), 0));
       for (auto it = range.first; it != range.second; ++it)
         accumulate(found_[it->second], gradient);
+    } else if (leaf->grad_rows) {
+      hear_of_grad(leaf);
+      Tensor sum = row_sparse.to_dense(*leaf->grad_rows, leaf.shape());
+      drop_grad(leaf);
+      accumulate(sum, std::move(gradient));
+      leaf->grad = owned(std::move(sum));
     } else if (leaf->grad) {
       accumulate(leaf->grad, std::move(gradient));
     } else {
       leaf->grad = owned(std::move(gradient));
     }
+  }
+
+  bool leaves_take_rows() const { return options_.onward ? around_->leaves_take_rows() : !wanted_; }
+
+  void arrive_rows(const Tensor &leaf, RowSparse gradient) {
+    if (leaf->grad_rows) {
+      hear_of_grad(leaf);
+      set_rows(leaf, row_sparse.add(*leaf->grad_rows, gradient));
+    } else if (!leaf->grad) {
+      set_rows(leaf, std::move(gradient));
+    } else if (exclusive(leaf->grad) && leaf->grad.contiguous()) {
+      row_sparse.add_to(leaf->grad, gradient);
+    } else {
+      leaf->grad = add_gradients(leaf->grad, row_sparse.to_dense(gradient, leaf.shape()));
+    }
+  }
+
+  static void hear_of_grad(const Tensor &leaf) { // rows that a replay would not find
+    if (Recorder *r = recorder()) [[unlikely]]
+      r->gradient_looked_at(leaf);
   }
 
   void visit(Instr &i) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "cinta/tensor/tensor.h"
+#include "cinta/tensor/row_sparse.h"
 
 namespace cinta {
 
@@ -28,6 +28,9 @@ public:
   // What input i's gradient has gathered so far, contiguous and to be added to in place; empty where there is nothing
   // yet, or others may see it. A rule that knows only a part of dx adds there, else it embeds the part in zeros.
   virtual Tensor gathered(int i) const = 0;
+  // Whether input i is a leaf whose gradient may arrive as some of its rows, and that way.
+  virtual bool takes_rows(int i) const = 0;
+  virtual void dx_rows(int i, RowSparse gradient) = 0;
 
 protected:
   ~Vjp() = default;

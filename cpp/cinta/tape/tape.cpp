@@ -296,5 +296,6 @@ void fail_stale(const Tensor &x, const char *op) {
 }
 
 Tensor (*add_gradients)(const Tensor &, const Tensor &) = nullptr;
+RowSparseOps row_sparse = {};
 
 } // namespace cinta

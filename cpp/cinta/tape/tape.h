@@ -130,5 +130,11 @@ struct AccumulateWork { // y += x; in: y, x
 };
 // Sum of two gradients, recorded where grad mode is on; given by ops at start-up (tape lies below ops).
 extern Tensor (*add_gradients)(const Tensor &, const Tensor &);
+struct RowSparseOps { // from ops, too: ops/row_sparse.h
+  RowSparse (*add)(const RowSparse &, const RowSparse &);
+  void (*add_to)(const Tensor &sum, const RowSparse &); // in place; sum: contiguous, native
+  Tensor (*to_dense)(const RowSparse &, const Shape &);
+};
+extern RowSparseOps row_sparse;
 
 } // namespace cinta

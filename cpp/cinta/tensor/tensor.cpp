@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "cinta/tensor/row_sparse.h"
+
 namespace cinta {
 namespace {
 
@@ -27,6 +29,7 @@ Body *new_body(StorageRef storage, char *data, Dtype dtype) {
   new (&b->storage) StorageRef(std::move(storage));
   b->creator = nullptr;
   new (&b->grad) Tensor();
+  b->grad_rows = nullptr;
   b->object = nullptr;
   return b;
 }
@@ -39,10 +42,21 @@ void free_body(Body *b) {
   if (b->retains_grad)
     forget_retained(creator, b->output_index);
   b->grad.~Tensor();
+  if (b->grad_rows)
+    delete b->grad_rows;
   b->creator = reinterpret_cast<Instr *>(free_list);
   free_list = b;
   if (creator)
     release(creator);
+}
+
+void set_rows(const Tensor &leaf, RowSparse gradient) {
+  drop_grad(leaf);
+  leaf->grad_rows = new RowSparse(std::move(gradient));
+}
+void drop_grad(const Tensor &leaf) {
+  leaf->grad = Tensor();
+  delete std::exchange(leaf->grad_rows, nullptr);
 }
 
 Tensor empty(const Shape &shape, Dtype dtype) {

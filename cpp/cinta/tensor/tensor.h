@@ -18,6 +18,7 @@ void forget_retained(Instr *creator, int output);
 enum class Device : uint8_t { cpu };
 
 struct Body;
+struct RowSparse; // tensor/row_sparse.h
 void free_body(Body *body);
 
 class Tensor {
@@ -67,7 +68,8 @@ struct Body {
   StorageRef storage;
   Instr *creator; // null: a leaf
   Tensor grad;
-  void *object; // the Python object of this body, borrowed
+  RowSparse *grad_rows; // a gradient of some rows, in place of grad; mostly null
+  void *object;         // the Python object of this body, borrowed
   Shape shape;
   Strides strides;
 };

@@ -32,9 +32,11 @@ def restored(model: Module, optimizer: Optimizer | None = None, loader: Any = No
             for x, value in values:
                 x.data.copy_(value)
             for x, gradient, was in gradients:
-                if gradient is not None and was is not None:
+                if isinstance(gradient, Tensor):
                     gradient.data.copy_(was)
-                x.grad = gradient
+                    x.grad = gradient
+                else:  # none, or row-sparse
+                    x.grad = was
         for module, mode in modes:
             module.training = mode
         if optimizer is not None:

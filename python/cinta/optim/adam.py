@@ -17,6 +17,10 @@ class Adam(Optimizer):
     m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2
     p = p - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps), with amsgrad the largest v so far
 
+    A row-sparse gradient (`nn.Embedding(..., sparse=True)`) gives the bits of the dense one; rows that never had a
+    gradient are read but not written, the others move on by their moments. With `lazy` moments, weights and decay of a
+    row wait until it has a gradient again: only those rows are touched, t counts all steps (PyTorch's SparseAdam).
+
     Errors: ValueError for a negative option or a beta outside [0, 1).
     Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014; Reddi, Kale and Kumar, "On the
     Convergence of Adam and Beyond", 2018.
@@ -31,6 +35,7 @@ class Adam(Optimizer):
     """
 
     decoupled = False
+    _takes_rows = True
 
     def __init__(
         self,
@@ -42,8 +47,11 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        lazy: bool = False,
     ) -> None:
-        defaults = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize)
+        defaults = dict(
+            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize, lazy=lazy
+        )
         super().__init__(params, defaults)
 
     def _check(self, group: dict[str, Any]) -> None:
@@ -70,13 +78,14 @@ class Adam(Optimizer):
             group["weight_decay"],
             self.decoupled,
             group["maximize"],
+            group["lazy"],
         )
 
 
 class AdamW(Adam):
     """Adam with weight decay applied to the parameters directly, not through the gradient's moments.
 
-    p = p (1 - lr weight_decay), then Adam's step with g = grad
+    p = p (1 - lr weight_decay), then Adam's step with g = grad; row-sparse gradients and `lazy` as there
 
     Errors: ValueError for a negative option or a beta outside [0, 1).
     Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2017.
@@ -102,5 +111,6 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        lazy: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, lazy=lazy)

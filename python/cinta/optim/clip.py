@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from cinta import _core
 from cinta._core import Tensor, clip_norm_, total_norm
 from cinta.autodiff import no_grad
+from cinta.row_sparse import RowSparse
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
     params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [param.grad for param in params if param.grad is not None]
 
 
-def _norm(grads: list[Tensor], norm_type: float) -> Tensor:
+def _values(grads: list[Any]) -> list[Tensor]:
+    """The memory of gradients of either kind."""
+    return [grad._values if isinstance(grad, RowSparse) else grad for grad in grads]
+
+
+def _norm(grads: list[Any], norm_type: float) -> Tensor:
     """Over all elements of all gradients, in float64."""
     if norm_type == 2:
         return total_norm(grads)
+    grads = _values(grads)
     sizes = [abs(grad).astype(_core.float64) for grad in grads if grad.size]
     if math.isinf(norm_type):
         return _core.stack([size.max() for size in sizes]).max()
@@ -55,14 +63,15 @@ def clip_grad_norm_(
     if not norm_type > 0:
         raise ValueError(f"[clip_grad_norm_] norm_type got {norm_type}, expected > 0")
     grads = _gradients(parameters)
-    if not any(grad.size for grad in grads):
+    values = _values(grads)
+    if not any(grad.size for grad in values):
         return _core.tensor(0.0)
     with no_grad():
         norm = _norm(grads, norm_type)
         if error_if_nonfinite and not math.isfinite(norm.item()):
             raise RuntimeError(f"[clip_grad_norm_] the gradients' norm is {norm.item()}, expected a finite one")
-        clip_norm_(grads, norm, max_norm)
-    return norm.astype(grads[0].dtype)
+        clip_norm_(values, norm, max_norm)
+    return norm.astype(values[0].dtype)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -82,5 +91,5 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     if not clip_value >= 0:
         raise ValueError(f"[clip_grad_value_] clip_value got {clip_value}, expected >= 0")
     with no_grad():
-        for grad in _gradients(parameters):
+        for grad in _values(_gradients(parameters)):
             grad.copy_(_core.clip(grad, -clip_value, clip_value))

@@ -9,7 +9,7 @@ from cinta._core import Tensor, concat, zeros_like
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim.checks import at_least_zero, outside_recording
 from cinta.optim.line_search import Point, strong_wolfe
-from cinta.optim.optimizer import Optimizer
+from cinta.optim.optimizer import Optimizer, refuse_rows
 from cinta.optim.state import as_tensor
 
 _VECTORS = ("d", "prev_flat_grad")
@@ -174,6 +174,8 @@ class LBFGS(Optimizer):
 
     def _flat_grad(self) -> Tensor:
         with no_grad():
+            for p in self.param_groups[0]["params"]:
+                refuse_rows("LBFGS", p)
             grads = [zeros_like(p) if p.grad is None else p.grad for p in self.param_groups[0]["params"]]
             return concat([grad.detach().reshape(-1) for grad in grads])
 

@@ -8,6 +8,7 @@ from typing import Any
 from cinta._core import Tensor, zeros_like
 from cinta.autodiff import enable_grad, no_grad
 from cinta.optim import state
+from cinta.row_sparse import RowSparse
 
 following: list[Any] = []  # the recording under way (replay/hosts), which is told of plans and updates
 
@@ -39,6 +40,15 @@ class Plan:
         self.mask = mask
         self.names = names
         self.runs = runs
+
+
+def refuse_rows(optimizer: str, param: Tensor) -> None:
+    """Raises TypeError where the parameter's gradient is row-sparse, for optimizers that take dense ones alone."""
+    if type(param.grad) is RowSparse:
+        raise TypeError(
+            f"[{optimizer}] a parameter of shape {list(param.shape)} has a row-sparse gradient, which SGD, Adam and AdamW "
+            "take: make its embedding with sparse=False, or call p.grad = p.grad.to_dense() before step()"
+        )
 
 
 class Optimizer:
@@ -77,6 +87,7 @@ class Optimizer:
     # What subclasses define
 
     _scalars: tuple[str, ...] = ()  # names of state that is one float64 per parameter
+    _takes_rows = False  # whether the core's step takes row-sparse gradients
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raises ValueError where an option of the group is out of range."""
@@ -90,7 +101,7 @@ class Optimizer:
         """A state tensor's value before the first step."""
         return zeros_like(param)
 
-    def _update(self, group: dict[str, Any], run: Run, grads: list[Tensor]) -> None:
+    def _update(self, group: dict[str, Any], run: Run, grads: list[Any]) -> None:
         """Calls the core; `run.steps` counts the steps before this one."""
         raise NotImplementedError
 
@@ -141,15 +152,20 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for number, group in enumerate(self.param_groups):
+        found = []
+        for group in self.param_groups:
             grads = []
             complete = True
             for param in group["params"]:
                 grad = param.grad
                 if grad is None:
                     complete = False
+                elif type(grad) is RowSparse and not self._takes_rows:
+                    refuse_rows(self._name, param)
                 grads.append(grad)
-            mask = None if complete else tuple(grad is not None for grad in grads)
+            found.append((grads, None if complete else tuple(grad is not None for grad in grads)))
+        for number, (grads, mask) in enumerate(found):
+            group = self.param_groups[number]
             names = self._names(group)
             plan = self._plans[number]
             if plan is None or plan.names != names or plan.mask != mask:
@@ -159,7 +175,7 @@ class Optimizer:
                 self._run(number, plan, run, grads if run.indices is None else [grads[i] for i in run.indices])
         return loss
 
-    def _run(self, number: int, plan: Plan, run: Run, grads: list[Tensor]) -> None:
+    def _run(self, number: int, plan: Plan, run: Run, grads: list[Any]) -> None:
         if following:
             following[-1].updating(self, number, plan, run)
         self._update(self.param_groups[number], run, grads)

@@ -17,6 +17,10 @@ class SGD(Optimizer):
     v = momentum v + (1 - dampening) g, in the first step v = g
     p = p - lr v, with nesterov p = p - lr (g + momentum v), without momentum p = p - lr g
 
+    A row-sparse gradient (`nn.Embedding(..., sparse=True)`) gives the bits of the dense one. Without momentum and decay
+    only its rows are touched; else the rows that still have a velocity, or decay, are gone over too. With `lazy`
+    momentum and decay wait until a row has a gradient again, and the other rows are never touched.
+
     Errors: ValueError for a negative option, or nesterov without momentum or with dampening.
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
 
@@ -39,6 +43,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        lazy: bool = False,
     ) -> None:
         defaults = dict(
             lr=lr,
@@ -47,8 +52,11 @@ class SGD(Optimizer):
             weight_decay=weight_decay,
             nesterov=nesterov,
             maximize=maximize,
+            lazy=lazy,
         )
         super().__init__(params, defaults)
+
+    _takes_rows = True
 
     def _check(self, group: dict[str, Any]) -> None:
         at_least_zero("SGD", group, "lr", "momentum", "weight_decay")
@@ -74,4 +82,5 @@ class SGD(Optimizer):
             group["nesterov"],
             group["maximize"],
             run.steps == 0,
+            group["lazy"],
         )

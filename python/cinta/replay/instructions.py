@@ -152,6 +152,8 @@ def _name(
         for x in filter(None, (leaf["found"], leaf["grad"])):
             whose = inputs[leaf["input"]] if leaf["input"] >= 0 else names.get(leaf["state"], "")
             values[x["value"]].name = values[x["value"]].name or (f"{whose}.grad" if whose else "")
+        if leaf["rows"] and leaf["grad"]:
+            values[leaf["rows"]["value"]].name = f"{values[leaf['grad']['value']].name}.rows"
     for x, name in zip(raw["results"], results):
         if x:
             values[x["value"]].name = values[x["value"]].name or name

@@ -29,6 +29,13 @@ template <class T> void lerp_step(int64_t count, double share, void *a_, const v
 }
 
 // Sixteen sums of doubles on every level, so that each level gives the same bits.
+inline double sum_of_lanes(double *lanes) {
+  for (int half = 8; half >= 1; half /= 2)
+    for (int l = 0; l < half; ++l)
+      lanes[l] += lanes[l + half];
+  return lanes[0];
+}
+
 template <class T> double sum_squares_block(int64_t n, const T *x) {
   double lanes[16] = {};
   int64_t i = 0;
@@ -37,10 +44,7 @@ template <class T> double sum_squares_block(int64_t n, const T *x) {
       lanes[l] += double(x[i + l]) * double(x[i + l]);
   for (int l = 0; i + l < n; ++l)
     lanes[l] += double(x[i + l]) * double(x[i + l]);
-  for (int half = 8; half >= 1; half /= 2)
-    for (int l = 0; l < half; ++l)
-      lanes[l] += lanes[l + half];
-  return lanes[0];
+  return sum_of_lanes(lanes);
 }
 
 template <class T> double sum_squares(int64_t count, const void *x_) {
@@ -56,6 +60,32 @@ template <class T> double sum_squares(int64_t count, const void *x_) {
   for (int64_t b = 0; b < blocks; ++b)
     sum += sums[b];
   return sum;
+}
+
+// The blocks and lanes that sum_squares has where zeros stand between the rows: the same bits.
+template <class T> double sum_squares_of_rows(int64_t count, int64_t width, const int64_t *rows, const void *x_) {
+  const T *x = static_cast<const T *>(x_);
+  double sum = 0, lanes[16] = {};
+  int64_t block = 0; // that is under way
+  for (int64_t k = 0; k < count; ++k, x += width)
+    for (int64_t i = 0; i < width;) {
+      const int64_t at = rows[k] * width + i;
+      if (at / kUpdateBlock != block) {
+        sum += sum_of_lanes(lanes);
+        for (double &lane : lanes)
+          lane = 0;
+        block = at / kUpdateBlock;
+      }
+      const int64_t in_block = (block + 1) * kUpdateBlock - at, end = i + (in_block < width - i ? in_block : width - i);
+      for (int l = int(at % 16); l % 16 && i < end; ++l, ++i)
+        lanes[l] += double(x[i]) * double(x[i]);
+      for (; i + 16 <= end; i += 16)
+        for (int l = 0; l < 16; ++l)
+          lanes[l] += double(x[i + l]) * double(x[i + l]);
+      for (int l = 0; i < end; ++l, ++i)
+        lanes[l] += double(x[i]) * double(x[i]);
+    }
+  return sum + sum_of_lanes(lanes);
 }
 
 void fill_optim(Table &table) {
@@ -83,6 +113,8 @@ void fill_optim(Table &table) {
   table.lerp_step[1] = lerp_step<double>;
   table.sum_squares[0] = sum_squares<float>;
   table.sum_squares[1] = sum_squares<double>;
+  table.sum_squares_of_rows[0] = sum_squares_of_rows<float>;
+  table.sum_squares_of_rows[1] = sum_squares_of_rows<double>;
 }
 
 } // namespace cinta::kernels::CINTA_ISA
