@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import cinta as ct
-from cinta import nn
+from cinta import models, nn
 
 Draw = Callable[[np.random.Generator], tuple[ct.Tensor, ct.Tensor]]
 
@@ -91,6 +91,17 @@ class Gated(nn.Module):
         return self.head(ct.concat([gate, ct.clip(a, -1, 1) ** 2], axis=1))
 
 
+class Translation(nn.Module):
+    """The first four tokens are read, the others written: scores after the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = models.Seq2Seq(20, 20, 6, 8)
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x[:, :4], x[:, 4:], lengths=ct.clip(x[:, 0], 1, 4))[:, -1]
+
+
 MODELS: dict[str, tuple[Callable[[], nn.Module], Draw]] = {
     "mlp": (lambda: nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 5)), classes(8, 6)),
     "dropout": (lambda: nn.Sequential(nn.Linear(6, 40), nn.Dropout(0.3), nn.GELU(), nn.Dropout(0.1), nn.Linear(40, 5)),
@@ -116,6 +127,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Draw]] = {
     "transposed": (lambda: nn.Sequential(nn.ConvTranspose2d(2, 4, 3, stride=2), nn.LeakyReLU(), nn.Flatten(),
                                          nn.Linear(4 * 81, 5)), classes(3, 2, 4, 4)),
     "embedding": (lambda: nn.Sequential(nn.Embedding(20, 6), nn.Flatten(), nn.Linear(24, 5)), tokens(6, 4)),
+    "sequence to sequence": (Translation, tokens(6, 7)),
     "recurrent": (Recurrent, classes(4, 7, 4)),
     "tied": (Tied, classes(5, 6)),
     "gated": (Gated, classes(8, 6)),

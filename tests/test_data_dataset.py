@@ -233,6 +233,16 @@ def test_lists_of_numbers_are_sequences_to_pad():
     assert names == ["x", "y"]
 
 
+def test_padding_to_a_multiple():
+    (values, lengths) = pad_collate([[1, 2, 3, 4, 5], [6]], padding_value=9, pad_to_multiple_of=4)
+    assert values.tolist() == [[1, 2, 3, 4, 5, 9, 9, 9], [6, 9, 9, 9, 9, 9, 9, 9]]
+    assert lengths.tolist() == [5, 1]
+    assert pad_collate([[1, 2], [3]], pad_to_multiple_of=2).values.shape == (2, 2)
+    assert pad_collate([np.zeros((0, 3))], pad_to_multiple_of=2).values.shape == (1, 0, 3)
+    with pytest.raises(ValueError, match="pad_to_multiple_of got 0, expected at least 1"):
+        pad_collate([[1]], pad_to_multiple_of=0)
+
+
 def test_padding_of_half_dtypes_and_of_other_shapes():
     half = pad_collate([ct.ones(2, dtype="bfloat16"), ct.ones(1, dtype="bfloat16")])
     assert half.values.dtype == ct.bfloat16

@@ -370,3 +370,26 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install cinta\[plot\]"):
         plot.learning_curves({"loss": [1.0]})
+
+
+class TestAttention:
+    def test_rows_are_written_and_columns_read(self):
+        weights = np.array([[0.1, 0.9, 0.0], [0.8, 0.1, 0.1]])
+        figure = drawn(plot.attention(weights, ["twenty", "-", "one"], ["ein", "undzwanzig"], title="en to de"))
+        axes = figure.axes[0]
+        np.testing.assert_array_equal(axes.images[0].get_array(), weights)
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["twenty", "-", "one"]
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["ein", "undzwanzig"]
+
+    @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 40), (60, 3), (120, 120)])
+    def test_any_size(self, rows, columns):
+        figure = plot.attention(
+            ct.full((rows, columns), 1 / columns), range(columns), ["word"] * rows, title="of a title " * 6
+        )
+        assert max(drawn(figure).get_size_inches()) < 28
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match=r"weights got shape \[1, 2\], expected \[1, 1\]: a row for each"):
+            plot.attention([[0.5, 0.5]], ["a"], ["b"])
+        with pytest.raises(ValueError, match="weights got 0 to 2, expected 0 to 1"):
+            plot.attention([[0.0, 2.0]], ["a", "b"], ["c"])

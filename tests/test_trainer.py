@@ -53,6 +53,13 @@ class TestTheLoopWrittenByHand:
         ours.fit(loader(), loader(20), epochs=1)
         assert {name: step._made for name, step in ours._steps.items()} == {"training": 2, "evaluation": 2}
 
+    def test_options_of_compile(self):
+        ours = trainer(compile={"max_recordings": 1})
+        with pytest.warns(RuntimeWarning, match="keeps 1"):
+            ours.fit(loader(), epochs=1)
+        with pytest.raises(ValueError, match="max_recordings got 0"):
+            trainer(compile={"max_recordings": 0}).fit(loader(), epochs=1)
+
     @pytest.mark.parametrize("compiled", [False, True])
     def test_accumulation_is_one_large_batch(self, compiled):
         def linear(accumulate):

@@ -14,10 +14,30 @@ import pytest
 
 import cinta as ct
 from cinta import nn, optim
+from cinta.text import Vocabulary
 from cinta.training import Accuracy, BestWeights, Callback, EarlyStopping
 from training_parts import Drawn, Recorded, Recorder, bits, loader, net, samples, standardized, trainer
 
 pytest.importorskip("safetensors")
+
+
+class TestParts:
+    def test_are_in_checkpoints_and_filled_again(self, tmp_path):
+        path = tmp_path / "net.safetensors"
+        parts = {"vocabulary": Vocabulary(["a", "b"]), "hidden": 16}
+        trainer(parts=parts).fit(loader(), epochs=1, checkpoint=path)
+        found = ct.load_checkpoint(path, random=False)
+        assert found["hidden"] == 16
+        assert found["vocabulary"]["tokens"] == ["a", "b"]
+        empty = Vocabulary()
+        trainer(parts={"vocabulary": empty, "hidden": 3}).fit(loader(), epochs=2, checkpoint=path, resume=True)
+        assert empty.tokens[-2:] == ["a", "b"]
+        with pytest.raises(ValueError, match=r"holds states of .*vocabulary.*, expected \["):
+            trainer().fit(loader(), epochs=2, resume=path)
+
+    def test_may_not_have_the_trainers_own_names(self):
+        with pytest.raises(ValueError, match=r"\[fit\] parts got the names \['model'\]"):
+            trainer(parts={"model": 3}).fit(loader(), epochs=1)
 
 
 class TestResume:

@@ -41,14 +41,16 @@ def default_collate(samples: Sequence[Any]) -> Any:
     return _collate(list(samples), "default_collate", _stacked, "")
 
 
-def pad_collate(samples: Sequence[Any], padding_value: float = 0) -> Any:
+def pad_collate(samples: Sequence[Any], padding_value: float = 0, pad_to_multiple_of: int = 1) -> Any:
     """One batch of N samples with sequences of different lengths in them.
 
     Arrays, tensors [T, ...] and lists of numbers become `Padded(values, lengths)`: padded with `padding_value` behind
     to the longest of the batch. All else as `default_collate` does it. `DataLoader(bucket_by=...)` makes batches whose
     lengths are close, so that little is padded; `functools.partial(pad_collate, padding_value=-1)` pads otherwise.
+    pad_to_multiple_of: T is the next multiple of this; so there are few shapes, and `ct.compile` has few to record.
 
-    Errors: ValueError where sequences differ in more than their length, else as `default_collate`.
+    Errors: ValueError where sequences differ in more than their length, or for a multiple below 1, else as
+    `default_collate`.
 
     Example:
         >>> words, labels = pad_collate([([5, 3, 8], 0), ([7], 1)])
@@ -59,8 +61,11 @@ def pad_collate(samples: Sequence[Any], padding_value: float = 0) -> Any:
         (tensor([3, 1]), tensor([0, 1]))
     """
 
+    if pad_to_multiple_of < 1:
+        raise ValueError(f"[pad_collate] pad_to_multiple_of got {pad_to_multiple_of}, expected at least 1")
+
     def joined(items: list[Any], field: str) -> Any:
-        return _padded(items, field, padding_value) if np.ndim(items[0]) else _stacked(items, field)
+        return _padded(items, field, padding_value, pad_to_multiple_of) if np.ndim(items[0]) else _stacked(items, field)
 
     return _collate(list(samples), "pad_collate", joined, "", lists_are_sequences=True)
 
@@ -130,11 +135,12 @@ def _stacked(items: list[Any], field: str) -> Tensor:
     return asarray(np.stack(items))
 
 
-def _padded(items: list[Any], field: str, padding_value: float) -> Padded:
+def _padded(items: list[Any], field: str, padding_value: float, multiple: int) -> Padded:
     _shapes(items, field, "pad_collate", "one shape behind the first axis", lambda shape: (len(shape), shape[1:]), "")
     arrays = [asarray(item) for item in items]
     lengths = np.array([len(array) for array in arrays], np.int64)
-    values = full((len(arrays), int(lengths.max()), *arrays[0].shape[1:]), padding_value, arrays[0].dtype)
+    longest = -(-int(lengths.max()) // multiple) * multiple
+    values = full((len(arrays), longest, *arrays[0].shape[1:]), padding_value, arrays[0].dtype)
     for i, array in enumerate(arrays):
         if len(array):
             values[i, : len(array)] = array

@@ -1,7 +1,24 @@
 """Text: files of lines, tokens, and vocabularies that number them."""
 
+from cinta.text.byte_pair import BytePairTokenizer
 from cinta.text.files import Lines, read_lines, read_text
+from cinta.text.pairs import Pairs, read_pairs
+from cinta.text.po import PoEntry, PoFile, read_po
 from cinta.text.tokenizers import CharacterTokenizer, WordTokenizer
 from cinta.text.vocabulary import SPECIALS, Vocabulary
 
-__all__ = ["SPECIALS", "CharacterTokenizer", "Lines", "Vocabulary", "WordTokenizer", "read_lines", "read_text"]
+__all__ = [
+    "SPECIALS",
+    "BytePairTokenizer",
+    "CharacterTokenizer",
+    "Lines",
+    "Pairs",
+    "PoEntry",
+    "PoFile",
+    "Vocabulary",
+    "WordTokenizer",
+    "read_lines",
+    "read_pairs",
+    "read_po",
+    "read_text",
+]

@@ -56,6 +56,10 @@ class Fitting:
             "callbacks": [callback for callback in trainer.callbacks if _has_state(callback)],
             "logs": _Logs(trainer),
         }
+        if taken := self._parts.keys() & trainer.parts.keys():
+            raise ValueError(f"[fit] parts got the names {sorted(taken)}, expected others than the trainer's own")
+        self._parts |= {name: part for name, part in trainer.parts.items() if _has_state(part)}
+        self._values = {name: part for name, part in trainer.parts.items() if name not in self._parts}
 
     # Checkpoints
 
@@ -75,6 +79,7 @@ class Fitting:
         if path is not None:
             parts = {name: part for name, part in self._parts.items() if part is not None}
             step, mode = self._progress.step, self._trainer.mode
+            parts |= self._values
             save_checkpoint(path, keep=keep, step=step, score=score, mode=mode, random=random, **parts)
 
     # The loop

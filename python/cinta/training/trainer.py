@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,14 @@ class Trainer:
         mode: "min" where less of it is better, "max" where more is.
         callbacks: see `ct.training.Callback`; `EarlyStopping` and `BestWeights` are there.
         loggers: see `ct.training.Logger`.
-        compile: record the step with `ct.compile` and replay it.
+        compile: record the step with `ct.compile` and replay it; a dict holds options of `ct.compile`, such as
+            {"max_recordings": 32} for batches of many shapes.
         accumulate: batches for one update; the gradient is that of the mean over all their samples.
         clip_grad_norm: the norm that gradients may have together.
         weight: a function of (inputs, targets) that says how much a batch counts in the mean loss and in accumulation,
             e.g. its number of valid tokens; its samples otherwise.
+        parts: what checkpoints hold besides, by name, e.g. {"vocabulary": vocabulary}: objects with a `state_dict`,
+            which a training that is taken up fills, and plain values, for `ct.load_checkpoint` to return.
         progress: a line on the terminal; None shows one where there is a terminal, and rich.
 
     `epoch` and `step` count what is complete, `history` holds a dict of numbers for each epoch, `stop_reason` says why
@@ -75,10 +78,11 @@ class Trainer:
         mode: str = "min",
         callbacks: Iterable[Any] = (),
         loggers: Iterable[Any] = (),
-        compile: bool = False,
+        compile: bool | Mapping[str, Any] = False,
         accumulate: int = 1,
         clip_grad_norm: float | None = None,
         weight: Callable[[Any, Any], float] | None = None,
+        parts: Mapping[str, Any] | None = None,
         progress: bool | None = None,
     ) -> None:
         if not callable(model) or not hasattr(model, "state_dict"):
@@ -98,6 +102,7 @@ class Trainer:
         self.scheduler, self.scheduler_interval, self.preprocessing = scheduler, scheduler_interval, preprocessing
         self.callbacks, self.loggers = list(callbacks), list(loggers)
         self.mode, self.accumulate, self.weight, self.show_progress = mode, accumulate, weight, progress
+        self.parts = dict(parts or {})
         self.progress = Progress(as_metrics(metrics))
         self.stop_reason: str | None = None
         self.batch: Any = None
@@ -290,10 +295,11 @@ class Trainer:
 
     def _made(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self._steps:
-            if self._compile:
+            if self._compile is not False:
                 from cinta.replay import compile
 
-                self._steps[name] = compile(make())
+                options: Any = {} if self._compile is True else self._compile
+                self._steps[name] = compile(make(), **options)
             else:
                 self._steps[name] = make()
         return self._steps[name]
