@@ -236,6 +236,25 @@ def dropout_samples(rng: np.random.Generator) -> Iterable[Sample]:
     yield sample(rng.normal(size=(3, 4)), 1.0)
 
 
+def locally_connected(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    dims, out = x.ndim - 2, weight.shape[: x.ndim - 2]
+    kernel = weight.shape[dims + 1 : -1]
+    stride, dilation = both(stride, dims), both(dilation, dims)
+    reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation))
+    x = np.pad(x, [(0, 0), (0, 0), *borders(padding, x.shape[2:], reach, stride)])
+    grouped = x.reshape(x.shape[0], groups, weight.shape[-1], *x.shape[2:])
+    w = weight.reshape(*out, groups, -1, *weight.shape[dims + 1 :])
+    y = np.zeros((x.shape[0], groups, w.shape[dims + 1], *out), np.result_type(x, w))
+    for place in np.ndindex(*out):
+        at = tuple(slice(p * s, p * s + r, d) for p, s, r, d in zip(place, stride, reach, dilation))
+        window = np.moveaxis(grouped[(..., *at)], 2, -1).reshape(x.shape[0], groups, w[place][0, 0].size)
+        y[(..., *place)] = np.einsum("ngk,gok->ngo", window, w[place].reshape(*w[place].shape[:2], -1))
+    y = y.reshape(x.shape[0], weight.shape[dims], *out)
+    return y if bias is None else y + bias
+
+
 CONV1D = conv_samples(
     ((2, 3, 9), (4, 3, 3), {}, 4), ((2, 4, 9), (4, 2, 3), {"groups": 2, "stride": 2, "padding": 1}, 4),
     ((2, 3, 9), (4, 3, 4), {"padding": "same", "bias": None}, 4),
@@ -256,6 +275,23 @@ CONV2D = conv_samples(
     ((1, 1, 12, 12), (6, 1, 5, 5), {"padding": 2}, 6), ((2, 3, 3, 3), (4, 3, 3, 3), {}, 4),
     ((0, 3, 4, 4), (4, 3, 3, 3), {}, 4),
     ((3, 6, 14, 14), (16, 6, 5, 5), {}, 16), ((2, 17, 9, 9), (33, 17, 3, 3), {"padding": "same", "dilation": 2}, 33),
+)  # fmt: skip
+LOCALLY_CONNECTED1D = conv_samples(
+    ((2, 3, 9), (7, 4, 3, 3), {}, (4, 7)), ((2, 4, 9), (5, 4, 3, 2), {"groups": 2, "stride": 2, "padding": 1}, (4, 5)),
+    ((2, 3, 9), (9, 4, 4, 3), {"padding": "same", "bias": None}, (4, 9)),
+    ((1, 3, 9), (6, 4, 2, 3), {"dilation": 3, "padding": "valid"}, (4, 6)),
+)  # fmt: skip
+LOCALLY_CONNECTED2D = conv_samples(
+    ((2, 3, 6, 7), (4, 5, 4, 3, 3, 3), {}, (4, 4, 5)),
+    ((3, 3, 6, 7), (3, 10, 4, 3, 2, 3), {"padding": (1, 2), "stride": (2, 1)}, (4, 3, 10)),
+    ((2, 3, 5, 6), (3, 3, 2, 2, 3, 3), {"padding": "same", "stride": 2}, (2, 3, 3)),
+    ((2, 4, 5, 6), (5, 6, 6, 3, 3, 2), {"groups": 2, "padding": 1}, (6, 5, 6)),
+    ((2, 4, 4, 5), (4, 5, 4, 3, 3, 1), {"groups": 4, "padding": 1, "bias": None}, (4, 4, 5)),
+    ((1, 3, 8, 9), (8, 7, 2, 3, 3, 3), {"dilation": (2, 3), "padding": 2}, (2, 8, 7)),
+    ((9, 2, 3, 4), (2, 3, 9, 2, 2, 2), {}, (9, 2, 3)),
+    ((5, 16, 3, 3), (1, 1, 17, 3, 3, 16), {}, (17, 1, 1)), ((1, 3, 1, 2), (9, 10, 1, 1, 1, 3), {"padding": 4},
+                                                            (1, 9, 10)),
+    ((0, 3, 4, 4), (2, 2, 4, 3, 3, 3), {}, (4, 2, 2)),
 )  # fmt: skip
 CONV_TRANSPOSE1D = conv_samples(
     ((2, 3, 5), (3, 4, 3), {}, 4), ((2, 4, 5), (4, 2, 3), {"groups": 2, "stride": 2, "padding": 1}, 4)
@@ -290,6 +326,8 @@ ROWS = [
     Op("conv2d", conv, CONV2D, tolerance=32, **NUMBERLESS),
     Op("conv_transpose1d", conv_transpose, CONV_TRANSPOSE1D, tolerance=32, **NUMBERLESS),
     Op("conv_transpose2d", conv_transpose, CONV_TRANSPOSE2D, tolerance=32, **NUMBERLESS),
+    Op("locally_connected1d", locally_connected, LOCALLY_CONNECTED1D, tolerance=32, **NUMBERLESS),
+    Op("locally_connected2d", locally_connected, LOCALLY_CONNECTED2D, tolerance=32, **NUMBERLESS),
     Op("unfold", unfold, pool_samples(((2, 3, 5, 6), 3, {}), ((2, 3, 5, 6), (2, 3),
                                                               {"padding": (1, 2), "stride": (2, 1), "dilation": 2})),
        **NUMBERLESS),

@@ -32,6 +32,7 @@ SETTINGS = {
     "vanishing_gradient.py": ["--trials", "4", "--epochs", "1", "--lag-steps", "20", "--lag-trials", "1"],
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
     "before_training.py": ["--steps", "30"],
+    "face_verification.py": ["--steps", "30", "--pairs", "40"],
     "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
     "history/mcculloch_pitts.py": [],
     "history/hebb.py": [],
@@ -364,3 +365,42 @@ def write_mnist(folder: Path) -> None:
         for kind, array in (("images-idx3", images[cut]), ("labels-idx1", digits.target[cut].astype(np.uint8))):
             header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
             (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def test_face_verification(tmp_path):
+    from PIL import Image
+
+    output = run("face_verification.py", "--steps", 600, "--pairs", 300, "--out", "out", folder=tmp_path)
+    assert "a pair of one photograph is two views of it" in output
+    rows = dict(re.findall(r"^\W* (\w[\w -]+?) +\W (0\.\d+|1\.0+) +\W", output, re.MULTILINE))
+    assert set(rows) == {"cosine", "weighted chi-square", "siamese L1", "face or not"}
+    assert all(float(area) > 0.7 for area in rows.values())
+    with Image.open(tmp_path / "out" / "face_verification.png") as image:
+        assert min(image.size) > 700
+
+
+def test_face_verification_of_a_folder(tmp_path):
+    """Six made-up people with six pictures each, and one with a single one, who is left out."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for person in range(7):
+        (tmp_path / "people" / f"person {person}").mkdir(parents=True)
+        face = rng.integers(40, 215, (5, 5))
+        for k in range(6 if person < 6 else 1):
+            picture = np.kron(face, np.ones((8, 8))) + rng.normal(0, 12, (40, 40))
+            grey = Image.fromarray(picture.clip(0, 255).astype(np.uint8)).convert("RGB")
+            grey.save(tmp_path / "people" / f"person {person}" / f"{k}.jpg")
+    how = ("--steps", 150, "--pairs", 100, "--image-size", 25, "--crop", 0.8, "--out", "out")
+    output = run("face_verification.py", "--data", "people", *how, folder=tmp_path)
+    assert "18 pictures to learn from, 18 of others to ask about; a pair of one person is two photographs" in output
+    assert "face or not" not in output
+    assert float(re.search(r"siamese L1 +\W +([\d.]+)", output)[1]) > 0.7
+    assert (tmp_path / "out" / "face_verification.png").stat().st_size > 20_000
+    for folder in ("person 4", "person 5", "person 0"):
+        for path in (tmp_path / "people" / folder).iterdir():
+            path.unlink()
+        (tmp_path / "people" / folder).rmdir()
+    error = run("face_verification.py", "--data", "people", folder=tmp_path, fails=True)
+    assert "has 3 people with two photographs or more, expected at least 4" in error
+    assert "nowhere" in run("face_verification.py", "--data", "nowhere", folder=tmp_path, fails=True)

@@ -20,6 +20,8 @@ LAYERS = [
     (nn.Conv2d(1, 2, 3, padding="same", padding_mode="circular"), (1, 1, 6, 5), (1, 2, 6, 5)),
     (nn.ConvTranspose1d(4, 2, 4, stride=2, padding=1), (2, 4, 5), (2, 2, 10)),
     (nn.ConvTranspose2d(4, 2, 3, stride=2, output_padding=1, groups=2), (2, 4, 5, 5), (2, 2, 12, 12)),
+    (nn.LocallyConnected1d(4, 6, 3, stride=2, groups=2, input_size=9), (2, 4, 9), (2, 6, 4)),
+    (nn.LocallyConnected2d(2, 3, (3, 2), padding="same", input_size=(5, 4)), (2, 2, 5, 4), (2, 3, 5, 4)),
     (nn.MaxPool1d(2), (2, 3, 9), (2, 3, 4)),
     (nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), (2, 3, 8, 7), (2, 3, 5, 4)),
     (nn.AvgPool1d(2, ceil_mode=True), (2, 3, 9), (2, 3, 5)),

@@ -1,6 +1,7 @@
 // Convolution, its transpose, unfolding, pooling. Spatial arguments are one number, or one per axis.
 #include "bindings/function.h"
 #include "cinta/ops/conv.h"
+#include "cinta/ops/locally_connected.h"
 #include "cinta/ops/pool.h"
 #include "cinta/ops/unfold.h"
 
@@ -20,12 +21,13 @@ ops::Padding padding_of(PyObject *o, const char *op) {
   return {mode, {}};
 }
 
+template <auto f, auto g> constexpr bool same =
+    std::is_same_v<std::integral_constant<decltype(f), f>, std::integral_constant<decltype(g), g>>;
 template <auto conv> constexpr const char *name_of_conv() {
-  if constexpr (std::is_same_v<std::integral_constant<decltype(conv), conv>,
-                               std::integral_constant<decltype(conv), ops::conv1d>>)
-    return "conv1d";
-  else
-    return "conv2d";
+  return same<conv, ops::conv1d>                ? "conv1d"
+         : same<conv, ops::conv2d>              ? "conv2d"
+         : same<conv, ops::locally_connected1d> ? "locally_connected1d"
+                                                : "locally_connected2d";
 }
 
 template <auto conv> Tensor convolution(const Tensor &x, const Tensor &weight, const Maybe &bias, const Dims &stride,
@@ -69,6 +71,14 @@ void define_conv() {
   define<transposed<ops::conv_transpose2d>>(
       "conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)",
       "The gradient of conv2d by its input, as an operation: x [N,C,H,W], weight [C,O/groups,KH,KW].");
+  define<convolution<ops::locally_connected1d>>(
+      "locally_connected1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)",
+      "As conv1d, with another kernel at every place of the result [N,O,L']: weight [L',O,K,C/groups], bias [O,L'].");
+  define<convolution<ops::locally_connected2d>>(
+      "locally_connected2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)",
+      "y[n,o,i,j] = bias[o,i,j] + sum_{c,k,l} weight[i,j,o,k,l,c] x[n,c,i stride + k dilation - padding, ...].\n\n"
+      "As conv2d, with another kernel at every place of the result: x [N,C,H,W], weight [H',W',O,KH,KW,C/groups], "
+      "bias [O,H',W'], y [N,O,H',W'].");
   define<ops::unfold>("unfold(x, kernel_size, dilation=1, padding=0, stride=1)",
                       "The windows of x [N,C,H,W] as columns (im2col): [N, C KH KW, number of windows].");
   define<ops::fold>(

@@ -2,7 +2,7 @@
 # compiled here once per ISA level, each time behind that level's vector type (kernels/cpu/<isa>/vec.h).
 
 set(CINTA_FAMILIES elementwise tiles copy reduce gemm softmax norm recurrent ctc optim random conv winograd im2col
-                   pool warp statistics)
+                   pool warp statistics locally_connected)
 set(CINTA_ISAS scalar)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND CINTA_ISAS avx2 avx512)
@@ -23,6 +23,7 @@ set(CINTA_FLAGS_amx ${CINTA_FLAGS_avx512} -mamx-tile -mamx-bf16)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(CINTA_FLAGS_gemm -fno-predictive-commoning -fno-tree-pre)
   set(CINTA_FLAGS_conv ${CINTA_FLAGS_gemm})
+  set(CINTA_FLAGS_locally_connected ${CINTA_FLAGS_gemm})
   set(CINTA_FLAGS_recurrent ${CINTA_FLAGS_gemm})
   set(CINTA_FLAGS_winograd ${CINTA_FLAGS_gemm})
   # Its intrinsics hand undefined vectors on, and it warns of them itself.

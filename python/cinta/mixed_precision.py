@@ -13,7 +13,7 @@ class autocast:
     """Inside, matrix products take bfloat16 arguments and sum in float32. Context manager and decorator; scopes nest.
 
     In `dtype`: matmul (also `@`), linear, einsum, tensordot, inner, dot, conv1d, conv2d, conv_transpose1d,
-    conv_transpose2d.
+    conv_transpose2d, locally_connected1d, locally_connected2d.
     In float32: exp, exp2, expm1, log, log2, log10, log1p, rsqrt, reciprocal, sinh, cosh, tan, asin, acos,
     softplus, softmax, log_softmax, logsumexp, sum, mean, prod, var, std, cumsum, cumprod, layer_norm,
     group_norm and the losses.

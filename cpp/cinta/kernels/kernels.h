@@ -128,6 +128,17 @@ using Col2imWoven = void (*)(const Conv2d &, int64_t images, const void *matrix,
 using Im2colPixels = void (*)(const Conv2d &, int64_t pixel, const void *x, int64_t first, int64_t last, void *matrix);
 using Col2imPixels = void (*)(const Conv2d &, int64_t pixel, const void *matrix, int64_t first, int64_t last, void *x);
 
+// ---- locally connected: a kernel of its own at every place of the output, for channels that are contiguous:
+// x[N,H,W,C], w[OH,OW,O,KH,KW,C/groups], bias[O,OH,OW] or null, y[N,OH,OW,O]
+struct LocallyConnected {
+  int64_t N, C, H, W, O, KH, KW, OH, OW, groups;
+  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w; // pad: top and left
+};
+using LocallyConnectedForward = void (*)(const LocallyConnected &, const void *x, const void *w, const void *bias,
+                                         void *y);
+using LocallyConnectedBackwardData = void (*)(const LocallyConnected &, const void *dy, const void *w, void *dx);
+using LocallyConnectedBackwardWeight = void (*)(const LocallyConnected &, const void *x, const void *dy, void *dw);
+
 // ---- pooling: x[images,H,W,channels] -> y[images,OH,OW,channels]; planes [N,C,H,W] are N C images of one channel
 struct Pool2d {
   int64_t images, channels, H, W, OH, OW, KH, KW, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -345,6 +356,9 @@ struct Table {
   Col2imWoven col2im_woven[2] = {};
   Im2colPixels im2col_pixels[2] = {};
   Col2imPixels col2im_pixels[2] = {};
+  LocallyConnectedForward locally_connected_forward[2] = {};
+  LocallyConnectedBackwardData locally_connected_backward_data[2] = {};
+  LocallyConnectedBackwardWeight locally_connected_backward_weight[2] = {};
   MaxPool max_pool[2] = {};
   AvgPool avg_pool[2] = {};
   MaxPoolVjp max_pool_vjp[2] = {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "cinta/ops/conv_arguments.h"
 #include "cinta/ops/conv_run.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/reduce.h"
@@ -114,18 +115,6 @@ const char *layout(bool transposed, int axes) {
   return transposed ? (axes == 1 ? "[I,O,K]" : "[I,O,KH,KW]") : axes == 1 ? "[O,I,K]" : "[O,I,KH,KW]";
 }
 
-struct Spatial { // an argument for both axes; conv1d is conv2d with H = 1
-  int64_t h, w;
-};
-Spatial spatial(const Dims &given, int axes, int64_t h, int64_t least, const char *what, const char *op) {
-  if (given.size() != 1 && given.size() != axes)
-    fail<ValueError>("[", op, "] ", what, " is ", given, ", expected one number or ", axes);
-  for (int64_t v : given)
-    if (v < least)
-      fail<ValueError>("[", op, "] ", what, " is ", v, ", expected at least ", least);
-  return {axes == 1 ? h : given[0], given.back()};
-}
-
 // What forward and transposed convolution check alike.
 void check(const Tensor &x, const Tensor &weight, const Tensor &bias, int axes, int64_t groups, bool transposed,
            const char *op) {
@@ -155,26 +144,10 @@ void check(const Tensor &x, const Tensor &weight, const Tensor &bias, int axes, 
     fail<ValueError>("[", op, "] bias has shape ", bias.shape(), ", expected [", outputs, "] (one per output channel)");
 }
 
-// Output size and the padding before, along one axis.
-void place(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, const std::string &mode, const char *op,
-           int64_t &pad, int64_t &out) {
-  const int64_t reach = (kernel - 1) * dilation + 1;
-  if (mode == "same") {
-    out = (size + stride - 1) / stride;
-    pad = std::max<int64_t>((out - 1) * stride + reach - size, 0) / 2;
-    return;
-  }
-  if (size + 2 * pad < reach || kernel < 1)
-    fail<ValueError>("[", op, "] kernel of size ", kernel, " with dilation ", dilation, " covers ", reach,
-                     " elements, expected at least 1 and at most the input's ", size, " + 2 * ", pad, " of padding");
-  out = (size + 2 * pad - reach) / stride + 1;
-}
-
 Tensor conv(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
             const Dims &dilation, int64_t groups, int axes, const char *op) {
   check(x, weight, bias, axes, groups, false, op);
-  if (!padding.mode.empty() && padding.mode != "same" && padding.mode != "valid")
-    fail<ValueError>("[", op, "] padding is '", padding.mode, "', expected numbers, 'same' or 'valid'");
+  check_mode(padding, op);
   const Spatial s = spatial(stride, axes, 1, 1, "stride", op), d = spatial(dilation, axes, 1, 1, "dilation", op);
   const Spatial p = padding.mode.empty() ? spatial(padding.sizes, axes, 0, 0, "padding", op) : Spatial{0, 0};
   const Shape xs = x.shape(), ws = weight.shape();
@@ -217,11 +190,6 @@ Tensor conv_transpose(const Tensor &x, const Tensor &weight, const Tensor &bias,
   if (bias)
     y = add(y, reshape(bias, {1, g.C, 1, 1}));
   return axes == 2 ? y : reshape(y, {g.N, g.C, g.W});
-}
-
-// One image without its axis, as PyTorch takes it.
-template <class F> Tensor batched(const Tensor &x, int axes, F run) {
-  return x.ndim() == axes + 1 ? squeeze(run(expand_dims(x, {0})), Axes{0}) : run(x);
 }
 
 } // namespace

@@ -77,6 +77,7 @@ template <> struct Vec<float> {
     return _mm256_maskload_ps(p, _mm256_castps_si256(m.m));
   }
   CINTA_FN void store(float *p) const { _mm256_storeu_ps(p, v); }
+  CINTA_FN void stream(float *p) const { _mm256_stream_ps(p, v); } // past the caches, p aligned
   CINTA_FN void store_partial(float *p, int64_t n) const { _mm256_maskstore_ps(p, first_lanes32(n), v); }
 
   CINTA_FN friend Vec operator+(Vec a, Vec b) { return _mm256_add_ps(a.v, b.v); }
@@ -109,6 +110,7 @@ template <> struct Vec<double> {
     return _mm256_maskload_pd(p, _mm256_castpd_si256(m.m));
   }
   CINTA_FN void store(double *p) const { _mm256_storeu_pd(p, v); }
+  CINTA_FN void stream(double *p) const { _mm256_stream_pd(p, v); }
   CINTA_FN void store_partial(double *p, int64_t n) const { _mm256_maskstore_pd(p, first_lanes64(n), v); }
 
   CINTA_FN friend Vec operator+(Vec a, Vec b) { return _mm256_add_pd(a.v, b.v); }
@@ -268,6 +270,8 @@ CINTA_FN Vec<float> lanes_after(Vec<float> x, Vec<float> after) {
   __m256 across = _mm256_permute2f128_ps(x.v, after.v, 0x21);
   return _mm256_castsi256_ps(_mm256_alignr_epi8(_mm256_castps_si256(across), _mm256_castps_si256(x.v), 4));
 }
+
+CINTA_FN void finish_streams() { _mm_sfence(); } // what was streamed is there for others to read
 
 CINTA_FN float reduce_add(Vec<float> x) {
   __m128 a = _mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));

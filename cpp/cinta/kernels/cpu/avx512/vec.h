@@ -69,6 +69,7 @@ template <> struct Vec<float> {
   }
   CINTA_FN static Vec load_masked(const float *p, Mask<float> m) { return _mm512_maskz_loadu_ps(m.m, p); }
   CINTA_FN void store(float *p) const { _mm512_storeu_ps(p, v); }
+  CINTA_FN void stream(float *p) const { _mm512_stream_ps(p, v); } // past the caches, p aligned
   CINTA_FN void store_partial(float *p, int64_t n) const { _mm512_mask_storeu_ps(p, Mask<float>::first_lanes(n).m, v); }
 
   CINTA_FN friend Vec operator+(Vec a, Vec b) { return _mm512_add_ps(a.v, b.v); }
@@ -101,6 +102,7 @@ template <> struct Vec<double> {
   }
   CINTA_FN static Vec load_masked(const double *p, Mask<double> m) { return _mm512_maskz_loadu_pd(m.m, p); }
   CINTA_FN void store(double *p) const { _mm512_storeu_pd(p, v); }
+  CINTA_FN void stream(double *p) const { _mm512_stream_pd(p, v); }
   CINTA_FN void store_partial(double *p, int64_t n) const {
     _mm512_mask_storeu_pd(p, Mask<double>::first_lanes(n).m, v);
   }
@@ -234,6 +236,8 @@ CINTA_FN Vec<float> lanes_after(Vec<float> x, Vec<float> after) {
   return _mm512_castsi512_ps(
       _mm512_maskz_alignr_epi32(0xffff, _mm512_castps_si512(after.v), _mm512_castps_si512(x.v), 1));
 }
+
+CINTA_FN void finish_streams() { _mm_sfence(); } // what was streamed is there for others to read
 
 CINTA_FN float reduce_add(Vec<float> x) {
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_maskz_extractf32x8_ps(0xff, x.v, 1));

@@ -31,6 +31,7 @@ template <class T> struct Vec {
   CINTA_FN static Vec load_partial(const T *p, int64_t n) { return n > 0 ? *p : T(0); }
   CINTA_FN static Vec load_masked(const T *p, Mask<T> m) { return m.m ? *p : T(0); }
   CINTA_FN void store(T *p) const { *p = v; }
+  CINTA_FN void stream(T *p) const { *p = v; } // past the caches where there is an instruction for it
   CINTA_FN void store_partial(T *p, int64_t n) const {
     if (n > 0)
       *p = v;
@@ -135,6 +136,8 @@ template <class T, class I> CINTA_FN Vec<T> gather(const T *p, IntVec<I> index) 
 // Lane l is x[l - 1], before its first lane the last one of before; or x[l + 1], after its last the first of after.
 CINTA_FN Vec<float> lanes_before(Vec<float> before, Vec<float>) { return before; }
 CINTA_FN Vec<float> lanes_after(Vec<float>, Vec<float> after) { return after; }
+
+CINTA_FN void finish_streams() {} // what was streamed is there for others to read
 
 template <class T> CINTA_FN T reduce_add(Vec<T> x) { return x.v; }
 template <class T> CINTA_FN T reduce_max(Vec<T> x) { return x.v; }
