@@ -102,6 +102,8 @@ void define_indexing();
 void define_linear_algebra();
 void define_nn();
 void define_conv();
+void define_pool();
+void define_resample();
 void define_recurrent();
 void define_attention();
 void define_augment();

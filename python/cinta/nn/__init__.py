@@ -14,22 +14,31 @@ from cinta.nn.layers.activations import (
     Softplus,
     Tanh,
 )
+from cinta.nn.layers.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+)
 from cinta.nn.layers.alignment import AdditiveAttention, DotAttention
 from cinta.nn.layers.attention import MultiheadAttention
 from cinta.nn.layers.convolution import Conv1d, Conv2d
 from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
 from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, VariationalDropout
 from cinta.nn.layers.embedding import Embedding
+from cinta.nn.layers.fractional_pooling import FractionalMaxPool2d
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
-from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.pooling import AvgPool1d, AvgPool2d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d
 from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
+from cinta.nn.layers.resizing import PixelShuffle, PixelUnshuffle, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from cinta.nn.layers.shape import Flatten, Unflatten
 from cinta.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from cinta.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from cinta.nn.layers.unpooling import MaxUnpool1d, MaxUnpool2d
 from cinta.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -54,6 +63,8 @@ __all__ = [
     "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
     "AdditiveAttention",
     "AlphaDropout",
     "AvgPool1d",
@@ -73,6 +84,7 @@ __all__ = [
     "Dropout2d",
     "Embedding",
     "Flatten",
+    "FractionalMaxPool2d",
     "GRUCell",
     "GroupNorm",
     "HingeLoss",
@@ -80,6 +92,8 @@ __all__ = [
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
     "LSTMCell",
     "LayerNorm",
     "LayerNormGRU",
@@ -91,12 +105,16 @@ __all__ = [
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
     "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PositionalEncoding",
     "RNNCell",
     "ReLU",
@@ -113,6 +131,9 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "VariationalDropout",
     "functional",
     "init",

@@ -11,6 +11,7 @@ from cinta._core import (
     Tensor,
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
+    adaptive_max_pool1d,
     adaptive_max_pool2d,
     avg_pool1d,
     avg_pool2d,
@@ -26,6 +27,7 @@ from cinta._core import (
     elu,
     embedding,
     fold,
+    fractional_max_pool2d,
     gelu,
     group_norm,
     hinge_loss,
@@ -57,11 +59,14 @@ from cinta._core import (
 from cinta._core import sum as sum_
 from cinta.autodiff.tree import leaves, rebuild
 from cinta.nn.layers.positional import sinusoidal_positions
+from cinta.nn.pooling import lp_pool1d, lp_pool2d, max_unpool1d, max_unpool2d
+from cinta.nn.resizing import interpolate, pixel_shuffle, pixel_unshuffle
 from cinta.nn.sequences import masked_mean, masked_softmax, sequence_cross_entropy, sequence_mask
 
 __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "avg_pool1d",
     "avg_pool2d",
@@ -79,10 +84,12 @@ __all__ = [
     "elu",
     "embedding",
     "fold",
+    "fractional_max_pool2d",
     "gelu",
     "group_norm",
     "hinge_loss",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -90,14 +97,20 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
     "masked_mean",
     "masked_softmax",
     "max_pool1d",
     "max_pool2d",
+    "max_unpool1d",
+    "max_unpool2d",
     "mse_loss",
     "nll_loss",
     "normalize",
     "one_hot",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "relu",
     "scaled_dot_product_attention",
     "sequence_cross_entropy",
