@@ -30,6 +30,7 @@ import monitor
 import neighbour
 import ops
 import recurrent
+import resampling
 import training
 import transformer
 
@@ -64,6 +65,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
+    "resampling": ("Images made smaller or larger", ("cinta", "PyTorch"), resampling.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import cinta as ct
-from cinta import nn
+from cinta import models, nn
 
 Draw = Callable[[np.random.Generator], tuple[ct.Tensor, ct.Tensor]]
 
@@ -108,6 +108,11 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Draw]] = {
                       images_last(2, 24, 6, 6)),
     "srcnn": (lambda: nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 1, 3, padding=1)),
               targets((3, 1, 9, 9), (3, 1, 9, 9))),
+    "espcn": (lambda: models.ESPCN(2, residual=True), targets((2, 1, 7, 9), (2, 1, 14, 18))),
+    "fsrcnn": (lambda: models.FSRCNN(3, d=8, s=4, m=1, residual=True), targets((2, 1, 6, 5), (2, 1, 18, 15))),
+    "fractional": (lambda: nn.Sequential(nn.Conv2d(1, 6, 3), nn.FractionalMaxPool2d(output_ratio=0.7), nn.ReLU(),
+                                         nn.FractionalMaxPool2d(2, output_size=4, pseudo_random=False, shared=False),
+                                         nn.LPPool2d(2, 2), nn.Flatten(), nn.Linear(24, 5)), classes(4, 1, 12, 12)),
     "depthwise": (lambda: nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.SiLU(), nn.Conv2d(8, 12, 1),
                                         nn.Conv2d(12, 12, 3, stride=2, groups=3), nn.Flatten(), nn.Linear(48, 5)),
                   classes(3, 8, 6, 6)),

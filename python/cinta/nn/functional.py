@@ -60,6 +60,7 @@ from cinta._core import sum as sum_
 from cinta.autodiff.tree import leaves, rebuild
 from cinta.nn.layers.positional import sinusoidal_positions
 from cinta.nn.pooling import lp_pool1d, lp_pool2d, max_unpool1d, max_unpool2d
+from cinta.nn.rectifiers import prelu
 from cinta.nn.resizing import interpolate, pixel_shuffle, pixel_unshuffle
 from cinta.nn.sequences import masked_mean, masked_softmax, sequence_cross_entropy, sequence_mask
 
@@ -111,6 +112,7 @@ __all__ = [
     "one_hot",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "prelu",
     "relu",
     "scaled_dot_product_attention",
     "sequence_cross_entropy",

@@ -1,4 +1,4 @@
-// Resampling: one axis after the other, in the cache, the one first that leaves less for the other.
+// Resampling: one axis after the other, in the cache.
 // Rows are added as vectors. Columns are too, where many channels lie side by side; else as many rows as a vector has
 // lanes are transposed, so that what a column needs of all of them is one vector each.
 #include "cinta/kernels/cpu/vector/blocks.inl"
@@ -103,7 +103,7 @@ template <class T> void resample(const Resample &g, const void *x_, void *y_) {
   T *y = static_cast<T *>(y_);
   const ResampleAxis &rows = g.rows, &columns = g.columns;
   const int64_t C = g.channels, in = rows.size * columns.size * C, out = rows.out * columns.out * C;
-  const bool columns_first = rows.size * columns.out <= rows.out * columns.size;
+  const bool columns_first = rows.size <= rows.out; // the dearer of the two, on the fewer lines
   const int64_t between = (columns_first ? rows.size * columns.out : rows.out * columns.size) * C;
   const int64_t largest = in > out ? in : out, block = largest < 1 << 15 ? (1 << 15) / (largest > 0 ? largest : 1) : 1;
   const double taps = double(rows.taps + columns.taps + 4);
