@@ -39,7 +39,7 @@ def test_sizes_and_the_beginning(name: str, scale: int, channels: int) -> None:
     y = model(x)
     bicubic = nn.functional.interpolate(x, scale_factor=scale, mode="bicubic", antialias=True)
     assert y.shape == (2, channels, 11 * scale, 14 * scale)
-    np.testing.assert_allclose(y.detach().numpy(), bicubic.numpy(), atol=0.3)
+    np.testing.assert_allclose(y.detach().numpy(), bicubic.numpy(), atol=0.5)
     (y * y).sum().backward()
     assert all(p.grad is not None for p in model.parameters())
 

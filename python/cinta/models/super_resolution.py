@@ -22,7 +22,7 @@ def _he(*layers: nn.Module) -> None:
 
 
 def _quiet(layer: nn.Module) -> None:
-    """Almost nothing at first, as in Dong et al.: with `residual` training begins at bicubic interpolation."""
+    """Almost nothing at first, as in both papers of Dong et al.: with `residual` training begins at bicubic."""
     nn.init.normal_(layer.weight, 0.0, 0.001)  # type: ignore[arg-type]
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
@@ -113,8 +113,6 @@ class ESPCN(nn.Module):
         self.conv2 = nn.Conv2d(features[0], features[1], 3, padding=1)
         self.conv3 = nn.Conv2d(features[1], channels * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
-        if residual:
-            _quiet(self.conv3)
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.tanh(self.conv1(x))
