@@ -31,6 +31,7 @@ import monitor
 import neighbour
 import ops
 import recurrent
+import resampling
 import training
 import transformer
 
@@ -66,6 +67,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "ctc": ("CTC loss", ("cinta", "PyTorch"), ctc.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
+    "resampling": ("Images made smaller or larger", ("cinta", "PyTorch"), resampling.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
     "neighbour": ("Two threads beside one", neighbour.COLUMNS, lambda threads: neighbour.main()),

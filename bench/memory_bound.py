@@ -63,9 +63,17 @@ def values(y: Any, args: list[Any]) -> Arrays:
     return [np.asarray(t.detach().numpy(), np.float64) for t in outputs]
 
 
+def channels_last(x: np.ndarray) -> ct.Tensor:
+    order = (0, *range(2, x.ndim), 1)
+    return ct.tensor(np.ascontiguousarray(x.transpose(order))).transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
 def race(name: str, goal: float, arrays: Arrays, ours: Function, theirs: Function, layouts: bool = False,
-         random: bool = False) -> harness.Row:  # fmt: skip
-    """f(*arrays) forward and backward; the gradient that arrives is given, as it would come from the next layer."""
+         random: bool = False, both: bool = False) -> harness.Row:  # fmt: skip
+    """f(*arrays) forward and backward; the gradient that arrives is given, as it would come from the next layer.
+
+    layouts: PyTorch's images in both orders of memory; both: cinta's too, the faster of each is compared.
+    """
     exact: Arrays = []
 
     def contestant(f: Function, make: Function, form: str = "") -> harness.Contestant:
@@ -86,7 +94,10 @@ def race(name: str, goal: float, arrays: Arrays, ours: Function, theirs: Functio
     if layouts:
         formats = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
     peers = [contestant(theirs, functools.partial(to_torch, layout=order), form) for form, order in formats.items()]
-    return harness.compare(name, goal, [contestant(ours, ct.tensor)], peers)
+    own = [contestant(ours, ct.tensor, "contiguous" if both else "")]
+    if both:
+        own.append(contestant(ours, channels_last, "channels last"))
+    return harness.compare(name, goal, own, peers)
 
 
 def forward(name: str, goal: float, x: np.ndarray, ours: Function, theirs: Function) -> harness.Row:

@@ -345,6 +345,7 @@ ROWS = [
     Op("adaptive_avg_pool2d", adaptive(np.mean), pool_samples(((2, 3, 6, 9), (3, 4), {}), ((2, 3, 5, 7), 1, {}),
                                                               ((2, 3, 4, 4), 6, {})),
        tolerance=16, **NUMBERLESS),
+    Op("adaptive_max_pool1d", adaptive(np.max), pool_samples(((2, 3, 9), 4, {}), ((2, 3, 9), 1, {})), **NUMBERLESS),
     Op("adaptive_max_pool2d", adaptive(np.max), pool_samples(((2, 3, 6, 9), (3, 4), {}), ((2, 3, 5, 7), 1, {})),
        **NUMBERLESS),
     Op("batch_norm", batch_norm, norm_samples, constants=STATISTICS, tolerance=64, **NUMBERLESS),

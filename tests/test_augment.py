@@ -10,6 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage, stats
 
 import cinta as ct
@@ -29,6 +30,7 @@ TRANSFORMS = {
     "vertical flip": augment.RandomVerticalFlip(),
     "crop": augment.RandomCrop(12, padding=2),
     "center crop": augment.CenterCrop(7),
+    "resize": augment.Resize(9),
     "noise": augment.GaussianNoise((0.1, 0.3)),
     "jitter": augment.ColorJitter(0.4, 0.4, bounds=(0, 255)),
     "erasing": augment.RandomErasing(value="random"),
@@ -133,7 +135,7 @@ def test_same_seed_same_bits(transform: augment.Transform, rng: np.random.Genera
     compiled = ct.compile(lambda x: transform(x))
     np.testing.assert_array_equal(drawn(compiled, x).numpy(), first)
     np.testing.assert_array_equal(compiled(x).numpy(), second)
-    if not isinstance(transform, augment.CenterCrop):
+    if not isinstance(transform, (augment.CenterCrop, augment.Resize)):
         assert not np.array_equal(first, second)
 
 
@@ -264,6 +266,22 @@ def test_crops_are_windows_of_the_padded_image(padding_mode: str, rng: np.random
     with pytest.raises(ValueError, match=r"size is \(9, 9\), expected at most \(6, 7\)"):
         augment.RandomCrop(9)(x)
     np.testing.assert_array_equal(augment.CenterCrop((4, 3))(x), x[:, :, 1:5, 2:5])
+
+
+@pytest.mark.parametrize("size", [(9, 13), (31, 7), 8])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_resizing_is_pillows(interpolation: str, size, rng: np.random.Generator) -> None:
+    x = rng.uniform(0, 255, (2, 3, 20, 16)).astype(np.float32)
+    got = augment.Resize(size, interpolation)(x)
+    height, width = (10, 8) if size == 8 else size
+    how = Image.Resampling[interpolation.upper()]
+    for n, c in np.ndindex(2, 3):
+        wanted = np.asarray(Image.fromarray(x[n, c]).resize((width, height), how))
+        np.testing.assert_allclose(got[n, c], wanted, atol=1e-3)
+    whole = np.round(x)
+    of_bytes = augment.Resize(size, interpolation)(whole.astype(np.uint8))
+    assert of_bytes.dtype == np.uint8
+    np.testing.assert_allclose(of_bytes, F.resize(whole, size, interpolation).clip(0, 255), atol=0.51)
 
 
 def test_flips_with_their_probability(rng: np.random.Generator) -> None:
@@ -455,6 +473,8 @@ def test_large_planes_are_addressed_exactly() -> None:
         (lambda: augment.RandomHorizontalFlip(1.5), r"p got 1.5, expected 0 to 1"),
         (lambda: augment.RandomCrop(0), r"size is 0, expected at least one pixel"),
         (lambda: augment.RandomCrop(3, padding=-1), r"padding got -1"),
+        (lambda: augment.Resize(0), r"size is 0, expected at least one pixel"),
+        (lambda: augment.Resize(3, "cubic"), r"interpolation got 'cubic'"),
         (lambda: augment.GaussianNoise(-1), r"sigma got -1, expected 0 or more"),
         (lambda: augment.ColorJitter(contrast=(-1, 1)), r"contrast got \(-1, 1\)"),
         (lambda: augment.RandomErasing(scale=(0.5, 2)), r"scale got \(0.5, 2\)"),

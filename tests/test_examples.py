@@ -33,6 +33,7 @@ SETTINGS = {
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
     "before_training.py": ["--steps", "30"],
     "face_verification.py": ["--steps", "30", "--pairs", "40"],
+    "upscale.py": ["--quick"],
     "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
     "history/mcculloch_pitts.py": [],
     "history/hebb.py": [],
@@ -174,6 +175,34 @@ def test_monitoring(tmp_path):
         assert part.count("•") == 1
     with Image.open(tmp_path / "out" / "monitoring.png") as image:
         assert min(image.size) > 800
+
+
+class TestUpscale:
+    def test_beats_bicubic_and_leaves_its_files(self, tmp_path):
+        text = run("upscale.py", "--scale", 2, "--steps", 300, folder=tmp_path)
+        assert float(re.search(r"([+-]\d+\.\d+) dB beside bicubic", text)[1]) > 0.2
+        assert {path.name for path in (tmp_path / "runs" / "upscale").iterdir()} == {
+            "fsrcnn_x2.png",
+            "fsrcnn_x2.safetensors",
+        }
+
+    def test_enlarges_an_image_of_any_size_and_names_what_is_wrong(self, tmp_path):
+        from PIL import Image
+
+        run("upscale.py", "--model", "fsrcnn", "--scale", 2, "--steps", 40, folder=tmp_path)
+        checkpoint = tmp_path / "runs" / "upscale" / "fsrcnn_x2.safetensors"
+        rng = np.random.default_rng(0)
+        pixels = rng.integers(0, 256, (7, 9, 3)).repeat(26, axis=0).repeat(21, axis=1)[:173]  # more than one tile
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "mine.png")
+        run("upscale.py", "--image", "mine.png", "--checkpoint", checkpoint, "--out", "large", folder=tmp_path)
+        with Image.open(tmp_path / "large" / "mine_x2.png") as large:
+            assert large.size == (378, 346)
+            shrunk = np.asarray(large.resize((189, 173), Image.Resampling.BOX), float)
+        assert np.abs(shrunk - pixels).mean() < 8
+        error = run("upscale.py", "--image", "mine.png", folder=tmp_path, fails=True)
+        assert "--image and --checkpoint go together" in error
+        error = run("upscale.py", "--image", "none.png", "--checkpoint", checkpoint, folder=tmp_path, fails=True)
+        assert "none.png" in error
 
 
 class TestRnnLanguageModel:

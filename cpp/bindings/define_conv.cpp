@@ -1,4 +1,4 @@
-// Convolution, its transpose, unfolding, pooling. Spatial arguments are one number, or one per axis.
+// Convolution, its transpose, unfolding. Spatial arguments are one number, or one per axis.
 #include "bindings/function.h"
 #include "cinta/ops/conv.h"
 #include "cinta/ops/locally_connected.h"
@@ -9,8 +9,6 @@ namespace cinta::python {
 namespace {
 
 using Maybe = std::optional<Tensor>;
-using MaybeSize = std::optional<Dims>;
-using MaybeInt = std::optional<int64_t>;
 
 ops::Padding padding_of(PyObject *o, const char *op) {
   if (!PyUnicode_Check(o))
@@ -39,19 +37,6 @@ template <auto conv> Tensor transposed(const Tensor &x, const Tensor &weight, co
                                        const Dims &padding, const Dims &output_padding, int64_t groups,
                                        const Dims &dilation) {
   return conv(x, weight, bias.value_or(Tensor()), stride, padding, output_padding, groups, dilation);
-}
-
-template <auto pool> PyObject *max_pool(const Tensor &x, const Dims &kernel_size, const MaybeSize &stride,
-                                        const Dims &padding, const Dims &dilation, bool ceil_mode,
-                                        bool return_indices) {
-  ops::Values y = pool(x, kernel_size, stride.value_or(Dims()), padding, dilation, ceil_mode, return_indices);
-  return return_indices ? to_python(y) : to_python(y.first);
-}
-
-template <auto pool> Tensor avg_pool(const Tensor &x, const Dims &kernel_size, const MaybeSize &stride,
-                                     const Dims &padding, bool ceil_mode, bool count_include_pad,
-                                     const MaybeInt &divisor_override) {
-  return pool(x, kernel_size, stride.value_or(Dims()), padding, ceil_mode, count_include_pad, divisor_override);
 }
 
 } // namespace
@@ -84,27 +69,6 @@ void define_conv() {
   define<ops::fold>(
       "fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1)",
       "Columns [N, C KH KW, number of windows] summed into images [N,C,H,W] (col2im), the adjoint of unfold.");
-  define<max_pool<ops::max_pool1d>>(
-      "max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)",
-      "The largest value of every window of x [N,C,L]; stride is the window's size by default.");
-  define<max_pool<ops::max_pool2d>>(
-      "max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)",
-      "The largest value of every window of x [N,C,H,W]; stride is the window's size by default.");
-  define<avg_pool<ops::avg_pool1d>>("avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, "
-                                    "count_include_pad=True, divisor_override=None)",
-                                    "The mean of every window of x [N,C,L]; stride is the window's size by default.");
-  define<avg_pool<ops::avg_pool2d>>("avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, "
-                                    "count_include_pad=True, divisor_override=None)",
-                                    "The mean of every window of x [N,C,H,W]; stride is the window's size by default.");
-  define<ops::adaptive_avg_pool1d>("adaptive_avg_pool1d(x, output_size)",
-                                   "Means over output_size windows that cover x [N,C,L] evenly.");
-  define<ops::adaptive_avg_pool2d>("adaptive_avg_pool2d(x, output_size)",
-                                   "Means over output_size windows that cover x [N,C,H,W] evenly.");
-  define<[](const Tensor &x, const Dims &output_size, bool return_indices) -> PyObject * {
-    ops::Values y = ops::adaptive_max_pool2d(x, output_size, return_indices);
-    return return_indices ? to_python(y) : to_python(y.first);
-  }>("adaptive_max_pool2d(x, output_size, return_indices=False)",
-     "The largest values of output_size windows that cover x [N,C,H,W] evenly.");
 }
 
 } // namespace cinta::python

@@ -103,6 +103,8 @@ void define_row_sparse();
 void define_linear_algebra();
 void define_nn();
 void define_conv();
+void define_pool();
+void define_resample();
 void define_recurrent();
 void define_attention();
 void define_augment();

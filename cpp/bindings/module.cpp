@@ -112,6 +112,8 @@ PYBIND11_MODULE(_core, m) {
   define_nn();
   define_losses();
   define_conv();
+  define_pool();
+  define_resample();
   define_recurrent();
   define_attention();
   define_augment();

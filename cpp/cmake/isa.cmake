@@ -2,7 +2,7 @@
 # compiled here once per ISA level, each time behind that level's vector type (kernels/cpu/<isa>/vec.h).
 
 set(CINTA_FAMILIES elementwise tiles copy reduce gemm softmax norm recurrent ctc optim random conv winograd im2col
-                   pool warp statistics locally_connected)
+                   pool warp statistics locally_connected resample)
 set(CINTA_ISAS scalar)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND CINTA_ISAS avx2 avx512)

@@ -145,6 +145,10 @@ struct Pool2d {
   bool count_include_pad;
   int64_t divisor_override; // 0: none
   bool adaptive = false; // window i covers [floor(i H / OH), ceil((i + 1) H / OH)), columns alike; no tap beyond KH, KW
+  // Windows one by one, maxima only: where those of the OH rows and OW columns begin, then where they end, in order,
+  // inside the plane; no tap beyond KH, KW. Those of the next plane lie `window_step` further on.
+  const int64_t *windows = nullptr;
+  int64_t window_step = 0; // 0: the same for all, the only way where channels lie side by side
 };
 // place: which of its window's elements each maximum is, kh KW + kw, in the type of x; -1 in a window of padding alone
 using MaxPool = void (*)(const Pool2d &, const void *x, void *y, void *place /*or null*/);
@@ -163,6 +167,20 @@ struct Warp {
 // matrices [N,2,3]; displacement (dx, dy) [N,2,OH,OW], or null
 using WarpForward = void (*)(const Warp &, const double *matrices, const void *displacement, const void *x, void *y);
 using WarpVjp = void (*)(const Warp &, const double *matrices, const void *displacement, const void *dy, void *dx);
+
+// ---- resampling: images x[images,rows.size,columns.size,channels] -> y[images,rows.out,columns.out,channels], each
+// axis by itself: element i becomes the sum over k < count[i] of weights[i, k] x[first[i] + k]. The adjoint is the same
+// with other weights.
+struct ResampleAxis {
+  int64_t size, out, taps;      // taps: columns of weights; 0: the axis stays as it is
+  const int64_t *first, *count; // [out]
+  const void *weights;          // [out, taps], of the type of x
+};
+struct Resample {
+  int64_t images, channels;
+  ResampleAxis rows, columns;
+};
+using ResampleFn = void (*)(const Resample &, const void *x, void *y);
 
 // ---- softmax family over contiguous rows
 using SoftmaxRows = void (*)(int64_t rows, int64_t cols, const void *x, void *y);
@@ -396,6 +414,7 @@ struct Table {
   DropoutVjp dropout_vjp[2] = {};
   WarpForward warp[2] = {};
   WarpVjp warp_vjp[2] = {};
+  ResampleFn resample[2] = {};
 };
 
 const Table &table();                   // the one that runs here

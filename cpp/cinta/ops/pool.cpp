@@ -17,7 +17,19 @@ struct PoolAttributes {
   bool channels_last; // x and y lie so, with their gradients
   Shape x_shape, y_shape;
   bool hollow = false; // the maximum of some windows is -inf at position -1, and has no gradient
+  Tensor windows;      // one by one, as Pool2d takes them, or none: [1, 2 (OH + OW)], or for every plane
 };
+// What a maximum reads, and g with the windows that come last among it.
+Tensors reads(const PoolAttributes &a, Tensors in) {
+  if (a.windows)
+    in.push_back(a.windows);
+  return in;
+}
+Pool2d with_windows(Pool2d g, const Tensor *windows) {
+  if (windows)
+    g.windows = windows->data<int64_t>(), g.window_step = windows->shape()[0] > 1 ? windows->shape()[1] : 0;
+  return g;
+}
 
 // to = kernel(from) in the memory order of the op; both in the shapes that users see
 template <class Work>
@@ -37,18 +49,25 @@ struct AveragePoolWork {
     (adjoint ? kernel().avg_pool_vjp : kernel().avg_pool)[f](g, in[0].data(), out[0].data());
   }
 };
-struct MaxPoolWork { // out: the values and their places in the windows
+struct MaxPoolWork { // in: x, perhaps windows; out: the values and their places in the windows
   Pool2d g;
+  bool given;
   void operator()(const Tensor *in, const Tensor *out) const {
-    kernel().max_pool[floating_index(in[0].dtype())](g, in[0].data(), out[0].data(), out[1].data());
+    kernel().max_pool[floating_index(in[0].dtype())](with_windows(g, given ? in + 1 : nullptr), in[0].data(),
+                                                     out[0].data(), out[1].data());
   }
 };
-struct MaxPoolVjpWork { // in: places, dy; out: dx
+struct MaxPoolVjpWork { // in: places, dy, perhaps windows; out: dx
   Pool2d g;
+  bool given;
   void operator()(const Tensor *in, const Tensor *out) const {
-    kernel().max_pool_vjp[floating_index(in[1].dtype())](g, in[0].data(), in[1].data(), out[0].data());
+    kernel().max_pool_vjp[floating_index(in[1].dtype())](with_windows(g, given ? in + 2 : nullptr), in[0].data(),
+                                                         in[1].data(), out[0].data());
   }
 };
+const char *maximum_name(const PoolAttributes &a) {
+  return a.windows ? "fractional_max_pool2d" : a.g.adaptive ? "adaptive_max_pool2d" : "max_pool2d";
+}
 
 Tensor average(const PoolAttributes &a, const Tensor &x);
 Tensor average_adjoint(const PoolAttributes &a, const Tensor &dy);
@@ -76,20 +95,30 @@ Tensor average_adjoint(const PoolAttributes &a, const Tensor &dy) {
   return apply(make_op<AveragePoolAdjoint>(a), {dy});
 }
 
+struct PositionsWork { // in: places, perhaps windows
+  Pool2d g;
+  bool given;
+  void operator()(const Tensor *in, const Tensor *out) const {
+    const Pool2d p = with_windows(g, given ? in + 1 : nullptr);
+    const auto begin = [&](const int64_t *begins, int64_t i, int64_t size, int64_t out, int64_t stride, int64_t pad) {
+      return begins ? begins[i] : p.adaptive ? i * size / out : i * stride - pad;
+    };
+    for (int64_t k = 0; k < out[0].size(); ++k) {
+      const int64_t i = k / p.OW % p.OH, j = k % p.OW, tap = int64_t(in[0].data<double>()[k]);
+      const int64_t *rows = p.windows ? p.windows + k / (p.OH * p.OW) * p.window_step : nullptr;
+      const int64_t *columns = rows ? rows + p.OH : nullptr;
+      const int64_t h = begin(rows, i, p.H, p.OH, p.stride_h, p.pad_h) + tap / p.KW * p.dilation_h;
+      const int64_t w = begin(columns, j, p.W, p.OW, p.stride_w, p.pad_w) + tap % p.KW * p.dilation_w;
+      out[0].data<int64_t>()[k] = tap < 0 ? -1 : h * p.W + w;
+    }
+  }
+};
+
 // Where in the plane (h W + w) the maxima stood whose places in their windows are given, as int64; -1: nowhere.
 Tensor positions(const PoolAttributes &a, const Tensor &place) {
   const Tensor where = contiguous(astype(detach(place), Dtype::float64)), at = empty(a.y_shape, Dtype::int64);
-  compute("positions", {where}, {at}, [g = a.g](const Tensor *in, const Tensor *out) {
-    const auto begin = [&](int64_t i, int64_t size, int64_t out, int64_t stride, int64_t pad) {
-      return g.adaptive ? i * size / out : i * stride - pad;
-    };
-    for (int64_t k = 0; k < out[0].size(); ++k) {
-      const int64_t i = k / g.OW % g.OH, j = k % g.OW, tap = int64_t(in[0].data<double>()[k]);
-      const int64_t h = begin(i, g.H, g.OH, g.stride_h, g.pad_h) + tap / g.KW * g.dilation_h;
-      const int64_t w = begin(j, g.W, g.OW, g.stride_w, g.pad_w) + tap % g.KW * g.dilation_w;
-      out[0].data<int64_t>()[k] = tap < 0 ? -1 : h * g.W + w;
-    }
-  });
+  const PositionsWork work{a.g, bool(a.windows)};
+  compute("positions", reads(a, {where}), Tensors{at}, work);
   return at;
 }
 
@@ -105,7 +134,7 @@ struct MaxPoolScatter final : OpWith<ScatterAttributes> { // the gradient goes w
     const Laid dy(astype(in[0], place.dtype()), channels_last);
     Laid dx(x_shape, dy.memory.dtype(), channels_last);
     if (dx.memory.size())
-      compute(name(), {places.memory, dy.memory}, {dx.memory}, MaxPoolVjpWork{g});
+      compute(name(), reads(*this, {places.memory, dy.memory}), Tensors{dx.memory}, MaxPoolVjpWork{g, bool(windows)});
     *out = dx.take(in[0].dtype());
   }
   void vjp(Vjp &v) const override { // back from there: a gather
@@ -120,7 +149,7 @@ struct MaxPoolScatter final : OpWith<ScatterAttributes> { // the gradient goes w
 
 struct MaxPool final : OpWith<PoolAttributes> { // values, and their places in the windows
   using OpWith::OpWith;
-  const char *name() const override { return g.adaptive ? "adaptive_max_pool2d" : "max_pool2d"; }
+  const char *name() const override { return maximum_name(*this); }
   int outputs() const override { return 2; }
   uint32_t saves() const override { return saves::output(1); }
   void forward(const Tensor *in, int, Tensor *out) const override {
@@ -130,7 +159,7 @@ struct MaxPool final : OpWith<PoolAttributes> { // values, and their places in t
     const Dtype dtype = x.memory.dtype();
     Laid y(y_shape, dtype, channels_last), place(y_shape, dtype, channels_last);
     if (y.memory.size())
-      compute(name(), {x.memory}, {y.memory, place.memory}, MaxPoolWork{g});
+      compute(name(), reads(*this, {x.memory}), Tensors{y.memory, place.memory}, MaxPoolWork{g, bool(windows)});
     out[0] = y.take(in[0].dtype());
     out[1] = place.take(dtype);
   }
@@ -189,11 +218,11 @@ Shape with_size(const Tensor &x, int axes, Spatial size) {
 }
 
 // The problem g, its images and channels as x lies.
-PoolAttributes in_memory_order(const Tensor &x, int axes, Pool2d g) {
-  const bool last = x.ndim() == axes + 2 && lies_channels_last(x);
+PoolAttributes in_memory_order(const Tensor &x, int axes, Pool2d g, bool planes = false) {
+  const bool last = !planes && x.ndim() == axes + 2 && lies_channels_last(x);
   g.channels = last ? x.shape()[1] : 1;
   g.images = x.size() ? x.size() / (g.channels * g.H * g.W) : 0;
-  return {g, last, x.shape(), with_size(x, axes, {g.OH, g.OW})};
+  return {g, last, x.shape(), with_size(x, axes, {g.OH, g.OW}), false, Tensor()};
 }
 
 PoolAttributes attributes(const Tensor &x, const Dims &kernel_size, const Dims &stride, const Dims &padding,
@@ -280,8 +309,19 @@ Tensor adaptive_avg_pool1d(const Tensor &x, const Dims &output_size) {
 Tensor adaptive_avg_pool2d(const Tensor &x, const Dims &output_size) {
   return average(adaptive(x, output_size, 2, "adaptive_avg_pool2d"), x);
 }
+Values adaptive_max_pool1d(const Tensor &x, const Dims &output_size, bool with_positions) {
+  return maximum(adaptive(x, output_size, 1, "adaptive_max_pool1d"), x, with_positions);
+}
 Values adaptive_max_pool2d(const Tensor &x, const Dims &output_size, bool with_positions) {
   return maximum(adaptive(x, output_size, 2, "adaptive_max_pool2d"), x, with_positions);
+}
+Values max_pool2d_windows(const Tensor &x, const Tensor &windows, const MaxWindows &of, bool with_positions) {
+  Pool2d g{};
+  g.H = x.shape(-2), g.W = x.shape(-1), g.OH = of.OH, g.OW = of.OW, g.KH = of.KH, g.KW = of.KW;
+  g.dilation_h = g.dilation_w = 1;
+  PoolAttributes a = in_memory_order(x, 2, g, windows.shape()[0] > 1);
+  a.windows = windows;
+  return maximum(a, x, with_positions);
 }
 
 } // namespace cinta::ops

@@ -24,6 +24,7 @@ from cinta.augment.erasing import Cutout, RandomErasing
 from cinta.augment.flip import RandomHorizontalFlip, RandomVerticalFlip
 from cinta.augment.mixup import Mixup
 from cinta.augment.noise import GaussianNoise
+from cinta.augment.resize import Resize
 from cinta.augment.sound import RandomNoiseMix
 from cinta.augment.transform import Compose, RandomApply, Transform
 
@@ -46,6 +47,7 @@ __all__ = [
     "RandomShear",
     "RandomTranslate",
     "RandomVerticalFlip",
+    "Resize",
     "Transform",
     "functional",
 ]

@@ -1,5 +1,6 @@
-"""Ensembles: N networks trained as one program, their predictions averaged; Monte-Carlo dropout."""
+"""Ensembles: N networks trained as one program, their predictions averaged; Monte-Carlo dropout, averaged passes."""
 
+from cinta.ensemble.average_passes import average_passes
 from cinta.ensemble.diversity import disagreement, mutual_information, predictive_entropy
 from cinta.ensemble.ensemble import Ensemble
 from cinta.ensemble.layers import STACKED, StackedLayer
@@ -15,6 +16,7 @@ __all__ = [
     "EnsembleLoss",
     "Prediction",
     "StackedLayer",
+    "average_passes",
     "disagreement",
     "mc_dropout",
     "mutual_information",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cinta._core import asarray, concat, random
-from cinta._core import stack as stack_tensors
-from cinta.autodiff import no_grad
-from cinta.ensemble.prediction import Prediction, activation_of, parts_of
+from cinta.ensemble.passes import predictions_of
+from cinta.ensemble.prediction import Prediction
 from cinta.nn.layers.dropout import DropoutLayer
 from cinta.nn.module import Module
 
@@ -43,25 +41,7 @@ def mc_dropout(
     """
     if samples < 1:
         raise ValueError(f"[mc_dropout] samples got {samples}, expected at least 1")
-    transform = activation_of(activation, "mc_dropout")
-    layers = [module for module in model.modules() if isinstance(module, DropoutLayer)]
+    layers: list[Module] = [module for module in model.modules() if isinstance(module, DropoutLayer)]
     if not layers:
         raise ValueError(f"[mc_dropout] {type(model).__name__} has no dropout layers, expected at least one")
-    modes = [(module, module.training) for module in model.modules()]
-    state = random.get_state()
-    try:
-        model.eval()
-        for layer in layers:
-            layer.training = True
-        if seed is not None:
-            random.seed(seed)
-        parts = parts_of(asarray(x), batch_size, "mc_dropout")
-        with no_grad():
-            passes = [concat([transform(model(part)) for part in parts]) for _ in range(samples)]
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        if seed is not None:
-            random.set_state(state)
-    every = stack_tensors(passes)
-    return Prediction(every.mean(0), every.std(0))
+    return predictions_of("mc_dropout", model, layers, x, samples, seed, activation, batch_size)

@@ -7,6 +7,7 @@ from cinta.nn.layers.activations import (
     GELU,
     LeakyReLU,
     LogSoftmax,
+    PReLU,
     ReLU,
     Sigmoid,
     SiLU,
@@ -14,23 +15,32 @@ from cinta.nn.layers.activations import (
     Softplus,
     Tanh,
 )
+from cinta.nn.layers.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+)
 from cinta.nn.layers.alignment import AdditiveAttention, DotAttention
 from cinta.nn.layers.attention import MultiheadAttention
 from cinta.nn.layers.convolution import Conv1d, Conv2d
 from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose2d
 from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, VariationalDropout
 from cinta.nn.layers.embedding import Embedding
+from cinta.nn.layers.fractional_pooling import FractionalMaxPool2d
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.locally_connected import LocallyConnected1d, LocallyConnected2d
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
-from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.pooling import AvgPool1d, AvgPool2d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d
 from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
+from cinta.nn.layers.resizing import PixelShuffle, PixelUnshuffle, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from cinta.nn.layers.shape import Flatten, Unflatten
 from cinta.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from cinta.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from cinta.nn.layers.unpooling import MaxUnpool1d, MaxUnpool2d
 from cinta.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -56,6 +66,8 @@ __all__ = [
     "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
     "AdditiveAttention",
     "AlphaDropout",
     "AvgPool1d",
@@ -76,6 +88,7 @@ __all__ = [
     "Dropout2d",
     "Embedding",
     "Flatten",
+    "FractionalMaxPool2d",
     "GRUCell",
     "GroupNorm",
     "HingeLoss",
@@ -83,6 +96,8 @@ __all__ = [
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
     "LSTMCell",
     "LayerNorm",
     "LayerNormGRU",
@@ -96,12 +111,17 @@ __all__ = [
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
     "MultiheadAttention",
     "NLLLoss",
+    "PReLU",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PositionalEncoding",
     "RNNCell",
     "ReLU",
@@ -118,6 +138,9 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "VariationalDropout",
     "functional",
     "init",

@@ -11,6 +11,7 @@ from cinta._core import (
     Tensor,
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
+    adaptive_max_pool1d,
     adaptive_max_pool2d,
     avg_pool1d,
     avg_pool2d,
@@ -27,6 +28,7 @@ from cinta._core import (
     elu,
     embedding,
     fold,
+    fractional_max_pool2d,
     gelu,
     group_norm,
     hinge_loss,
@@ -60,11 +62,15 @@ from cinta._core import (
 from cinta._core import sum as sum_
 from cinta.autodiff.tree import leaves, rebuild
 from cinta.nn.layers.positional import sinusoidal_positions
+from cinta.nn.pooling import lp_pool1d, lp_pool2d, max_unpool1d, max_unpool2d
+from cinta.nn.rectifiers import prelu
+from cinta.nn.resizing import interpolate, pixel_shuffle, pixel_unshuffle
 from cinta.nn.sequences import masked_mean, masked_softmax, sequence_cross_entropy, sequence_mask
 
 __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "avg_pool1d",
     "avg_pool2d",
@@ -83,10 +89,12 @@ __all__ = [
     "elu",
     "embedding",
     "fold",
+    "fractional_max_pool2d",
     "gelu",
     "group_norm",
     "hinge_loss",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -96,14 +104,21 @@ __all__ = [
     "locally_connected2d",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
     "masked_mean",
     "masked_softmax",
     "max_pool1d",
     "max_pool2d",
+    "max_unpool1d",
+    "max_unpool2d",
     "mse_loss",
     "nll_loss",
     "normalize",
     "one_hot",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "prelu",
     "relu",
     "scaled_dot_product_attention",
     "sequence_cross_entropy",

@@ -2,6 +2,7 @@
 
 from cinta.training.callbacks import BestWeights, Callback, EarlyStopping
 from cinta.training.checkpoint import load_checkpoint, save_checkpoint
+from cinta.training.image_metrics import PeakSignalNoiseRatio, StructuralSimilarity
 from cinta.training.logs import CSVLogger, JSONLinesLogger, Logger, TensorBoardLogger
 from cinta.training.metrics import (
     Accuracy,
@@ -31,7 +32,9 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
+    "PeakSignalNoiseRatio",
     "R2Score",
+    "StructuralSimilarity",
     "TensorBoardLogger",
     "TopKAccuracy",
     "Trainer",

@@ -5,7 +5,7 @@
 // clang-format off
 #define CINTA_FAMILIES(X)                                                                                              \
   X(elementwise) X(tiles) X(copy) X(reduce) X(gemm) X(conv) X(winograd) X(im2col) X(pool) X(softmax) X(norm)           \
-  X(recurrent) X(ctc) X(optim) X(random) X(warp) X(statistics) X(locally_connected)
+  X(recurrent) X(ctc) X(optim) X(random) X(warp) X(statistics) X(locally_connected) X(resample)
 // clang-format on
 
 #define CINTA_SCALAR_FAMILIES CINTA_FAMILIES

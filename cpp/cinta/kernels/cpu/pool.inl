@@ -15,6 +15,7 @@
 
 #include "cinta/kernels/cpu/pool/channels.inl"
 #include "cinta/kernels/cpu/pool/halves.inl"
+#include "cinta/kernels/cpu/pool/regions.inl"
 #include "cinta/kernels/cpu/pool/rows.inl"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -75,10 +76,15 @@ template <class T> void average_vjp(const Pool2d &given, const void *dy_, void *
 template <class T> void maximum(const Pool2d &g, const void *x_, void *y_, void *place_) {
   const T *x = static_cast<const T *>(x_);
   T *y = static_cast<T *>(y_), *place = static_cast<T *>(place_);
-  if (g.channels > 1 || !in_phases(g))
-    return maximum_of_channels(g, x, y, place);
   const int64_t in = g.H * g.W, out = g.OH * g.OW;
   const auto place_of = [=](int64_t p) { return place ? place + p * out : nullptr; };
+  if (g.windows && g.channels == 1)
+    return for_planes(g, 0.1 * double(g.KH * g.KW), [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p)
+        maximum_of_regions(g, p, x + p * in, y + p * out, place_of(p));
+    });
+  if (g.channels > 1 || !in_phases(g))
+    return maximum_of_channels(g, x, y, place);
   if (is_halving(g))
     return for_planes(g, 0.15, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p)
@@ -93,9 +99,14 @@ template <class T> void maximum(const Pool2d &g, const void *x_, void *y_, void 
 template <class T> void maximum_vjp(const Pool2d &g, const void *place_, const void *dy_, void *dx_) {
   const T *place = static_cast<const T *>(place_), *dy = static_cast<const T *>(dy_);
   T *dx = static_cast<T *>(dx_);
+  const int64_t in = g.H * g.W, out = g.OH * g.OW;
+  if (g.windows && g.channels == 1)
+    return for_planes(g, 0.7, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p)
+        maximum_of_regions_vjp(g, p, place + p * out, dy + p * out, dx + p * in);
+    });
   if (g.channels > 1 || !in_phases(g))
     return maximum_of_channels_vjp(g, place, dy, dx);
-  const int64_t in = g.H * g.W, out = g.OH * g.OW;
   if (is_halving(g))
     return for_planes(g, 0.15, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p)

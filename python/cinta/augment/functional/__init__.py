@@ -10,6 +10,7 @@ from cinta.augment.functional.geometry import (
     vertical_flip,
 )
 from cinta.augment.functional.pixels import adjust_brightness, adjust_contrast, erase, gaussian_noise, mixup
+from cinta.augment.functional.resizing import resize
 from cinta.augment.functional.sound import add_noise
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "gaussian_noise",
     "horizontal_flip",
     "mixup",
+    "resize",
     "vertical_flip",
 ]

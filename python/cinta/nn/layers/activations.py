@@ -5,6 +5,7 @@ from __future__ import annotations
 from cinta._core import (
     Tensor,
     elu,
+    full,
     gelu,
     leaky_relu,
     log_softmax,
@@ -15,7 +16,10 @@ from cinta._core import (
     softplus,
     tanh,
 )
+from cinta.nn.layers.arguments import positive
 from cinta.nn.module import Module
+from cinta.nn.parameter import Parameter
+from cinta.nn.rectifiers import prelu
 
 
 class Tanh(Module):
@@ -80,6 +84,36 @@ class LeakyReLU(Module):
 
     def extra_repr(self) -> str:
         return f"{self.negative_slope:g}"
+
+
+class PReLU(Module):
+    """Rectified linear unit that lets a part of negative values through, learnt for all channels or for each.
+
+    y = x for x > 0, a x otherwise, x, y [N, C, ...], a = weight [1] or [C]
+
+    Args:
+        num_parameters: 1, or the number of channels C.
+        init: of a.
+
+    Errors: ValueError for num_parameters below 1, or inputs with another number of channels.
+    Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015.
+
+    Example:
+        >>> nn.PReLU()(ct.tensor([-1.0, 2.0])).tolist()
+        [-0.25, 2.0]
+    """
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+        super().__init__()
+        positive("PReLU", num_parameters=num_parameters)
+        self.num_parameters = num_parameters
+        self.weight = Parameter(full((num_parameters,), init))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return prelu(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
 
 
 class ELU(Module):

@@ -1,20 +1,13 @@
-"""Pooling: the maximum or the mean over windows."""
+"""Pooling: the maximum, the mean or a power mean over windows."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cinta._core import (
-    Tensor,
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    avg_pool1d,
-    avg_pool2d,
-    max_pool1d,
-    max_pool2d,
-)
+from cinta._core import Tensor, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from cinta.nn.layers.arguments import brief, int_tuple
 from cinta.nn.module import Module
+from cinta.nn.pooling import lp_pool1d, lp_pool2d
 
 
 class _Pooling(Module):
@@ -170,50 +163,60 @@ class AvgPool2d(_Pooling):
         )
 
 
-class AdaptiveAvgPool1d(Module):
-    """The mean over as many windows as the output has places, whatever the input's length.
+class _LPPool(Module):
+    dims: int
 
-    y[n,c,t] = mean of x[n,c, floor(t L / L') : ceil((t + 1) L / L')], x [N, C, L], y [N, C, L'], L' = output_size
-
-    Example:
-        >>> nn.AdaptiveAvgPool1d(1)(ct.ones((8, 6, 30))).shape
-        (8, 6, 1)
-    """
-
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
         super().__init__()
-        self.output_size = int_tuple("AdaptiveAvgPool1d", "output_size", output_size, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return adaptive_avg_pool1d(x, self.output_size)
+        layer = type(self).__name__
+        if not norm_type > 0:
+            raise ValueError(f"[{layer}] norm_type got {norm_type}, expected a number above 0")
+        self.norm_type = norm_type
+        self.kernel_size = int_tuple(layer, "kernel_size", kernel_size, self.dims, 1)
+        self.stride = self.kernel_size if stride is None else int_tuple(layer, "stride", stride, self.dims, 1)
+        self.ceil_mode = ceil_mode
 
     def extra_repr(self) -> str:
-        return brief(self.output_size)
+        text = f"norm_type={self.norm_type:g}, kernel_size={brief(self.kernel_size)}, stride={brief(self.stride)}"
+        return text + (", ceil_mode=True" if self.ceil_mode else "")
 
 
-class AdaptiveAvgPool2d(Module):
-    """The mean over as many windows as the output has places, whatever the image's size.
+class LPPool1d(_LPPool):
+    """The p-norm of windows of a sequence: between their sum (p = 1) and their maximum (p = inf).
 
-    y[n,c,p,q] = mean of x[n,c, floor(p H / H') : ceil((p + 1) H / H'), ...], x [N, C, H, W], y [N, C, H', W']
+    y[n,c,t] = (sum_k x[n,c, t stride + k]^p)^(1/p), p = norm_type, x [N, C, L] or [C, L], y [N, C, L']
 
-    `output_size` is one number or a pair (H', W'); None keeps the input's.
+    Where the sum is 0 its gradient is 0. With `ceil_mode` a window that hangs over the end counts as if it went on with
+    its mean. Errors: ValueError for norm_type not above 0, or where no window fits.
 
     Example:
-        >>> nn.AdaptiveAvgPool2d((1, None))(ct.ones((8, 6, 7, 9))).shape
-        (8, 6, 1, 9)
+        >>> nn.LPPool1d(2, 2)(ct.tensor([[[3.0, 4.0, 0.0, 1.0]]])).tolist()
+        [[[5.0, 1.0]]]
     """
 
-    def __init__(self, output_size: Any) -> None:
-        super().__init__()
-        sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
-        int_tuple("AdaptiveAvgPool2d", "output_size", [1 if size is None else size for size in sizes], 2, 1)
-        self.output_size = tuple(sizes)
+    dims = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        if None not in self.output_size:
-            return adaptive_avg_pool2d(x, self.output_size)
-        sizes = [given if size is None else size for size, given in zip(self.output_size, x.shape[-2:], strict=True)]
-        return adaptive_avg_pool2d(x, tuple(sizes))
+        return lp_pool1d(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
-    def extra_repr(self) -> str:
-        return brief(self.output_size)
+
+class LPPool2d(_LPPool):
+    """The p-norm of windows of an image: between their sum (p = 1) and their maximum (p = inf).
+
+    y[n,c,i,j] = (sum_{k,l} x[n,c, i stride + k, j stride + l]^p)^(1/p), p = norm_type
+    x [N, C, H, W] or [C, H, W], y [N, C, H', W']
+
+    Where the sum is 0 its gradient is 0. With `ceil_mode` a window that hangs over the end counts as if it went on with
+    its mean. Errors: ValueError for norm_type not above 0, or where no window fits.
+    Source: Sermanet, Chintala and LeCun, "Convolutional Neural Networks Applied to House Numbers Digit Classification",
+    2012.
+
+    Example:
+        >>> nn.LPPool2d(2, 2)(ct.ones((8, 6, 28, 28))).shape
+        (8, 6, 14, 14)
+    """
+
+    dims = 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return lp_pool2d(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)

@@ -7,12 +7,21 @@ inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 struct Axis {
   int64_t size, out, kernel, stride, pad, dilation;
   bool adaptive;
-  int64_t begin(int64_t i) const { return adaptive ? i * size / out : i * stride - pad; }
-  int64_t taps(int64_t i) const { return adaptive ? ((i + 1) * size + out - 1) / out - begin(i) : kernel; }
+  const int64_t *begins, *ends; // of windows one by one, or null
+  int64_t begin(int64_t i) const { return begins ? begins[i] : adaptive ? i * size / out : i * stride - pad; }
+  int64_t taps(int64_t i) const {
+    return begins ? ends[i] - begins[i] : adaptive ? ((i + 1) * size + out - 1) / out - begin(i) : kernel;
+  }
   bool inside(int64_t place) const { return place >= 0 && place < size; }
 };
-inline Axis vertical(const Pool2d &g) { return {g.H, g.OH, g.KH, g.stride_h, g.pad_h, g.dilation_h, g.adaptive}; }
-inline Axis horizontal(const Pool2d &g) { return {g.W, g.OW, g.KW, g.stride_w, g.pad_w, g.dilation_w, g.adaptive}; }
+inline Axis vertical(const Pool2d &g) {
+  const int64_t *begins = g.windows, *ends = begins ? begins + g.OH + g.OW : nullptr;
+  return {g.H, g.OH, g.KH, g.stride_h, g.pad_h, g.dilation_h, g.adaptive, begins, ends};
+}
+inline Axis horizontal(const Pool2d &g) {
+  const int64_t *begins = g.windows ? g.windows + g.OH : nullptr, *ends = begins ? begins + g.OH + g.OW : nullptr;
+  return {g.W, g.OW, g.KW, g.stride_w, g.pad_w, g.dilation_w, g.adaptive, begins, ends};
+}
 
 // The window of output i where nothing is dilated: [begin, end) inside the plane.
 struct Range {
