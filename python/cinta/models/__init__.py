@@ -1,1 +1,60 @@
 """Networks of the literature, each with its shapes, its number of parameters and its paper."""
+
+from cinta.models.googlenet import (
+    BasicConv2d,
+    GoogLeNet,
+    GoogLeNetAuxiliary,
+    GoogLeNetOutputs,
+    Inception,
+    auxiliary_cross_entropy,
+)
+from cinta.models.inception import (
+    InceptionA,
+    InceptionAuxiliary,
+    InceptionB,
+    InceptionC,
+    InceptionD,
+    InceptionE,
+    InceptionOutputs,
+    InceptionV3,
+)
+from cinta.models.resnet import BasicBlock, Bottleneck, ResNet, ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
+from cinta.models.resnet_cifar import CifarBlock, CifarResNet, ResNet20, ResNet32, ResNet44, ResNet56, ResNet110
+from cinta.models.vgg import VGG, VGG11, VGG13, VGG16, VGG19
+
+__all__ = [
+    "VGG",
+    "VGG11",
+    "VGG13",
+    "VGG16",
+    "VGG19",
+    "BasicBlock",
+    "BasicConv2d",
+    "Bottleneck",
+    "CifarBlock",
+    "CifarResNet",
+    "GoogLeNet",
+    "GoogLeNetAuxiliary",
+    "GoogLeNetOutputs",
+    "Inception",
+    "InceptionA",
+    "InceptionAuxiliary",
+    "InceptionB",
+    "InceptionC",
+    "InceptionD",
+    "InceptionE",
+    "InceptionOutputs",
+    "InceptionV3",
+    "ResNet",
+    "ResNet18",
+    "ResNet20",
+    "ResNet32",
+    "ResNet34",
+    "ResNet44",
+    "ResNet50",
+    "ResNet56",
+    "ResNet101",
+    "ResNet110",
+    "ResNet152",
+    "auxiliary_cross_entropy",
+]

@@ -21,7 +21,7 @@ from cinta.nn.layers.convolution_transpose import ConvTranspose1d, ConvTranspose
 from cinta.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, VariationalDropout
 from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.linear import Identity, Linear
-from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
+from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
 from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
@@ -87,6 +87,7 @@ __all__ = [
     "LeakyReLU",
     "LearnedPositionalEncoding",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
