@@ -171,6 +171,12 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     return affine(normalized(groups, (2,), eps).reshape(x.shape), weight, bias, (1, -1, *(1,) * (x.ndim - 2)))
 
 
+def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    spans = [(max(0, c - size // 2), c + (size - 1) // 2 + 1) for c in range(x.shape[1])]
+    sums = np.stack([np.square(x[:, i:j]).sum(1) for i, j in spans], 1)
+    return x * (k + alpha / size * sums) ** -beta
+
+
 def conv_samples(*cases: tuple[Any, ...]) -> Any:
     """Cases are (shape of x, shape of weight, keywords, outputs); there is a bias unless a case says bias=None."""
 
@@ -220,6 +226,18 @@ def group_norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
     ]:
         yield sample(rng.normal(size=shape), groups, rng.normal(size=shape[1]), rng.normal(size=shape[1]))
     yield sample(rng.normal(size=(2, 6, 5)), 3)
+
+
+def local_response_norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for shape, size, named in [
+        ((2, 7, 5), 5, {"alpha": 2.0}),
+        ((2, 4, 3, 25), 4, {"alpha": 1.0, "beta": 0.6, "k": 0.5}),
+        ((1, 3, 9, 9), 9, {"alpha": 1.0, "k": 2.0}),
+        ((2, 2, 1), 1, {"alpha": 0.5, "beta": 0.5}),
+        ((2, 3, 2, 2, 2), 2, {}),
+        ((0, 3, 4), 5, {}),
+    ]:
+        yield sample(rng.normal(size=shape), size, **named)
 
 
 def embedding_samples(rng: np.random.Generator) -> Iterable[Sample]:
@@ -351,6 +369,7 @@ ROWS = [
     Op("batch_norm", batch_norm, norm_samples, constants=STATISTICS, tolerance=64, **NUMBERLESS),
     Op("layer_norm", layer_norm, layer_norm_samples, tolerance=64, **NUMBERLESS),
     Op("group_norm", group_norm, group_norm_samples, tolerance=64, **NUMBERLESS),
+    Op("local_response_norm", local_response_norm, local_response_norm_samples, tolerance=8, **NUMBERLESS),
     Op("embedding", lambda indices, weight: weight[indices], embedding_samples, method=False),
     Op("dropout", lambda x, p=0.5, training=True: x * (p == 0 or not training), dropout_samples, **NUMBERLESS),
 ]  # fmt: skip

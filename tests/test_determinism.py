@@ -116,7 +116,7 @@ def test_convolution_gradients_do_not_depend_on_threads(
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
-@pytest.mark.parametrize("name", ["batch_norm", "group_norm", "layer_norm"])
+@pytest.mark.parametrize("name", ["batch_norm", "group_norm", "layer_norm", "local_response_norm"])
 def test_norms_and_their_gradients_do_not_depend_on_threads(
     name: str, channels_last: bool, rng: np.random.Generator
 ) -> None:
@@ -133,6 +133,8 @@ def test_norms_and_their_gradients_do_not_depend_on_threads(
             y = ct.batch_norm(image, None, None, weight, bias, training=True)
         elif name == "group_norm":
             y = ct.group_norm(image, 4, weight, bias)
+        elif name == "local_response_norm":
+            y = ct.local_response_norm(image * weight.reshape(8, 1, 1) + bias.reshape(8, 1, 1), 5)
         else:
             y = ct.layer_norm(image.reshape(-1, 8), 8, weight, bias)
         (y * y).sum().backward()

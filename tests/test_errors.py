@@ -68,6 +68,7 @@ CASES: dict[str, Case] = {
     "fill_ of a leaf": (lambda: ct.zeros(3).requires_grad_().fill_(1.0), RuntimeError, ["[fill_]", "no_grad"]),
     "layer_norm": (lambda: ct.layer_norm(A, (3,)), ValueError, ["[layer_norm]", "[3,4]", "3"]),
     "group_norm": (lambda: ct.group_norm(IMAGE, 3), ValueError, ["[group_norm]", "3", "4"]),
+    "local_response_norm": (lambda: ct.local_response_norm(A, 3), ValueError, ["[local_response_norm]", "[N,C,L]"]),
     "batch_norm": (lambda: ct.batch_norm(IMAGE, ct.ones(3), ct.ones(3)), ValueError, ["[batch_norm]", "3", "4"]),
     "batch_norm of one value": (lambda: ct.batch_norm(ct.ones((1, 4)), ct.ones(4), ct.ones(4), training=True),
                                 ValueError, ["[batch_norm]", "1"]),

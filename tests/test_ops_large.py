@@ -118,6 +118,7 @@ STRUCTURED: dict[str, Callable[[Rng], list[Sample]]] = {
     "avg_pool2d": lambda rng: [sample(normal(rng, 20, 17, 29, 31), 2), sample(normal(rng, 20, 17, 29, 31), 3, 2, 1)],
     "unfold": lambda rng: [sample(normal(rng, 9, 16, 33, 31), 3, padding=1)],
     "layer_norm": lambda rng: [sample(normal(rng, 700, 201), 201, normal(rng, 201), normal(rng, 201))],
+    "local_response_norm": lambda rng: [sample(normal(rng, 20, 24, 15, 17), 5, alpha=1.0)],
     "group_norm": lambda rng: [sample(normal(rng, 20, 24, 15, 17), 4, normal(rng, 24), normal(rng, 24))],
     "batch_norm": lambda rng: [
         sample(normal(rng, 20, 24, 15, 17), running_mean=None, running_var=None, training=True, weight=normal(rng, 24)),

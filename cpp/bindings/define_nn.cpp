@@ -45,6 +45,10 @@ void define_nn() {
     return ops::group_norm(x, num_groups, or_none(weight), or_none(bias), eps);
   }>("group_norm(x, num_groups, weight=None, bias=None, eps=1e-5)",
      "y = (x - mean) / (var + eps)^(1/2) weight + bias over groups of channels of x [N,C,..]. Source: Wu and He 2018.");
+  define<ops::local_response_norm>(
+      "local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0)",
+      "y_c = x_c (k + alpha / size sum_j x_j^2)^-beta over the channels j from c - size / 2 "
+      "to c + (size - 1) / 2 of x [N,C,..]. Source: Krizhevsky et al. 2012.");
   define<ops::dropout>(
       "dropout(x, p=0.5, training=True)",
       "y = x / (1 - p) with probability 1 - p, else 0; x itself outside training. Source: Srivastava et al. 2014.");

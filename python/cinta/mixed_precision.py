@@ -16,7 +16,7 @@ class autocast:
     conv_transpose2d, locally_connected1d, locally_connected2d.
     In float32: exp, exp2, expm1, log, log2, log10, log1p, rsqrt, reciprocal, sinh, cosh, tan, asin, acos,
     softplus, softmax, log_softmax, logsumexp, sum, mean, prod, var, std, cumsum, cumprod, layer_norm,
-    group_norm and the losses.
+    group_norm, local_response_norm and the losses.
     All else takes what it is given; two dtypes that meet promote to float32. batch_norm keeps its input's dtype and
     computes in float32 inside, as every operation does on a half dtype. float64 stays float64.
 

@@ -58,6 +58,8 @@ LAYERS = [
     ("LayerNorm", (6,), {}, (3, 5, 6)),
     ("LayerNorm", ((5, 6),), {"eps": 1e-2, "bias": False}, (3, 5, 6)),
     ("GroupNorm", (2, 6), {}, (3, 6, 5)),
+    ("LocalResponseNorm", (5,), {}, (2, 7, 4, 3)),
+    ("LocalResponseNorm", (4,), {"alpha": 0.3, "beta": 0.6, "k": 2.0}, (2, 7, 5)),
     ("Flatten", (), {}, (2, 3, 4)),
     ("Flatten", (), {"start_dim": 0, "end_dim": 1}, (2, 3, 4)),
     ("Unflatten", (1, (3, 4)), {}, (2, 12)),

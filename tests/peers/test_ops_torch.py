@@ -24,7 +24,7 @@ SAME_ARGUMENTS = [
     "conv_transpose2d",
     "unfold", "fold", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
-    "adaptive_max_pool2d", "batch_norm", "group_norm", "embedding",
+    "adaptive_max_pool2d", "batch_norm", "group_norm", "local_response_norm", "embedding",
 ]  # fmt: skip
 
 

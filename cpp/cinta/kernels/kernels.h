@@ -212,6 +212,17 @@ using NormForward = void (*)(const Norm &, const void *x, void *y, void *mean, v
 using NormVjp = void (*)(const Norm &, const void *x, const void *dy, const void *mean, const void *var, void *dx,
                          void *dweight, void *dbias);
 
+// ---- local response normalisation of x[outer, channels, inner], or x[outer, inner, channels] where channels_last:
+// y_c = x_c (k + alpha / size sum_j x_j^2)^-beta, j from c - size / 2 to c + (size - 1) / 2
+struct LocalResponse {
+  int64_t outer, channels, inner;
+  bool channels_last;
+  int64_t size;
+  double alpha, beta, k;
+};
+using LocalResponseForward = void (*)(const LocalResponse &, const void *x, void *y);
+using LocalResponseVjp = void (*)(const LocalResponse &, const void *x, const void *dy, void *dx);
+
 // ---- recurrent layers: the walk over time. Products with inputs, and those that give the gradients of weights, take
 // all steps at once and are the caller's. A row is one sequence at one step. Sequences come longest first: those alive
 // at step s are the first count[s], in rows from begin[s] on. Where there is but one step, the products with h0 and
@@ -389,6 +400,8 @@ struct Table {
   CrossEntropyRowsVjp cross_entropy_rows_vjp[2] = {};
   NormForward norm[2] = {};
   NormVjp norm_vjp[2] = {};
+  LocalResponseForward local_response[2] = {};
+  LocalResponseVjp local_response_vjp[2] = {};
   RecurrenceForward recurrence[2] = {};
   RecurrenceVjp recurrence_vjp[2] = {};
   CtcForward ctc[2] = {};

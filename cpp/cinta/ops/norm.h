@@ -1,4 +1,4 @@
-// Normalisation over the batch, the features, or groups of channels.
+// Normalisation over the batch, the features, groups of channels, or the channels around each.
 #pragma once
 #include "cinta/ops/op.h"
 
@@ -13,5 +13,6 @@ Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &run
                   const Tensor &bias, const BatchNormOptions &options);
 Tensor layer_norm(const Tensor &x, const Shape &normalized_shape, const Tensor &weight, const Tensor &bias, double eps);
 Tensor group_norm(const Tensor &x, int64_t groups, const Tensor &weight, const Tensor &bias, double eps);
+Tensor local_response_norm(const Tensor &x, int64_t size, double alpha, double beta, double k);
 
 } // namespace cinta::ops

@@ -1,4 +1,4 @@
-// Normalisation over the batch, over groups of channels, and over features (groups 1, inner 1).
+// Normalisation over the batch, over groups of channels, over features (groups 1, inner 1), and local response.
 //
 // Statistics: every span of about a thousand elements has its mean and the squares about it taken in two passes while
 // it lies in L1, and spans are merged in double in a fixed order: as exact as two passes over everything, at the cost
@@ -49,6 +49,7 @@ inline Mix mix_of(double inverse, double weight, double n, double sum_dy, double
 
 #include "cinta/kernels/cpu/norm/columns.inl"
 #include "cinta/kernels/cpu/norm/planes.inl"
+#include "cinta/kernels/cpu/norm/response.inl"
 #include "cinta/kernels/cpu/norm/rows.inl"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -82,6 +83,10 @@ void fill_norm(Table &table) {
   table.norm[1] = norm_forward<double>;
   table.norm_vjp[0] = norm_vjp<float>;
   table.norm_vjp[1] = norm_vjp<double>;
+  table.local_response[0] = local_response<float>;
+  table.local_response[1] = local_response<double>;
+  table.local_response_vjp[0] = local_response_vjp<float>;
+  table.local_response_vjp[1] = local_response_vjp<double>;
 }
 
 } // namespace cinta::kernels::CINTA_ISA

@@ -1,10 +1,10 @@
-"""Normalisation over the batch, over features and over groups of channels."""
+"""Normalisation over the batch, over features, over groups of channels and over the channels around each."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cinta._core import Tensor, batch_norm, group_norm, layer_norm, ones, tensor, zeros
+from cinta._core import Tensor, batch_norm, group_norm, layer_norm, local_response_norm, ones, tensor, zeros
 from cinta.nn.init import ones_, zeros_
 from cinta.nn.layers.arguments import int_tuple, positive
 from cinta.nn.module import Module
@@ -198,3 +198,34 @@ class GroupNorm(Module):
     def extra_repr(self) -> str:
         text = f"{self.num_groups}, {self.num_channels}, eps={self.eps:g}"
         return text + ("" if self.affine else ", affine=False")
+
+
+class LocalResponseNorm(Module):
+    """Divides every value by what the channels around it hold at the same place.
+
+    y_c = x_c (k + alpha / size sum_j x_j^2)^-beta, j from c - size // 2 to c + (size - 1) // 2, as far as there are
+    channels x, y [N, C, L], [N, C, H, W] or of more axes
+
+    Errors: ValueError where size is below 1 or x has fewer than 3 axes.
+    Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012
+    (where k = 2 and alpha is not divided by size).
+
+    Example:
+        >>> y = nn.LocalResponseNorm(3, alpha=3.0, beta=0.5)(ct.tensor([[[0.0], [3.0], [4.0]]]))
+        >>> [round(value, 4) for value in y.flatten().tolist()]  # 0, 3 and 4, divided by sqrt(1 + 9 + 16)
+        [0.0, 0.5883, 0.7845]
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        positive("LocalResponseNorm", size=size)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha:g}, beta={self.beta:g}, k={self.k:g}"

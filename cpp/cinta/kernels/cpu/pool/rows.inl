@@ -206,34 +206,48 @@ template <class T> void average_of_rows_vjp(const Pool2d &g, const Grid<T> &grid
 
 // ---- maximum
 
+// Windows that overlap share rows: the maxima over each row's taps are found once, and then those over rows.
 template <class T>
 void maximum_of_rows(const Pool2d &g, const Grid<T> &grid, int64_t planes, const T *in, T *out, T *place) {
-  const Rows<T> r(g, g.H, 0, g.OW, T(-__builtin_inf()));
-  T *plane = r.memory, *first = plane + g.H * r.size();
-  for (int64_t j = 0; j < g.OW; ++j) // the first tap inside the plane: where everything is -inf it wins
+  constexpr int64_t W = Vec<T>::width;
+  const int64_t line = (g.OW + W - 1) / W * W; // of outputs
+  const Rows<T> r(g, g.H, 0, (2 * g.H + 1) * line, T(-__builtin_inf()));
+  T *plane = r.memory, *first = plane + g.H * r.size(), *most = first + line, *at = most + g.H * line;
+  bool hollow = false;
+  for (int64_t j = 0; j < g.OW; ++j) { // the first tap inside the plane: where everything is -inf it wins
     first[j] = grid.columns.begin(j) < grid.columns.end(j) ? T(grid.columns.begin(j)->tap) : T(-1);
+    hollow = hollow || first[j] < T(0);
+  }
+  const auto along_row = [&](int64_t h) {
+    const T *row = plane + h * r.size();
+    for (int64_t j = 0; j < g.OW; j += W) {
+      Vec<T> largest(T(-__builtin_inf())), tap = Vec<T>::load(first + j);
+      r.taps([&](int64_t kw, int64_t to) { keep_larger(Vec<T>::load(row + j + to), Vec<T>(T(kw)), largest, tap); });
+      largest.store(most + h * line + j);
+      tap.store(at + h * line + j);
+    }
+  };
   for (int64_t p = 0; p < planes; ++p, in += g.H * g.W) {
-    for (int64_t h = 0; h < g.H; ++h)
+    for (int64_t h = 0; h < g.H; ++h) // all rows first: a load that reaches beyond a fresh store would wait for it
       lay_out(r, in + h * g.W, plane + h * r.size());
+    for (int64_t h = 0; h < g.H; ++h)
+      along_row(h);
     for (int64_t i = 0; i < g.OH; ++i, out += g.OW) {
       const Tap *top = grid.rows.begin(i), *bottom = grid.rows.end(i);
-      const Vec<T> nowhere(T(-1));
       for_vectors<T>(0, g.OW, [&](int64_t j, int64_t n) {
-        const Vec<T> left = load_some(first + j, n);
+        const Vec<T> nowhere(T(-1));
         Vec<T> largest(T(-__builtin_inf())), where = nowhere;
-        for (const Tap *tap = top; tap < bottom; ++tap) { // each row on its own: comparisons wait for one another
-          const T *row = plane + tap->at * r.size() + j;
-          const Vec<T> begin(T(tap->tap * g.KW));
-          Vec<T> most(T(-__builtin_inf())), at = select(left < Vec<T>(T(0)), nowhere, left + begin);
-          r.taps([&](int64_t kw, int64_t to) { keep_larger(Vec<T>::load(row + to), begin + Vec<T>(T(kw)), most, at); });
+        for (const Tap *tap = top; tap < bottom; ++tap) {
+          const int64_t from = tap->at * line + j;
+          const Vec<T> value = Vec<T>::load(most + from), here = Vec<T>::load(at + from) + Vec<T>(T(tap->tap * g.KW));
           if (tap == top)
-            largest = most, where = at;
+            largest = value, where = here;
           else
-            keep_larger(most, at, largest, where);
+            keep_larger(value, here, largest, where);
         }
         store_some(largest, out + j, n);
         if (place)
-          store_some(where, place + j, n);
+          store_some(hollow ? select(load_some(first + j, n) < Vec<T>(T(0)), nowhere, where) : where, place + j, n);
       });
       place = place ? place + g.OW : place;
     }
