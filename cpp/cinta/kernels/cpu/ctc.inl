@@ -107,10 +107,14 @@ template <class T> struct CtcSequence {
         emit(t / run * run, t + 1);
       const Vec<T> blanks = backward_step(states(t), ends, emissions(t), factor, shares);
       T *const row = dx + t * step;
+      clear(row);
       row[blank] = -reduce_add(blanks);
       for (int64_t i = 0; i < length; ++i)
         row[targets[i]] -= shares[i];
     }
+  }
+  void clear(T *row) const {
+    for_vectors<T>(0, classes, [&](int64_t i, int64_t n) { store_some(Vec<T>(T(0)), row + i, n); });
   }
   CINTA_FN Vec<T> backward_step(CtcStates<T> alpha, CtcStates<T> ends, ScaledRow<T> p, Scaled<T> factor,
                                 T *shares) const { // the shares of the blanks, added
@@ -158,16 +162,13 @@ template <class T> void ctc(const Ctc &c, const void *log_probs, void *loss, voi
 template <class T> void ctc_vjp(const Ctc &c, const void *log_probs, const void *alpha, const void *dy, void *dx_) {
   for_sequences(c, 3 + 48 / Vec<T>::width, 20 + double(c.classes) / 8, [&](int64_t n) {
     T *const dx = static_cast<T *>(dx_) + n * c.batch_step;
-    for (int64_t t = 0; t < c.frames; ++t)
-      for_vectors<T>(0, c.classes,
-                     [&](int64_t i, int64_t some) { store_some(Vec<T>(T(0)), dx + t * c.frame_step + i, some); });
+    T e = 0;
     const CtcSequence<T> s(c, n, log_probs, const_cast<void *>(alpha));
-    if (s.frames == 0)
-      return;
-    T e;
-    const double total = s.total(e);
+    const double total = s.frames ? s.total(e) : 0;
     if (total != 0) // there is an alignment, or NaN
       s.backward(double(static_cast<const T *>(dy)[n]), total, e, dx);
+    for (int64_t t = total != 0 ? s.frames : 0; t < c.frames; ++t)
+      s.clear(dx + t * c.frame_step);
   });
 }
 
