@@ -2,6 +2,7 @@
 // blanks around them, blank i before label i, in two rows: a step in time takes a vector of each.
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/cpu/ctc/scaled.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -142,11 +143,11 @@ template <class T> struct CtcSequence {
   }
 };
 
-// body(sequence's number), on the threads where that pays; ns for a state at a frame.
-template <class F> void for_sequences(const Ctc &c, double ns, double ns_per_frame, const F &body) {
-  const double states = double(c.frames) * double(c.labels + c.batch);
-  const auto run = [](void *f, int64_t n) { (*static_cast<const F *>(f))(n); };
-  parallel_for(c.batch, states * ns + double(c.frames * c.batch) * ns_per_frame, run, const_cast<F *>(&body));
+// body(sequence's number), on the threads where that pays.
+template <class F> void for_sequences(const Ctc &c, double ns_per_state, double ns_per_frame, const F &body) {
+  const double frames = double(c.frames), batch = double(c.batch);
+  for_blocks(c.batch, 1, frames * ((double(c.labels) + batch) * ns_per_state + batch * ns_per_frame),
+             [&](int64_t n, int64_t) { body(n); });
 }
 
 template <class T> void ctc(const Ctc &c, const void *log_probs, void *loss, void *alpha) {
