@@ -101,6 +101,10 @@ class TestEdges:
         assert np.isnan(losses).tolist() == [True, False]
         assert np.isnan(gradients[:, 0]).any()
         assert np.isfinite(gradients[:, 1]).all()
+        x = ct.tensor(log_probs, requires_grad=True)
+        loss = F.ctc_loss(x, [[1], [1]], [5, 5], [1, 1], reduction="sum")
+        (gradient,) = ct._core.backward([loss], [ct.ones((), dtype="float64")], inputs=[x], create_graph=True)
+        assert np.isnan(gradient.detach().numpy()[:, 0]).any() or bad == np.inf
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     def test_sizes_beyond_any_float(self, dtype):

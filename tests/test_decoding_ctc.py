@@ -104,6 +104,17 @@ class TestBeamSearch:
         np.testing.assert_allclose([h.score for h in found], [every[labels] for labels in possible])
         assert len(set(asked)) == len(asked)
 
+    def test_the_scorer_is_asked_once_and_may_forbid_everything(self):
+        asked = []
+
+        def scorer(labels):
+            asked.append(tuple(labels))
+            return np.full(4, -0.5 * len(labels))
+
+        decoding.ctc_beam_search(drawn(40, 4, scale=0.5), beam_size=3, scorer=scorer)
+        assert len(set(asked)) == len(asked) > 3
+        assert decoding.ctc_beam_search(drawn(5, 3), scorer=lambda labels: np.full(3, -np.inf)) == [[]]
+
     def test_a_scorer_of_nothing_changes_nothing(self):
         log_probs = drawn(8, 5, 4)
         assert decoding.ctc_beam_search(log_probs, scorer=lambda labels: np.zeros(4)) == decoding.ctc_beam_search(

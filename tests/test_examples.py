@@ -30,6 +30,7 @@ SETTINGS = {
     "monitoring.py": ["--steps", "60"],
     "rnn_language_model.py": ["--quick"],
     "vanishing_gradient.py": ["--trials", "4", "--epochs", "1", "--lag-steps", "20", "--lag-trials", "1"],
+    "ctc_digits.py": ["--steps", "20", "--strips", "10", "--beam-size", "4"],
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
     "before_training.py": ["--steps", "30"],
     "face_verification.py": ["--steps", "30", "--pairs", "40"],
@@ -271,6 +272,20 @@ def test_sort_numbers(tmp_path):
     layers, pointer = re.findall(r"([\d.]+) % of 2000 held-out lists sorted", output)
     assert float(layers) > 50
     assert float(pointer) > 90
+
+
+def test_ctc_digits(tmp_path):
+    from PIL import Image
+
+    small = ("--steps", 350, "--batch-size", 24, "--hidden", 48, "--noise", 0.05, "--strips", 60, "--beam-size", 10)
+    output = run("ctc_digits.py", *small, "--out", "out", folder=tmp_path)
+    rows = re.findall(r"(\d+) to (\d+) digits\D+([\d.]+)%\D+([\d.]+)%\D+([\d.]+)%", output)
+    assert [row[:2] for row in rows] == [("2", "6"), ("7", "12")]
+    for greedy, beam, checked in (map(float, row[2:]) for row in rows):
+        assert 10 < greedy <= beam + 5 < checked
+    with Image.open(tmp_path / "out" / "ctc_digits.png") as image:
+        assert min(image.size) > 800
+        assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
 
 
 def test_before_training(tmp_path):

@@ -111,8 +111,8 @@ struct CtcLoss final : OpWith<CtcAttributes> { // loss [N] of log_probs [T,N,C];
     }
     const Tensor end = narrow(spans, 1, 1, 1);
     const Tensor log_p = logaddexp(take_along_axis(blanks, end, 1), take_along_axis(shifted(states), end, 1));
-    const Tensor possible = greater(detach(log_p), number(kNone / 2, log_p));
-    const Tensor loss = where(possible, neg(log_p), number(kInf, log_p));
+    const Tensor impossible = less(detach(log_p), number(kNone / 2, log_p)); // NaN is not
+    const Tensor loss = where(impossible, number(kInf, log_p), neg(log_p));
     return astype(reshape(loss, {N}), is_native(given.dtype()) ? given.dtype() : Dtype::float32);
   }
   // The labels of each sequence in a row, blank behind them, and whether each may follow the one before at once.
@@ -198,11 +198,8 @@ Tensor ctc_loss(const Tensor &given, const Tensor &given_targets, const Tensor &
   const Tensor targets = integers(given_targets, "targets");
   const Tensor frames = lengths_of(input_lengths, N, batched, "input_lengths");
   const Tensor lengths = lengths_of(target_lengths, N, batched, "target_lengths");
-  const Problem problem{T, N, C,
-                        targets.ndim() == 2 ? targets.shape()[1]
-                        : batched           ? -1
-                                            : targets.size(),
-                        options.blank};
+  const int64_t columns = targets.ndim() == 2 ? targets.shape()[1] : batched ? -1 : targets.size();
+  const Problem problem{T, N, C, columns, options.blank};
   const Tensor spans = empty({N, kSpan}, Dtype::int64);
   compute({op, Effect::check}, {targets, frames, lengths}, {spans}, [problem](const Tensor *in, const Tensor *out) {
     check(problem, in[0].size(), in[0].data<int64_t>(), in[1].data<int64_t>(), in[2].data<int64_t>(),

@@ -50,7 +50,7 @@ def ctc_beam_search(
     log_probs, lengths and blank as in `ctc_greedy`. log_prob: of the labels, summed over the alignments whose
     beginnings were kept; with a beam that holds all beginnings it is -`nn.functional.ctc_loss`. scorer: a language
     model, weighted by whoever gives it; called once for every beginning kept. Every sequence gives beam_size
-    hypotheses, or fewer where no more are possible. Of equal candidates the first is kept.
+    hypotheses, or fewer, even none, where no more are possible. Of equal candidates the first is kept.
 
     Errors: as `ctc_greedy`, and for a beam_size below 1 or scores of another shape, nan or inf (-inf forbids).
     Source: Graves and Jaitly, "Towards End-to-End Speech Recognition with Recurrent Neural Networks", 2014; Hannun et
@@ -82,6 +82,7 @@ class _Beam:
         self.size, self.blank, self.classes, self.scorer = size, blank, classes, scorer
         self.labels: list[list[int]] = [[]]  # of every node
         self.children: dict[tuple[int, int], int] = {}
+        self.words: dict[int, np.ndarray] = {}  # of the scorer, by node
         self.node, self.parent, self.last = np.array([0]), np.array([-1]), np.array([blank])
         self.log_blank, self.log_label = np.zeros(1), np.full(1, -np.inf)  # alignments that end so
         self.prior = np.zeros(1)  # what the scorer says of the labels so far
@@ -134,14 +135,9 @@ class _Beam:
         if self.scorer is None:
             return gains
         for row, node in zip(gains, nodes):
-            given = self.scorer(list(self.labels[node]))
-            values = np.asarray(given.detach().astype("float64").numpy() if isinstance(given, Tensor) else given)
-            if values.shape != (self.classes,):
-                got = f"scores of shape {list(values.shape)}"
-                raise ValueError(f"[ctc_beam_search] scorer gave {got}, expected [{self.classes}], one for each class")
-            if np.isnan(values).any() or np.isposinf(values).any():
-                raise ValueError(f"[ctc_beam_search] scorer gave nan or inf after {self.labels[node]}")
-            row[:] = values
+            if node not in self.words:
+                self.words[node] = _checked(self.scorer(list(self.labels[node])), self.labels[node], self.classes)
+            row[:] = self.words[node]
         return gains
 
     def results(self) -> list[Hypothesis]:
@@ -153,6 +149,16 @@ class _Beam:
             for k in order
             if scores[k] > -np.inf
         ]
+
+
+def _checked(scores: Any, labels: list[int], classes: int) -> np.ndarray:
+    values = np.asarray(scores.detach().astype("float64").numpy() if isinstance(scores, Tensor) else scores, np.float64)
+    if values.shape != (classes,):
+        got = f"scores of shape {list(values.shape)}"
+        raise ValueError(f"[ctc_beam_search] scorer gave {got}, expected [{classes}], one for each class")
+    if np.isnan(values).any() or np.isposinf(values).any():
+        raise ValueError(f"[ctc_beam_search] scorer gave nan or inf after {labels}, expected numbers or -inf")
+    return values
 
 
 def _sequences(name: str, log_probs: Any, lengths: Any, blank: int) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 // blanks around them, blank i before label i, in two rows: a step in time takes a vector of each.
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/cpu/ctc/scaled.inl"
+#include "cinta/kernels/cpu/vector/blocks.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -107,10 +108,14 @@ template <class T> struct CtcSequence {
         emit(t / run * run, t + 1);
       const Vec<T> blanks = backward_step(states(t), ends, emissions(t), factor, shares);
       T *const row = dx + t * step;
+      clear(row);
       row[blank] = -reduce_add(blanks);
       for (int64_t i = 0; i < length; ++i)
         row[targets[i]] -= shares[i];
     }
+  }
+  void clear(T *row) const {
+    for_vectors<T>(0, classes, [&](int64_t i, int64_t n) { store_some(Vec<T>(T(0)), row + i, n); });
   }
   CINTA_FN Vec<T> backward_step(CtcStates<T> alpha, CtcStates<T> ends, ScaledRow<T> p, Scaled<T> factor,
                                 T *shares) const { // the shares of the blanks, added
@@ -138,11 +143,11 @@ template <class T> struct CtcSequence {
   }
 };
 
-// body(sequence's number), on the threads where that pays; ns for a state at a frame.
-template <class F> void for_sequences(const Ctc &c, double ns, double ns_per_frame, const F &body) {
-  const double states = double(c.frames) * double(c.labels + c.batch);
-  const auto run = [](void *f, int64_t n) { (*static_cast<const F *>(f))(n); };
-  parallel_for(c.batch, states * ns + double(c.frames * c.batch) * ns_per_frame, run, const_cast<F *>(&body));
+// body(sequence's number), on the threads where that pays.
+template <class F> void for_sequences(const Ctc &c, double ns_per_state, double ns_per_frame, const F &body) {
+  const double frames = double(c.frames), batch = double(c.batch);
+  for_blocks(c.batch, 1, frames * ((double(c.labels) + batch) * ns_per_state + batch * ns_per_frame),
+             [&](int64_t n, int64_t) { body(n); });
 }
 
 template <class T> void ctc(const Ctc &c, const void *log_probs, void *loss, void *alpha) {
@@ -158,16 +163,13 @@ template <class T> void ctc(const Ctc &c, const void *log_probs, void *loss, voi
 template <class T> void ctc_vjp(const Ctc &c, const void *log_probs, const void *alpha, const void *dy, void *dx_) {
   for_sequences(c, 3 + 48 / Vec<T>::width, 20 + double(c.classes) / 8, [&](int64_t n) {
     T *const dx = static_cast<T *>(dx_) + n * c.batch_step;
-    for (int64_t t = 0; t < c.frames; ++t)
-      for_vectors<T>(0, c.classes,
-                     [&](int64_t i, int64_t some) { store_some(Vec<T>(T(0)), dx + t * c.frame_step + i, some); });
+    T e = 0;
     const CtcSequence<T> s(c, n, log_probs, const_cast<void *>(alpha));
-    if (s.frames == 0)
-      return;
-    T e;
-    const double total = s.total(e);
+    const double total = s.frames ? s.total(e) : 0;
     if (total != 0) // there is an alignment, or NaN
       s.backward(double(static_cast<const T *>(dy)[n]), total, e, dx);
+    for (int64_t t = total != 0 ? s.frames : 0; t < c.frames; ++t)
+      s.clear(dx + t * c.frame_step);
   });
 }
 
