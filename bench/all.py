@@ -19,6 +19,7 @@ import augment
 import cinta as ct
 import compiled
 import conv
+import embedding
 import ensembles
 import estimators
 import gemm
@@ -63,6 +64,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
+    "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
