@@ -20,6 +20,7 @@ import cinta as ct
 import compiled
 import conv
 import ctc
+import embedding
 import ensembles
 import estimators
 import gemm
@@ -66,6 +67,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "ctc": ("CTC loss", ("cinta", "PyTorch"), ctc.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
+    "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "resampling": ("Images made smaller or larger", ("cinta", "PyTorch"), resampling.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),

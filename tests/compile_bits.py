@@ -17,7 +17,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 def bits(value: Any) -> list[Any]:
     """Shapes, dtypes and bytes of all tensors in a tree, and its other leaves: -0.0 is not 0.0 here."""
-    return [_bits(leaf) if isinstance(leaf, ct.Tensor) else leaf for leaf in tree.leaves(value)]
+    leaves = [leaf.to_dense() if isinstance(leaf, ct.RowSparse) else leaf for leaf in tree.leaves(value)]
+    return [_bits(leaf) if isinstance(leaf, ct.Tensor) else leaf for leaf in leaves]
 
 
 def _bits(x: ct.Tensor) -> tuple[tuple[int, ...], str, bytes]:

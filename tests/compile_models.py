@@ -139,6 +139,10 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Draw]] = {
                                          nn.Linear(4 * 81, 5)), classes(3, 2, 4, 4)),
     "embedding": (lambda: nn.Sequential(nn.Embedding(20, 6), nn.Flatten(), nn.Linear(24, 5)), tokens(6, 4)),
     "sequence to sequence": (Translation, tokens(6, 7)),
+    "row-sparse embedding": (
+        lambda: nn.Sequential(nn.Embedding(20, 6, padding_idx=2, sparse=True), nn.Flatten(), nn.Linear(24, 5)),
+        tokens(6, 4),
+    ),
     "recurrent": (Recurrent, classes(4, 7, 4)),
     "tied": (Tied, classes(5, 6)),
     "gated": (Gated, classes(8, 6)),

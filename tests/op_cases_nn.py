@@ -245,6 +245,7 @@ def embedding_samples(rng: np.random.Generator) -> Iterable[Sample]:
     yield sample(np.array([1, 1, 6]), rng.normal(size=(7, 5)))
     yield sample(np.array(3), rng.normal(size=(7, 5)))
     yield sample(np.zeros((0,), int), rng.normal(size=(7, 5)))
+    yield sample(np.array([[1, -1], [1, 6]]), rng.normal(size=(7, 5)), sparse=True)
 
 
 def dropout_samples(rng: np.random.Generator) -> Iterable[Sample]:
@@ -371,5 +372,6 @@ ROWS = [
     Op("group_norm", group_norm, group_norm_samples, tolerance=64, **NUMBERLESS),
     Op("local_response_norm", local_response_norm, local_response_norm_samples, tolerance=8, **NUMBERLESS),
     Op("embedding", lambda indices, weight: weight[indices], embedding_samples, method=False),
+    Op("embedding", lambda indices, weight, sparse=False: weight[indices], embedding_samples, method=False),
     Op("dropout", lambda x, p=0.5, training=True: x * (p == 0 or not training), dropout_samples, **NUMBERLESS),
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from cinta import (
     optim,
     plot,
     preprocess,
+    row_sparse,
     text,
     training,
 )
@@ -44,6 +45,7 @@ PACKAGES = [
     cinta.sklearn,
     drawing,
     files,
+    row_sparse,
 ]
 INSIDE = [nn.init, optim.lr_scheduler]  # public packages of packages
 MODULES = {

@@ -44,7 +44,7 @@ class RowSparse:
             )
         if rows.dtype.is_floating:
             raise TypeError(f"[RowSparse] rows have dtype {rows.dtype}, expected an integer dtype")
-        if rows.size and not (0 <= rows.min().item() and rows.max().item() < shape[0]):
+        if rows.size and (rows.min().item() < 0 or rows.max().item() >= shape[0]):
             raise IndexError(
                 f"[RowSparse] rows reach from {rows.min().item()} to {rows.max().item()}, expected 0 to {shape[0] - 1}"
             )

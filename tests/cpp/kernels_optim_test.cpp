@@ -291,3 +291,19 @@ TEST_CASE("sum_squares is exact in double and the same on every level and thread
     }
   CHECK(table().sum_squares[1](0, nullptr) == 0);
 }
+
+TEST_CASE("sum_squares_of_rows has the bits of sum_squares over the rows with zeros between them") {
+  for (int64_t width : {1, 7, 64, 1000, 40000}) {
+    const std::vector<int64_t> rows = {0, 2, 3, 9, 40, 41};
+    const Weights<float> w(int(int64_t(rows.size()) * width));
+    std::vector<float> whole(size_t(44 * width));
+    for (size_t k = 0; k < rows.size(); ++k)
+      std::copy_n(w.g.data() + int64_t(k) * width, width, whole.data() + rows[k] * width);
+    for (const std::string &isa : available_isas()) {
+      const Table &t = table_of(isa.c_str());
+      CHECK(t.sum_squares_of_rows[0](int64_t(rows.size()), width, rows.data(), w.g.data()) ==
+            t.sum_squares[0](int64_t(whole.size()), whole.data()));
+    }
+  }
+  CHECK(table().sum_squares_of_rows[1](0, 5, nullptr, nullptr) == 0);
+}

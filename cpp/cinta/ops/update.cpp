@@ -130,6 +130,8 @@ template <class Options> constexpr int kMoments = 0;
 template <> constexpr int kMoments<kernels::Sgd> = 1;
 template <> constexpr int kMoments<kernels::Adam> = 2; // the largest second moment only divides the first
 
+constexpr int64_t kRowsAhead = 16;
+
 // The same by a row-sparse gradient. in: p, its states, values, options, rows.
 template <class Options> struct RowUpdateWork {
   Options options;
@@ -145,16 +147,23 @@ template <class Options> struct RowUpdateWork {
       void *const data[kStates] = {at(states[0], row), at(states[1], row), at(states[2], row)};
       step(o, floating_index(values.dtype()), n * given.width, at(p, row), g, data);
     };
+    const int64_t height = out[0].shape(0);
+    const bool resting = rests(o);
     const auto still = [&](int64_t row) {
-      for (int s = 0; s < kMoments<Options>; ++s)
-        if (states[s].data() && !all_zero(at(states[s], row), given.bytes))
+      for (int s = 0; s < kMoments<Options> && resting; ++s) {
+        if (!states[s].data())
+          continue;
+        if (row + kRowsAhead < height) // rows are looked at faster than memory answers
+          __builtin_prefetch(at(states[s], row + kRowsAhead));
+        if (!all_zero(at(states[s], row), given.bytes))
           return false;
-      return rests(o);
+      }
+      return resting;
     };
-    if (o.lazy || (rests(o) && !states[0].data()))
+    if (o.lazy || (resting && !states[0].data()))
       given.update_given(update);
     else
-      given.update_all(out[0].shape(0), update, still);
+      given.update_all(height, update, still);
     p.finish();
     for (const Updated &s : states)
       s.finish();

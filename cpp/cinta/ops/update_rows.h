@@ -12,6 +12,12 @@ constexpr int64_t kUpdateElements = 16384; // of a block, which is one thread's
 
 inline bool all_zero(const char *p, size_t bytes) {
   static constexpr char zeros[256] = {};
+  if (bytes >= sizeof(uint64_t)) { // mostly all that it takes
+    uint64_t first;
+    std::memcpy(&first, p, sizeof first);
+    if (first)
+      return false;
+  }
   for (; bytes > sizeof zeros; p += sizeof zeros, bytes -= sizeof zeros)
     if (std::memcmp(p, zeros, sizeof zeros))
       return false;

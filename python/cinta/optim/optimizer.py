@@ -46,8 +46,8 @@ def refuse_rows(optimizer: str, param: Tensor) -> None:
     """Raises TypeError where the parameter's gradient is row-sparse, for optimizers that take dense ones alone."""
     if type(param.grad) is RowSparse:
         raise TypeError(
-            f"[{optimizer}] a parameter of shape {list(param.shape)} has a row-sparse gradient, which SGD, Adam and AdamW "
-            "take: make its embedding with sparse=False, or call p.grad = p.grad.to_dense() before step()"
+            f"[{optimizer}] a parameter of shape {list(param.shape)} has a row-sparse gradient, which SGD, Adam and "
+            "AdamW take: make its embedding with sparse=False, or call p.grad = p.grad.to_dense() before step()"
         )
 
 
