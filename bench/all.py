@@ -30,6 +30,7 @@ import monitor
 import neighbour
 import ops
 import recurrent
+import seq2seq
 import training
 import transformer
 
@@ -62,6 +63,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
+    "seq2seq": ("Encoder, decoder, attention", ("cinta", "PyTorch"), seq2seq.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
