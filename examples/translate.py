@@ -34,6 +34,7 @@ from cinta.text import SPECIALS, TextCodec, read_pairs, read_po
 
 PAD = SPECIALS.index("<pad>")
 LONGEST = 80  # pieces of a phrase; longer ones are left out
+LANGUAGES = {"de": "German", "fr": "French"}
 MONTHS = {
     "en": "January February March April May June July August September October November December",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -192,7 +193,9 @@ class Translator(nn.Module):
         _, weights = self.net(source[None], target[None, :-1], need_weights=True)
         sides = (self.read, source), (self.written, target[1:])
         pieces = [[p.strip() or "␣" for p in codec.vocabulary.decode(side, specials=True)] for codec, side in sides]
-        plot.attention(weights[0], *pieces, title=f"English to {phrase.language}").savefig(path, dpi=130)
+        plot.attention(
+            weights[0], *pieces, title=f"English to {LANGUAGES.get(phrase.language, phrase.language)}"
+        ).savefig(path, dpi=130)
 
     def scores(self, phrases: list[Phrase], beam: int = 1) -> tuple[float, float]:
         """The share that it translates as they stand there, and BLEU from 0 to 100."""
