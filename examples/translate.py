@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import cinta as ct
 from cinta import models, nn, optim, plot
@@ -158,10 +158,8 @@ class Translator(nn.Module):
 
     @classmethod
     def restored(cls, path: Path) -> Translator:
-        found = ct.load_checkpoint(path, random=False)
         read, written = TextCodec(), TextCodec()
-        read.load_state_dict(found["read"])
-        written.load_state_dict(found["written"])
+        found = ct.load_checkpoint(path, random=False, read=read, written=written)
         translator = cls(read, written, found["sizes"])
         translator.load_state_dict(found["model"])
         return translator
@@ -172,6 +170,10 @@ class Translator(nn.Module):
 
     def source(self, phrase: Phrase) -> np.ndarray:
         """The language, then what is read."""
+        if phrase.language not in self.languages:
+            raise ValueError(
+                f"--to got {phrase.language!r}, expected some of {self.languages}, which the network learnt"
+            )
         return np.append(self.read.vocabulary[f"<{phrase.language}>"], self.read.encode(phrase.source, eos=True))
 
     def translate(self, phrases: list[Phrase], beam: int = 1, at_once: int = 250) -> list[str]:
@@ -206,7 +208,8 @@ class Translator(nn.Module):
         return right, sacrebleu.corpus_bleu(found, [targets]).score
 
     def show(self, phrases: list[Phrase], title: str, beam: int = 1) -> None:
-        table = Table("read", "written", "expected where it differs", title=title, title_justify="left", box=None)
+        names = (Column(name, overflow="fold") for name in ("read", "written", "expected where it differs"))
+        table = Table(*names, title=title, title_justify="left", box=None)
         for phrase, found in zip(phrases, self.translate(phrases, beam)):
             table.add_row(phrase.source, found[:150], "" if found == phrase.target else phrase.target)
         console.print(table)
@@ -325,16 +328,17 @@ def main() -> None:
     for name, choices in SETTINGS.items():
         if getattr(args, name) is None:
             setattr(args, name, choices["pairs" if args.pairs else args.corpus])
+    counts = (*args.phrases, args.beam, args.hidden, args.embedding, args.epochs, args.batch_size, args.stop_after or 1)
+    if min(counts) < 1:
+        arguments.error(f"--phrases, --beam, sizes and --epochs got {min(counts)}, expected at least 1")
     try:
         if args.translate is not None:
             translator = Translator.restored(args.resume or args.out / "checkpoint.safetensors")
             for language in args.to or translator.languages:
-                if language not in translator.languages:
-                    raise ValueError(f"--to got {language!r}, expected some of {translator.languages}")
                 (text,) = translator.translate([Phrase(language, args.translate, "")], args.beam)
                 console.print(f"{language}: {text}")
             return
-        languages = args.to or (["xx"] if args.pairs else ["de", "fr"])
+        languages = args.to or ([args.pairs.stem] if args.pairs else ["de", "fr"])
         corpus = corpus_of(args, languages)
         ct.random.seed(args.seed)
         sizes = {"embedding_dim": args.embedding, "hidden_size": args.hidden, "dropout": args.dropout}

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cinta as ct
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SETTINGS = {
     "lenet.py": ["--quick"],
@@ -250,6 +252,14 @@ class TestTranslate:
             assert [line[:4] for line in lines] == ["de: ", "fr: "]
         error = run("translate.py", "--translate", "one", "--to", "it", "--out", "out", folder=tmp_path, fails=True)
         assert "--to got 'it', expected some of ['de', 'fr']" in error
+        error = run("translate.py", "--corpus", "django", "--to", "ca", "--resume", "out/checkpoint.safetensors",
+                    folder=tmp_path, fails=True)  # fmt: skip
+        assert "--to got 'ca', expected some of ['de', 'fr']" in error
+        ct.save_checkpoint(tmp_path / "other.safetensors", epoch=3)
+        error = run("translate.py", "--translate", "x", "--resume", "other.safetensors", folder=tmp_path, fails=True)
+        assert "other.safetensors has no part 'read'" in error
+        error = run("translate.py", "--epochs", 0, folder=tmp_path, fails=True)
+        assert "got 0, expected at least 1" in error
 
     def test_resumed_training_equals_an_uninterrupted_one(self, tmp_path):
         small = ("--phrases", 300, 40, "--hidden", 16, "--epochs", 3)
