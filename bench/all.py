@@ -33,6 +33,7 @@ import neighbour
 import ops
 import recurrent
 import resampling
+import seq2seq
 import training
 import transformer
 
@@ -66,6 +67,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "ctc": ("CTC loss", ("cinta", "PyTorch"), ctc.main),
+    "seq2seq": ("Encoder, decoder, attention", ("cinta", "PyTorch"), seq2seq.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),

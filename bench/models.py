@@ -90,6 +90,38 @@ def language_model(nn, kind, vocabulary, hidden, layers=1):
     return Model()
 
 
+def seq2seq(torch, source, target, embedding, hidden):
+    """The network of `cinta.models.Seq2Seq`, one layer and "general" attention, by the same names, in PyTorch's layers.
+
+    Batches of full length: [B,S] read, [B,T] written -> scores [B,T,target].
+    """
+    nn = torch.nn
+    module: Any = nn.Module
+
+    class Model(module):
+        def __init__(self):
+            super().__init__()
+            self.source_embedding, self.target_embedding = (
+                nn.Embedding(source, embedding),
+                nn.Embedding(target, embedding),
+            )
+            self.encoder, self.decoder = nn.LSTM(embedding, hidden // 2, bidirectional=True), nn.LSTM(embedding, hidden)
+            self.attention = nn.Module()
+            self.attention.weight = nn.Parameter(torch.empty(hidden, hidden))
+            self.combine, self.output = nn.Linear(2 * hidden, hidden, bias=False), nn.Linear(hidden, target)
+
+        def forward(self, read, written):
+            memory, states = self.encoder(self.source_embedding(read.T))
+            begin = tuple(torch.cat([state[0], state[1]], 1)[None] for state in states)
+            query, _ = self.decoder(self.target_embedding(written.T), begin)
+            memory, query = memory.transpose(0, 1), query.transpose(0, 1)
+            keys = nn.functional.linear(memory, self.attention.weight)
+            context = torch.bmm(torch.bmm(query, keys.transpose(1, 2)).softmax(2), memory)
+            return self.output(torch.tanh(self.combine(torch.cat([context, query], 2))))
+
+    return Model()
+
+
 def layer_norm_lstm(torch, features, hidden):
     """What cinta's `nn.LayerNormLSTM` computes, in PyTorch's operations step by step, by the same names."""
     norm = torch.nn.functional.layer_norm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import os
 import re
 import struct
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import cinta as ct
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SETTINGS = {
@@ -32,6 +35,7 @@ SETTINGS = {
     "vanishing_gradient.py": ["--trials", "4", "--epochs", "1", "--lag-steps", "20", "--lag-trials", "1"],
     "ctc_digits.py": ["--steps", "20", "--strips", "10", "--beam-size", "4"],
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
+    "translate.py": ["--phrases", "300", "40", "--hidden", "16", "--epochs", "1"],
     "before_training.py": ["--steps", "30"],
     "face_verification.py": ["--steps", "30", "--pairs", "40"],
     "upscale.py": ["--quick"],
@@ -286,6 +290,89 @@ def test_ctc_digits(tmp_path):
     with Image.open(tmp_path / "out" / "ctc_digits.png") as image:
         assert min(image.size) > 800
         assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+class TestTranslate:
+    small = ("--phrases", 3000, 150, "--hidden", 64, "--batch-size", 32)
+
+    def test_learns_and_leaves_its_files(self, tmp_path):
+        from PIL import Image
+
+        output = run("translate.py", *self.small, "--epochs", 7, "--lr", 0.01, "--out", "out", folder=tmp_path)
+        losses = [float(loss) for loss in re.findall(r"held out ([\d.]+)", output)]
+        assert losses[-1] < 0.3 * losses[0]
+        right, bleu = re.search(r"exactly right ([\d.]+)% of 150 held-out phrases, BLEU ([\d.]+)", output).groups()
+        assert float(right) > 10
+        assert float(bleu) > 30
+        pictures = {"attention_de.png", "attention_fr.png", "learning_curve.png"}
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {*pictures, "checkpoint.safetensors"}
+        for picture in pictures:
+            with Image.open(tmp_path / "out" / picture) as image:
+                assert min(image.size) > 200
+        for beam in (1, 3):
+            asked = ("--translate", "three hundred and forty-five", "--out", "out", "--beam", beam)
+            lines = run("translate.py", *asked, folder=tmp_path).splitlines()
+            assert [line[:4] for line in lines] == ["de: ", "fr: "]
+        error = run("translate.py", "--translate", "one", "--to", "it", "--out", "out", folder=tmp_path, fails=True)
+        assert "--to got 'it', expected some of ['de', 'fr']" in error
+        error = run("translate.py", "--corpus", "django", "--to", "ca", "--resume", "out/checkpoint.safetensors",
+                    folder=tmp_path, fails=True)  # fmt: skip
+        assert "--to got 'ca', expected some of ['de', 'fr']" in error
+        ct.save_checkpoint(tmp_path / "other.safetensors", epoch=3)
+        error = run("translate.py", "--translate", "x", "--resume", "other.safetensors", folder=tmp_path, fails=True)
+        assert "other.safetensors has no part 'read'" in error
+        error = run("translate.py", "--epochs", 0, folder=tmp_path, fails=True)
+        assert "got 0, expected at least 1" in error
+
+    def test_resumed_training_equals_an_uninterrupted_one(self, tmp_path):
+        small = ("--phrases", 300, 40, "--hidden", 16, "--epochs", 3)
+        run("translate.py", *small, "--out", "whole", folder=tmp_path)
+        run("translate.py", *small, "--stop-after", 1, "--out", "half", folder=tmp_path)
+        run("translate.py", *small, "--resume", "half/checkpoint.safetensors", "--out", "rest", folder=tmp_path)
+        final, resumed = ((tmp_path / name / "checkpoint.safetensors").read_bytes() for name in ("whole", "rest"))
+        assert final == resumed
+
+    def test_no_number_that_is_held_out_is_in_training(self):
+        """Its written form stands in no text of the training, by itself or in a longer number."""
+        from num2words import num2words
+
+        spec = importlib.util.spec_from_file_location("translate", EXAMPLES / "translate.py")
+        example = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(example)
+        corpus = example.numbers(["de", "fr"], (4000, 300), seed=1)
+        texts = {language: [p.target for p in corpus.train if p.language == language] for language in ("de", "fr")}
+        texts["en"] = [p.source for p in corpus.train]
+        before = {"en": r"(?<![\w-])", "fr": r"(?<![\w-])", "de": ""}
+        numbers = [number for number in range(1_000_000) if example.is_held_out(number)]
+        assert 0.05 * 1e6 < len(numbers) < 0.15 * 1e6
+        some = [*numbers[:150], *np.random.default_rng(0).choice(numbers, 150)]
+        for language, lines in texts.items():
+            text = "\n".join(lines)
+            for number in map(int, some):
+                for kind in ("cardinal", "ordinal", "year"):
+                    if kind != "year" or 1100 <= number < 2100:
+                        form = num2words(number, lang=language, to=kind)
+                        assert form not in text or not re.search(
+                            before[language] + re.escape(form) + r"(?![\w-])", text
+                        )
+        assert {p.source for p in corpus.held_out}.isdisjoint(p.source for p in corpus.train)
+
+    def test_djangos_messages(self, tmp_path):
+        pytest.importorskip("django")
+        small = ("--hidden", 16, "--epochs", 1, "--to", "ca", "--pieces", 300)
+        output = run("translate.py", "--corpus", "django", *small, folder=tmp_path)
+        assert re.search(r"[\d,]+ phrases to learn from, \d+ held out; 30[0-9]|300 pieces read", output)
+        error = run("translate.py", "--corpus", "django", "--to", "xy", folder=tmp_path, fails=True)
+        assert "--to got 'xy', expected one of the folders in" in error
+
+    def test_pairs_of_ones_own(self, tmp_path):
+        lines = [f"I have {a} {b}.\tIch habe {a} {b}.\tCC-BY 2.0\r\n" for a in range(40) for b in "abcdef"]
+        (tmp_path / "deu.tsv").write_bytes(b"\xef\xbb\xbf" + "".join(lines).encode() + b"caf\xe9\tx\r\nlonely\r\n")
+        output = run("translate.py", "--pairs", "deu.tsv", "--hidden", 16, "--epochs", 2, folder=tmp_path)
+        assert "lines left out of deu.tsv: 1 undecodable, 1 malformed" in output
+        assert "held-out phrases" in output
+        (tmp_path / "none.tsv").write_text("nothing\n")
+        error = run("translate.py", "--pairs", "none.tsv", folder=tmp_path, fails=True)
+        assert "none.tsv: got no pairs" in error
+        assert "Traceback" not in error
 
 
 def test_before_training(tmp_path):

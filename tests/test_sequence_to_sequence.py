@@ -64,6 +64,20 @@ def test_beam_search_keeps_sequences_apart():
         np.testing.assert_allclose([h.score for h in alone], [h.score for h in together[row]], atol=1e-5)
 
 
+def test_generate_is_greedy_or_the_best_of_a_beam():
+    net, lengths = network(dropout=0.5), [4, 1]
+    source = batch(lengths, 4, 11)
+    options = {"eos": EOS, "max_length": 6}
+    found = net.generate(source, lengths=lengths, bos=BOS, **options)
+    best = net.generate(source, lengths=lengths, bos=BOS, beam_size=3, length_penalty=0.5, **options)
+    assert net.training
+    net.eval()
+    state = net.encode(source, lengths=lengths)
+    assert found == ct.decoding.greedy(net.step, state, [BOS] * 2, **options)
+    beams = ct.decoding.beam_search(net.step, state, [BOS] * 2, beam_size=3, length_penalty=0.5, **options)
+    assert best == [beam[0] for beam in beams]
+
+
 def test_gradients_reach_every_parameter_and_float64_agrees():
     net, exact = network(num_layers=2), network(num_layers=2, dtype="float64")
     exact.load_state_dict({name: value.astype("float64") for name, value in net.state_dict().items()})

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cinta as ct
-from cinta.text import BytePairTokenizer, Vocabulary
+from cinta.text import BytePairTokenizer, CharacterTokenizer, TextCodec, Vocabulary, WordTokenizer
 
 TEXTS = ["low low low low low", "lower lower newest newest newest", "newest newest newest widest widest widest"]
 
@@ -126,3 +126,34 @@ class TestState:
         with pytest.raises(ValueError, match=r"\[BytePairTokenizer\]"):
             tokenize.load_state_dict(bad)
         assert (tokenize.state_dict(), tokenize("lowest")) == before
+
+
+class TestCodec:
+    @pytest.mark.parametrize("tokenizer", [BytePairTokenizer.train(TEXTS, 18), CharacterTokenizer(), WordTokenizer()])
+    def test_there_and_back_through_a_checkpoint(self, tmp_path, tokenizer):
+        codec = TextCodec(tokenizer, Vocabulary.build(map(tokenizer, TEXTS)))
+        numbers = codec.encode("lower newest", bos=True, eos=True)
+        assert (numbers[0], numbers[-1]) == (codec.vocabulary.bos, codec.vocabulary.eos)
+        assert codec.decode([*numbers, 9]) == "lower newest"
+        ct.save_checkpoint(tmp_path / "c.safetensors", codec=codec)
+        again = TextCodec(type(tokenizer)(), Vocabulary())
+        ct.load_checkpoint(tmp_path / "c.safetensors", codec=again)
+        assert len(again) == len(codec)
+        assert again.encode("lower newest", bos=True, eos=True).tolist() == numbers.tolist()
+
+    def test_training(self):
+        codec = TextCodec.train(TEXTS, 20, specials=("<unk>", "<eos>", "<de>"))
+        assert len(codec) == 20
+        assert codec.vocabulary.tokens[:3] == ["<unk>", "<eos>", "<de>"]
+        assert codec.tokenizer.pieces == BytePairTokenizer.train(TEXTS, 17).pieces
+        with pytest.raises(ValueError, match="max_size got 4, expected more than the 4 specials"):
+            TextCodec.train(TEXTS, 4)
+
+    def test_bad_states_change_nothing(self):
+        codec = TextCodec(BytePairTokenizer.train(TEXTS, 18), Vocabulary(["a"]))
+        before = codec.state_dict()
+        other = TextCodec(BytePairTokenizer(), Vocabulary(["b"])).state_dict()
+        for bad in ({}, {**other, "vocabulary": {}}, {**other, "tokenizer": {}}, {**other, "vocabulary": 3}):
+            with pytest.raises(ValueError, match="expected"):
+                codec.load_state_dict(bad)
+            assert codec.state_dict() == before

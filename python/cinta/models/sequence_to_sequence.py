@@ -6,6 +6,8 @@ from typing import Any
 
 from cinta import nn
 from cinta._core import Tensor, asarray, concat, log_softmax, tanh
+from cinta.autodiff import no_grad
+from cinta.decoding import Hypothesis, beam_search, greedy
 from cinta.nn.layers.arguments import positive
 from cinta.nn.sequences import sequence_mask
 
@@ -35,7 +37,7 @@ class Seq2Seq(nn.Module):
 
     Parameters (V of words, D = embedding_dim, one layer): source_embedding and target_embedding [V, D], encoder
     (`nn.LSTM`, both directions) and decoder (`nn.LSTM`), attention, combine [H, 2 H], output [V, H] and [V].
-    `encode` and `step` are what `ct.decoding` needs to write a target.
+    `generate` writes targets; `encode` and `step` are what `ct.decoding` needs to do so in its ways.
 
     Errors: ValueError for sizes that do not fit or an unknown attention.
     Source: Sutskever, Vinyals and Le, "Sequence to Sequence Learning with Neural Networks", 2014; Bahdanau, Cho and
@@ -49,10 +51,9 @@ class Seq2Seq(nn.Module):
         >>> net(source, target, lengths=[3, 2]).shape
         (2, 2, 30)
         >>> state = net.encode(source, lengths=[3, 2])
-        >>> found = ct.decoding.greedy(net.step, state, start=[2, 2], eos=3, max_length=5)
         >>> best = ct.decoding.beam_search(net.step, state, start=[2, 2], eos=3, max_length=5, beam_size=3)
-        >>> len(found), len(best[0])
-        (2, 3)
+        >>> best[0][0].tokens == net.generate(source, lengths=[3, 2], bos=2, eos=3, max_length=5, beam_size=3)[0].tokens
+        True
     """
 
     def __init__(
@@ -120,6 +121,36 @@ class Seq2Seq(nn.Module):
         """One step of the decoder: log-probabilities [B, V] of the tokens after tokens [B], and the next state."""
         scores, _, h, c = self._decode(state, tokens[:, None], None)
         return log_softmax(scores[:, 0], axis=1), {**state, "h": h, "c": c}
+
+    @no_grad()
+    def generate(
+        self,
+        source: Any,
+        *,
+        bos: int,
+        eos: int,
+        max_length: int,
+        lengths: Any = None,
+        beam_size: int = 1,
+        length_penalty: float = 1.0,
+    ) -> list[Hypothesis]:
+        """What the network writes for each of the sources [B, S], of its own accord: greedily, or by beam search.
+
+        In evaluation mode, whatever mode the network is in. bos, eos: the tokens that a target begins after and ends
+        with; the rest as in `ct.decoding.beam_search`, of which this is the best hypothesis.
+        """
+        training = self.training
+        self.eval()
+        try:
+            state = self.encode(source, lengths=lengths)
+            start = [bos] * len(state["h"])  # type: ignore[arg-type]
+            if beam_size == 1:
+                return greedy(self.step, state, start, eos=eos, max_length=max_length)
+            found = beam_search(self.step, state, start, eos=eos, max_length=max_length, beam_size=beam_size,
+                                length_penalty=length_penalty)  # fmt: skip
+            return [hypotheses[0] for hypotheses in found]
+        finally:
+            self.train(training)
 
     def _decode(self, state: dict[str, Any], target: Tensor, lengths: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Scores [B, T, V] and attention [B, T, S] for target [B, T], then h and c as in the state."""

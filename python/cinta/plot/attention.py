@@ -67,7 +67,7 @@ def attention(weights: Any, source: Sequence[Any], target: Sequence[Any], *, tit
     )
     bar.set_label("attention", color="0.4")
     bar.ax.tick_params(labelsize=8, length=0)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if title is not None:
         figure.suptitle(title, fontsize=11)
     return figure

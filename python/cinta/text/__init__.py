@@ -1,6 +1,7 @@
 """Text: files of lines, tokens, and vocabularies that number them."""
 
 from cinta.text.byte_pair import BytePairTokenizer
+from cinta.text.codec import TextCodec
 from cinta.text.files import Lines, read_lines, read_text
 from cinta.text.pairs import Pairs, read_pairs
 from cinta.text.po import PoEntry, PoFile, read_po
@@ -15,6 +16,7 @@ __all__ = [
     "Pairs",
     "PoEntry",
     "PoFile",
+    "TextCodec",
     "Vocabulary",
     "WordTokenizer",
     "read_lines",
