@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from cinta.data import Table, read_csv
+from cinta.data import Table, read_csv, text_columns
 
 
 @pytest.fixture
@@ -45,6 +45,25 @@ def test_categories_of_the_training_table(write):
     assert test["x"].tolist() == [1, 1]
     with pytest.raises(ValueError, match=r"other.csv, line 3, column 'x': got 'c', expected one of a, b"):
         read_csv(write("x\na\nc\n", "other.csv"), categorical=train.categories)
+
+
+def test_unknown_categories_as_missing_values(write):
+    path = write("x,y\na,u\nc,v\n")
+    table = read_csv(path, categorical={"x": ["a", "b"], "y": ["u", "v"]}, unknown="missing")
+    assert table["x"].tolist() == [0, -1]
+    assert table["y"].tolist() == [0, 1]
+    with pytest.raises(ValueError, match=r"unknown got 'new', expected 'error' or 'missing'"):
+        read_csv(path, unknown="new")
+
+
+def test_columns_of_text(write):
+    assert text_columns(write("a,b,c,d\n1,x,,1_000\n-2e3, 7,NA,2\n\nnan,3,?,5\n")) == ["b", "d"]
+    assert text_columns(write("1;x\n2;3\n"), header=False, delimiter=";") == ["1"]
+    assert text_columns(write("a\n-\n"), missing=["-"]) == []
+    with pytest.raises(ValueError, match=r"\[text_columns\] .*table.csv, line 3: got 1 fields, expected 2"):
+        text_columns(write("a,b\n1,2\n3\n"))
+    with pytest.raises(OSError, match=r"nowhere.csv"):
+        text_columns("nowhere.csv")
 
 
 def test_features(write):

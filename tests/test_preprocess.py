@@ -13,11 +13,12 @@ import pkgutil
 import numpy as np
 import pytest
 from sklearn import decomposition
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import cinta as ct
 from cinta import preprocess
-from cinta.preprocess import PCA, Center, Log1p, OneHot, PCAWhitening, Pipeline, Standardize
+from cinta.preprocess import PCA, Center, Impute, Log1p, OneHot, Ordinal, PCAWhitening, Pipeline, Standardize
 
 Array = np.ndarray
 
@@ -32,6 +33,7 @@ MADE = {
     "standardize": lambda: Standardize(),
     "one number": lambda: Standardize(axis=None),
     "log1p": lambda: Log1p(columns=[0, -2]),
+    "impute": lambda: Impute(),
     "pca": lambda: PCA(3),
     "whitening": lambda: PCAWhitening(0.95, eps=0.1),
     "zca": lambda: PCAWhitening(zca=True, eps=1e-3),
@@ -265,6 +267,60 @@ def test_one_hot_is_scikit_learns(rng: np.random.Generator, tmp_path) -> None:
         OneHot().fit(texts)(np.array([["pink", "red"]]))
 
 
+@pytest.mark.parametrize("strategy", ["mean", "median"])
+@pytest.mark.parametrize("indicator", [False, True])
+def test_impute_is_scikit_learns(strategy: str, indicator: bool, rng: np.random.Generator, tmp_path) -> None:
+    x, new = table(rng), table(rng)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    new[rng.random(new.shape) < 0.2] = np.nan
+    x[:, 2] = 7.0  # nothing is missing, so nothing says whether it is
+    theirs = SimpleImputer(strategy=strategy, add_indicator=indicator).fit(x)
+    step = saved(Impute(strategy, indicator).fit(x), tmp_path)
+    np.testing.assert_allclose(step(new), theirs.transform(new), rtol=1e-6)
+    np.testing.assert_allclose(step.fill_, theirs.statistics_, rtol=1e-12)
+    assert step.missing_.tolist() == [True, True, False, True, True, True]
+    known = ~np.isnan(new)
+    np.testing.assert_allclose(step.inverse(step(new))[known], new[known], rtol=1e-6)
+    compiled = ct.compile(lambda batch: step(batch))
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(ct.tensor(new)).numpy(), step(new))
+
+
+def test_impute_learns_in_batches(rng: np.random.Generator) -> None:
+    x = table(rng)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    parts = Impute().fit_batches(np.array_split(x, 4))
+    np.testing.assert_allclose(parts.fill_, np.nanmean(x, axis=0), rtol=1e-12)
+    with pytest.raises(ValueError, match=r"\[Impute\] got another batch with strategy 'median', expected all data"):
+        Impute("median").fit_batches(np.array_split(x, 4))
+    images = rng.normal(size=(5, 2, 3))
+    images[0] = np.nan
+    np.testing.assert_allclose(Impute().fit(images)(images)[0], images[1:].mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["U", "i", "f"])
+def test_ordinal_is_scikit_learns(kind: str, rng: np.random.Generator, tmp_path) -> None:
+    x, new = rng.integers(0, 5, (40, 2)), rng.integers(0, 9, (40, 2))
+    x, new = (a.astype(str) if kind == "U" else a.astype(kind) for a in (x, new))
+    theirs = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit(x)
+    step = saved(Ordinal(handle_unknown="ignore").fit(x), tmp_path)
+    got = step(new)
+    assert got.dtype == np.int64
+    np.testing.assert_array_equal(got, theirs.transform(new) + 1)
+    np.testing.assert_array_equal(step.inverse(step(x)), x)
+    assert step(x[:0]).shape == (0, 2)
+    assert OneHot().fit(x)(x[:0]).shape == (0, 10)
+    if kind != "U":
+        np.testing.assert_array_equal(step(ct.tensor(new)).numpy(), got)
+        compiled = ct.compile(lambda batch: step(batch))
+        for _ in range(3):
+            np.testing.assert_array_equal(compiled(ct.tensor(new)).numpy(), got)
+    with pytest.raises(ValueError, match=r"\[Ordinal\] got the unknown category .* in row .*handle_unknown='ignore'"):
+        Ordinal().fit(x)(new)
+    with pytest.raises(ValueError, match=r"\[Ordinal\] got codes from 0 to 5, expected integers from 1 to \[5, 5\]"):
+        step.inverse(got)
+
+
 def test_pipeline_fits_each_step_on_what_comes_before_it(rng: np.random.Generator) -> None:
     x = table(rng)
     log, scale, white = Log1p(), Standardize(), PCAWhitening(4, eps=0.0)
@@ -292,7 +348,7 @@ def test_a_failed_fit_changes_nothing(rng: np.random.Generator) -> None:
     bad[50, 2] = np.nan
     for make in MADE.values():
         step = make().fit(x)
-        if step.name in ("Log1p", "Pipeline"):
+        if step.name in ("Log1p", "Impute", "Pipeline"):
             continue
         for attempt in (step.fit, step.partial_fit):
             with pytest.raises(ValueError, match=r"got nan at \[50, 2\], expected finite numbers to learn from"):
@@ -355,6 +411,14 @@ FITTED = np.arange(12.0).reshape(4, 3) ** 2
         (lambda: PCA().fit(FITTED)(FITTED[:, :2]), ValueError, r"shape \(4, 2\), expected \['any', 3\]"),
         (lambda: PCA(2).fit(FITTED).inverse(FITTED), ValueError, r"shape \(4, 3\), expected \['any', 2\] to go back"),
         (lambda: PCAWhitening(eps=-1), ValueError, r"eps got -1, expected 0 or more"),
+        (lambda: Impute("mode"), ValueError, r"\[Impute\] strategy got 'mode', expected 'mean' or 'median'"),
+        (lambda: Impute().fit([[np.nan], [np.nan]]), ValueError, r"got no known value of feature \[0\], expected"),
+        (lambda: Impute().fit([[np.inf]]), ValueError, r"got inf at \[0, 0\], expected finite numbers, or NaN"),
+        (lambda: Impute().fit([["a"]]), TypeError, r"got data of dtype <U1, expected numbers"),
+        (lambda: Impute()(FITTED), ValueError, r"\[Impute\] has seen no data yet"),
+        (lambda: Impute().fit(FITTED)(FITTED[:, :2]), ValueError, r"shape \(4, 2\), expected \['any', 3\] as in"),
+        (lambda: Impute(indicator=True).fit(FITTED[:, None])(FITTED[:, None]), ValueError, r"expected \[N,D\] with"),
+        (lambda: Ordinal()(FITTED), ValueError, r"\[Ordinal\] has seen no data"),
         (lambda: OneHot("warn"), ValueError, r"handle_unknown got 'warn'"),
         (lambda: OneHot()(FITTED), ValueError, r"\[OneHot\] has seen no data"),
         (lambda: OneHot().fit([1.0, np.nan]), ValueError, r"NaN or infinity among the categories"),

@@ -3,7 +3,7 @@
 from cinta.data.bptt import BPTTLoader
 from cinta.data.cifar import Cifar, load_cifar10, load_cifar100, read_cifar
 from cinta.data.collate import Padded, default_collate, pad_collate
-from cinta.data.csv import Table, read_csv
+from cinta.data.csv import Table, read_csv, text_columns
 from cinta.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from cinta.data.idx import Mnist, load_mnist, read_idx
 from cinta.data.image_folder import ImageFolder, read_image
@@ -37,4 +37,5 @@ __all__ = [
     "read_csv",
     "read_idx",
     "read_image",
+    "text_columns",
 ]

@@ -73,6 +73,7 @@ def read_csv(
     header: bool = True,
     delimiter: str = ",",
     missing: Collection[str] = MISSING,
+    unknown: str = "error",
     encoding: str = "utf-8-sig",
     checksum: str | None = None,
 ) -> Table:
@@ -83,7 +84,8 @@ def read_csv(
     Nothing is guessed: a text in a column of numbers is an error.
 
     columns: those that are read, all unless given. header: whether the first line has their names; else they are "0",
-    "1", ... missing: texts that stand for no value. Spaces around a field do not count, empty lines are skipped, and
+    "1", ... missing: texts that stand for no value. unknown: "missing" takes texts that are none of the categories
+    given for missing values, "error" refuses them. Spaces around a field do not count, empty lines are skipped, and
     quoting is as in Python's csv module. checksum: of the file, as "md5:..." or "sha256:...".
 
     Errors: OSError where the file cannot be opened; ValueError naming file, line and column for a value that is no
@@ -99,10 +101,41 @@ def read_csv(
     for option, names in (("categorical", categorical), ("columns", columns)):
         if isinstance(names, str):
             raise TypeError(f"[read_csv] {option} got {names!r}, expected a list of names")
+    if unknown not in ("error", "missing"):
+        raise ValueError(f"[read_csv] unknown got {unknown!r}, expected 'error' or 'missing'")
     with Source(path, "read_csv", checksum) as source:
         rows = csv.reader(_lines(source, encoding), delimiter=delimiter, skipinitialspace=True)
         try:
-            return _Reading(source, rows, categorical, columns, header, frozenset(missing)).table()
+            words = frozenset(missing)
+            return _Reading(source, rows, categorical, columns, header, words, unknown == "missing").table()
+        except csv.Error as error:
+            raise source.error(f"no CSV ({error})", "rows of fields", f"line {rows.line_num}") from error
+
+
+def text_columns(
+    path: str | os.PathLike[str],
+    *,
+    header: bool = True,
+    delimiter: str = ",",
+    missing: Collection[str] = MISSING,
+    encoding: str = "utf-8-sig",
+) -> list[str]:
+    """The names of the columns that hold something else than numbers: what `read_csv` may take as categorical.
+
+    A number for which a column of numbers is not meant, such as a postcode, only its owner can tell. Arguments and
+    errors as those of `read_csv`.
+
+    Example:
+        >>> with open("people.csv", "w") as file:
+        ...     _ = file.write("age,home\\n22,Vic\\n,Olot\\n")
+        >>> text_columns("people.csv")
+        ['home']
+    """
+    with Source(path, "text_columns") as source:
+        rows = csv.reader(_lines(source, encoding), delimiter=delimiter, skipinitialspace=True)
+        try:
+            reading = _Reading(source, rows, (), None, header, frozenset(missing), False)
+            return reading.columns_of_text()
         except csv.Error as error:
             raise source.error(f"no CSV ({error})", "rows of fields", f"line {rows.line_num}") from error
 
@@ -136,8 +169,9 @@ class _Reading:
         columns: Sequence[str] | None,
         header: bool,
         missing: frozenset[str],
+        lenient: bool,
     ) -> None:
-        self.source, self.rows, self.missing = source, rows, missing
+        self.source, self.rows, self.missing, self.lenient = source, rows, missing, lenient
         self.numbers_missing = any(_is_number(word) and float(word) == float(word) for word in missing)  # as in "-9"
         first = next((row for row in rows if row), None)
         if first is None:
@@ -177,6 +211,17 @@ class _Reading:
                 arrays[name] = renumbered[arrays[name]]
         return Table(arrays, {name: list(codes) for name, codes in self.codes.items()})
 
+    def columns_of_text(self) -> list[str]:
+        """The columns with some field that is neither a number nor missing."""
+        left = dict(self.place)
+        for row in (*self.first[0], *self.rows):
+            if row and len(row) != len(self.place):
+                raise self._error(f"{len(row)} fields", f"{len(self.place)}, as the first line has")
+            for name, i in list(left.items()) if row else ():
+                if row[i].strip() not in self.missing and not _is_number(row[i].strip()):
+                    del left[name]
+        return [name for name in self.place if name not in left]
+
     def _add(self, rows: list[list[str]], lines: list[int]) -> None:
         for name, column in self.columns.items():
             texts = [row[self.place[name]] for row in rows]
@@ -205,7 +250,7 @@ class _Reading:
     def _code(self, text: str, name: str, codes: dict[str, int], line: int) -> int:
         if text in codes:
             return codes[text]
-        if text in self.missing:
+        if text in self.missing or (self.lenient and name in self.closed):
             return -1
         if name in self.closed:
             raise self._error(f"{text!r:.60}", f"one of {', '.join(codes):.300}", name, line)

@@ -9,8 +9,10 @@
 [[1.0, 1.0]]
 """
 
+from cinta.preprocess.impute import Impute
 from cinta.preprocess.log1p import Log1p
 from cinta.preprocess.one_hot import OneHot
+from cinta.preprocess.ordinal import Ordinal
 from cinta.preprocess.pca import PCA, PCAWhitening
 from cinta.preprocess.pipeline import Pipeline
 from cinta.preprocess.preprocessor import Preprocessor, from_state_dict
@@ -19,8 +21,10 @@ from cinta.preprocess.scaling import Center, Standardize
 __all__ = [
     "PCA",
     "Center",
+    "Impute",
     "Log1p",
     "OneHot",
+    "Ordinal",
     "PCAWhitening",
     "Pipeline",
     "Preprocessor",
