@@ -15,8 +15,7 @@ import op_cases_shape
 from op_row import Op
 
 FAMILIES = (op_cases_elementwise, op_cases_reductions, op_cases_shape, op_cases_linalg, op_cases_losses, op_cases_nn,
-            op_cases_ctc, op_cases_recurrent, op_cases_attention, op_cases_creation, op_cases_augment)  # fmt: skip
-            op_cases_recurrent, op_cases_attention, op_cases_creation, op_cases_augment,
+            op_cases_ctc, op_cases_recurrent, op_cases_attention, op_cases_creation, op_cases_augment,
             op_cases_resampling)  # fmt: skip
 OPS: list[Op] = [row for family in FAMILIES for row in family.ROWS]
 BY_NAME: dict[str, Op] = {row.name: row for row in OPS}

@@ -371,7 +371,6 @@ ROWS = [
     Op("layer_norm", layer_norm, layer_norm_samples, tolerance=64, **NUMBERLESS),
     Op("group_norm", group_norm, group_norm_samples, tolerance=64, **NUMBERLESS),
     Op("local_response_norm", local_response_norm, local_response_norm_samples, tolerance=8, **NUMBERLESS),
-    Op("embedding", lambda indices, weight: weight[indices], embedding_samples, method=False),
     Op("embedding", lambda indices, weight, sparse=False: weight[indices], embedding_samples, method=False),
     Op("dropout", lambda x, p=0.5, training=True: x * (p == 0 or not training), dropout_samples, **NUMBERLESS),
 ]  # fmt: skip

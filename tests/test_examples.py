@@ -290,6 +290,8 @@ def test_ctc_digits(tmp_path):
     with Image.open(tmp_path / "out" / "ctc_digits.png") as image:
         assert min(image.size) > 800
         assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
+
+
 class TestTranslate:
     small = ("--phrases", 3000, 150, "--hidden", 64, "--batch-size", 32)
 

@@ -30,10 +30,15 @@ from cinta.nn.layers.embedding import Embedding
 from cinta.nn.layers.fractional_pooling import FractionalMaxPool2d
 from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.locally_connected import LocallyConnected1d, LocallyConnected2d
-from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
-from cinta.nn.layers.pooling import AvgPool1d, AvgPool2d, LPPool1d, LPPool2d, MaxPool1d, MaxPool2d
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
-from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from cinta.nn.layers.pooling import (
+    AvgPool1d,
+    AvgPool2d,
+    LPPool1d,
+    LPPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
@@ -107,9 +112,9 @@ __all__ = [
     "LeakyReLU",
     "LearnedPositionalEncoding",
     "Linear",
+    "LocalResponseNorm",
     "LocallyConnected1d",
     "LocallyConnected2d",
-    "LocalResponseNorm",
     "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
