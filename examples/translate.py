@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import sacrebleu
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -131,8 +132,6 @@ class Translator(nn.Module):
 
     def scores(self, phrases: list[Phrase], beam: int = 1) -> tuple[float, float]:
         """The share that it translates as they stand there, and BLEU from 0 to 100."""
-        import sacrebleu
-
         found, targets = self.translate(phrases, beam), [phrase.target for phrase in phrases]
         right = sum(a == b for a, b in zip(found, targets)) / len(targets)
         return right, sacrebleu.corpus_bleu(found, [targets]).score
@@ -175,8 +174,9 @@ class Report(ct.training.Callback):
 
 
 def train(translator: Translator, corpus: Corpus, args: argparse.Namespace) -> ct.Trainer:
-    loader = batches(translator, corpus.train, args.batch_size, args.seed)
-    held_out, steps = batches(translator, corpus.held_out, 250), args.epochs * len(loader)
+    with console.status("cutting words into pieces"):
+        loader = batches(translator, corpus.train, args.batch_size, args.seed)
+        held_out, steps = batches(translator, corpus.held_out, 250), args.epochs * len(loader)
     parameters = sum(p.size for p in translator.parameters())
     console.print(
         f"{len(corpus.train):,} phrases to learn from, {len(corpus.held_out):,} held out; {len(translator.read)} "
@@ -260,8 +260,8 @@ def main() -> None:
     for name, choices in SETTINGS.items():
         if getattr(args, name) is None:
             setattr(args, name, choices["pairs" if args.pairs else args.corpus])
-    counts = (*args.phrases, args.beam, args.hidden, args.embedding, args.epochs, args.batch_size, args.stop_after or 1)
-    if min(counts) < 1:
+    counts = [*args.phrases, args.beam, args.hidden, args.embedding, args.epochs, args.batch_size]
+    if min(counts := [*counts, 1 if args.stop_after is None else args.stop_after]) < 1:
         arguments.error(f"--phrases, --beam, sizes and --epochs got {min(counts)}, expected at least 1")
     try:
         if args.translate is not None:
@@ -271,20 +271,22 @@ def main() -> None:
                 console.print(f"{language}: {text}")
             return
         languages = args.to or ([args.pairs.stem] if args.pairs else ["de", "fr"])
-        corpus = corpus_of(args, languages)
         ct.random.seed(args.seed)
-        sizes = {"embedding_dim": args.embedding, "hidden_size": args.hidden, "dropout": args.dropout}
-        made = Translator.made_for
-        translator = (
-            Translator.restored(args.resume) if args.resume else made(corpus.train, languages, args.pieces, sizes)
-        )
+        with console.status("reading phrases"):
+            corpus = corpus_of(args, languages)
+            if args.resume:
+                translator = Translator.restored(args.resume)
+            else:
+                sizes = {"embedding_dim": args.embedding, "hidden_size": args.hidden, "dropout": args.dropout}
+                translator = Translator.made_for(corpus.train, languages, args.pieces, sizes)
         translator.show(corpus.held_out[:3], "held-out phrases before training", args.beam)
         trainer = train(translator, corpus, args)
     except (ImportError, OSError, ValueError) as error:
         arguments.error(str(error))
     report(translator, corpus.held_out, args.beam, args.out)
-    losses = {name: [row[name] for row in trainer.history] for name in ("loss", "validation_loss")}
-    plot.learning_curves(losses).savefig(args.out / "learning_curve.png", dpi=120)
+    if trainer.history:
+        losses = {name: [row[name] for row in trainer.history] for name in ("loss", "validation_loss")}
+        plot.learning_curves(losses).savefig(args.out / "learning_curve.png", dpi=120)
     console.print(f"checkpoint, curves and attention: {args.out}{os.sep}")
 
 

@@ -60,7 +60,7 @@ def numbers_in_words(
     rng = np.random.default_rng([seed, held_out])
     phrases: list[Phrase] = []
     while len(phrases) < size:
-        kind, language = KINDS[rng.integers(4)], languages[rng.integers(len(languages))]
+        kind, language = KINDS[rng.integers(4)], languages[int(rng.integers(len(languages)))]
         number = int(rng.integers(1100, 2100) if kind in ("year", "date") else rng.integers(10 ** rng.integers(2, 7)))
         if is_held_out(number) if held_out else may_be_learnt(number):
             other = int(rng.integers(100 if kind == "amount" else 12 * 31))
