@@ -24,22 +24,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import sacrebleu
 from rich.console import Console
 from rich.table import Column, Table
 
 import cinta as ct
 from cinta import models, nn, optim, plot
 from cinta.data import DataLoader, pad_collate
-from cinta.text import SPECIALS, TextCodec, read_pairs, read_po
+from cinta.text import SPECIALS, Phrase, TextCodec, numbers_in_words, read_pairs, read_po
 
 PAD = SPECIALS.index("<pad>")
 LONGEST = 80  # pieces of a phrase; longer ones are left out
-LANGUAGES = {"de": "German", "fr": "French"}
-MONTHS = {
-    "en": "January February March April May June July August September October November December",
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-}
 SETTINGS: dict[str, dict[str, Any]] = {  # by corpus
     "pieces": {"numbers": 160, "django": 800, "pairs": 4000},
     "dropout": {"numbers": 0.0, "django": 0.3, "pairs": 0.2},
@@ -49,70 +44,9 @@ SETTINGS: dict[str, dict[str, Any]] = {  # by corpus
 console = Console()
 
 
-class Phrase(NamedTuple):
-    """The language to write in, what is read, what is then to be written, and what sort of phrase that is."""
-
-    language: str
-    source: str
-    target: str
-    kind: str = "sentence"
-
-
 class Corpus(NamedTuple):
     train: list[Phrase]
     held_out: list[Phrase]
-
-
-def is_held_out(number: int) -> bool:
-    """One number in ten; not those whose words begin or end others: below 200, tens, mille quatre (1004, or 14..)."""
-    return number > 200 and number % 10 != 0 and number % 1000 > 10 and zlib.crc32(str(number).encode()) % 10 == 0
-
-
-def may_train(number: int) -> bool:
-    """Whether no number that is held out stands, in any language, in the written form of this one."""
-    end, tens = number % 1000, number // 10_000 % 10 * 10_000
-    # 371,345 is trois cent soixante et onze mille ..., 395,345 dreihundertfünfundneunzigtausend...: 11,345 and 90,345
-    inside = (
-        number // 1000,
-        end,
-        1000 + end,
-        10_000 + end,
-        tens + end,
-        10_000 + number % 10_000,
-        number % 100_000,
-        number,
-    )
-    return not any(is_held_out(part) for part in inside if part <= number)
-
-
-def in_words(kind: str, language: str, number: int, other: int) -> str:
-    """A number as euros with `other` cents, as an ordinal, a year, or the year of day `other` of 12 x 31."""
-    from num2words import num2words
-
-    if kind == "amount":
-        return str(num2words(100 * number + other, lang=language, to="currency", currency="EUR"))
-    if kind != "date":
-        text = str(num2words(number, lang=language, to=kind))
-        return text.replace("vingtsième", "vingtième").replace("centsième", "centième")  # as French has it
-    the, of = {"en": ("the", " of"), "de": ("der", ""), "fr": ("le", "")}[language]
-    day = num2words(other // 12 + 1, lang=language, to="cardinal" if language == "fr" and other >= 12 else "ordinal")
-    return f"{the} {day}{of} {MONTHS[language].split()[other % 12]} {in_words('year', language, number, 0)}"
-
-
-def numbers(languages: list[str], sizes: tuple[int, int], seed: int) -> Corpus:
-    """Phrases with a number each, of up to six digits: so many to train on and held out."""
-    corpus, kinds = Corpus([], []), ("amount", "ordinal", "year", "date")
-    for held, (phrases, size) in enumerate(zip(corpus, sizes)):
-        rng = np.random.default_rng([seed, held])
-        while len(phrases) < size:
-            kind, language = kinds[rng.integers(4)], languages[rng.integers(len(languages))]
-            dated = kind in ("year", "date")
-            number = int(rng.integers(1100, 2100) if dated else rng.integers(10 ** rng.integers(2, 7)))
-            if is_held_out(number) if held else may_train(number):
-                other = int(rng.integers(100 if kind == "amount" else 12 * 31))
-                source, target = (in_words(kind, each, number, other) for each in ("en", language))
-                phrases.append(Phrase(language, source, target, kind))
-    return corpus
 
 
 def django(languages: list[str]) -> Corpus:
@@ -122,9 +56,8 @@ def django(languages: list[str]) -> Corpus:
         raise ValueError("--corpus django got no Django, expected it to be installed: pip install django")
     phrases, folder = [], Path(spec.origin).parent
     for language in languages:
-        entries = [
-            entry for path in sorted(folder.rglob(f"locale/{language}/LC_MESSAGES/*.po")) for entry in read_po(path)
-        ]
+        paths = sorted(folder.rglob(f"locale/{language}/LC_MESSAGES/*.po"))
+        entries = [entry for path in paths for entry in read_po(path)]
         if not entries:
             raise ValueError(f"--to got {language!r}, expected one of the folders in {folder / 'conf' / 'locale'}")
         phrases += [Phrase(language, *pair, "message") for entry in entries for pair in entry.pairs()]
@@ -195,14 +128,10 @@ class Translator(nn.Module):
         _, weights = self.net(source[None], target[None, :-1], need_weights=True)
         sides = (self.read, source), (self.written, target[1:])
         pieces = [[p.strip() or "␣" for p in codec.vocabulary.decode(side, specials=True)] for codec, side in sides]
-        plot.attention(
-            weights[0], *pieces, title=f"English to {LANGUAGES.get(phrase.language, phrase.language)}"
-        ).savefig(path, dpi=130)
+        plot.attention(weights[0], *pieces, title=f"into <{phrase.language}>").savefig(path, dpi=130)
 
     def scores(self, phrases: list[Phrase], beam: int = 1) -> tuple[float, float]:
         """The share that it translates as they stand there, and BLEU from 0 to 100."""
-        import sacrebleu
-
         found, targets = self.translate(phrases, beam), [phrase.target for phrase in phrases]
         right = sum(a == b for a, b in zip(found, targets)) / len(targets)
         return right, sacrebleu.corpus_bleu(found, [targets]).score
@@ -245,8 +174,9 @@ class Report(ct.training.Callback):
 
 
 def train(translator: Translator, corpus: Corpus, args: argparse.Namespace) -> ct.Trainer:
-    loader = batches(translator, corpus.train, args.batch_size, args.seed)
-    held_out, steps = batches(translator, corpus.held_out, 250), args.epochs * len(loader)
+    with console.status("cutting words into pieces"):
+        loader = batches(translator, corpus.train, args.batch_size, args.seed)
+        held_out, steps = batches(translator, corpus.held_out, 250), args.epochs * len(loader)
     parameters = sum(p.size for p in translator.parameters())
     console.print(
         f"{len(corpus.train):,} phrases to learn from, {len(corpus.held_out):,} held out; {len(translator.read)} "
@@ -317,9 +247,11 @@ def corpus_of(args: argparse.Namespace, languages: list[str]) -> Corpus:
         return split([Phrase(languages[0], *pair) for pair in pairs])
     if args.corpus == "django":
         return django(languages)
-    if unknown := set(languages) - {"de", "fr"}:
-        raise ValueError(f"--to got {min(unknown)!r}, expected de or fr: so far numbers in words are known")
-    return numbers(languages, args.phrases, args.seed)
+    train, held_out = args.phrases
+    return Corpus(
+        numbers_in_words(train, languages, seed=args.seed),
+        numbers_in_words(held_out, languages, seed=args.seed, held_out=True),
+    )
 
 
 def main() -> None:
@@ -328,8 +260,8 @@ def main() -> None:
     for name, choices in SETTINGS.items():
         if getattr(args, name) is None:
             setattr(args, name, choices["pairs" if args.pairs else args.corpus])
-    counts = (*args.phrases, args.beam, args.hidden, args.embedding, args.epochs, args.batch_size, args.stop_after or 1)
-    if min(counts) < 1:
+    counts = [*args.phrases, args.beam, args.hidden, args.embedding, args.epochs, args.batch_size]
+    if min(counts := [*counts, 1 if args.stop_after is None else args.stop_after]) < 1:
         arguments.error(f"--phrases, --beam, sizes and --epochs got {min(counts)}, expected at least 1")
     try:
         if args.translate is not None:
@@ -339,20 +271,22 @@ def main() -> None:
                 console.print(f"{language}: {text}")
             return
         languages = args.to or ([args.pairs.stem] if args.pairs else ["de", "fr"])
-        corpus = corpus_of(args, languages)
         ct.random.seed(args.seed)
-        sizes = {"embedding_dim": args.embedding, "hidden_size": args.hidden, "dropout": args.dropout}
-        made = Translator.made_for
-        translator = (
-            Translator.restored(args.resume) if args.resume else made(corpus.train, languages, args.pieces, sizes)
-        )
+        with console.status("reading phrases"):
+            corpus = corpus_of(args, languages)
+            if args.resume:
+                translator = Translator.restored(args.resume)
+            else:
+                sizes = {"embedding_dim": args.embedding, "hidden_size": args.hidden, "dropout": args.dropout}
+                translator = Translator.made_for(corpus.train, languages, args.pieces, sizes)
         translator.show(corpus.held_out[:3], "held-out phrases before training", args.beam)
         trainer = train(translator, corpus, args)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         arguments.error(str(error))
     report(translator, corpus.held_out, args.beam, args.out)
-    losses = {name: [row[name] for row in trainer.history] for name in ("loss", "validation_loss")}
-    plot.learning_curves(losses).savefig(args.out / "learning_curve.png", dpi=120)
+    if trainer.history:
+        losses = {name: [row[name] for row in trainer.history] for name in ("loss", "validation_loss")}
+        plot.learning_curves(losses).savefig(args.out / "learning_curve.png", dpi=120)
     console.print(f"checkpoint, curves and attention: {args.out}{os.sep}")
 
 

@@ -3,6 +3,7 @@
 from cinta.text.byte_pair import BytePairTokenizer
 from cinta.text.codec import TextCodec
 from cinta.text.files import Lines, read_lines, read_text
+from cinta.text.numbers_in_words import Phrase, numbers_in_words
 from cinta.text.pairs import Pairs, read_pairs
 from cinta.text.po import PoEntry, PoFile, read_po
 from cinta.text.tokenizers import CharacterTokenizer, WordTokenizer
@@ -14,11 +15,13 @@ __all__ = [
     "CharacterTokenizer",
     "Lines",
     "Pairs",
+    "Phrase",
     "PoEntry",
     "PoFile",
     "TextCodec",
     "Vocabulary",
     "WordTokenizer",
+    "numbers_in_words",
     "read_lines",
     "read_pairs",
     "read_po",
