@@ -9,9 +9,21 @@
 namespace cinta::ops {
 namespace {
 
-constexpr std::string_view kHalf[] = {
-    "matmul", "linear",           "einsum",           "tensordot", "inner", "dot",  "conv1d",
-    "conv2d", "conv_transpose1d", "conv_transpose2d", "rnn",       "gru",   "lstm", "scaled_dot_product_attention"};
+constexpr std::string_view kHalf[] = {"matmul",
+                                      "linear",
+                                      "einsum",
+                                      "tensordot",
+                                      "inner",
+                                      "dot",
+                                      "conv1d",
+                                      "conv2d",
+                                      "conv_transpose1d",
+                                      "conv_transpose2d",
+                                      "rnn",
+                                      "gru",
+                                      "lstm",
+                                      "scaled_dot_product_attention",
+                                      "sparse_conv2d"};
 constexpr std::string_view kWide[] = {"exp",
                                       "exp2",
                                       "expm1",

@@ -170,21 +170,28 @@ void place(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, const
   out = (size + 2 * pad - reach) / stride + 1;
 }
 
-Tensor conv(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
-            const Dims &dilation, int64_t groups, int axes, const char *op) {
-  check(x, weight, bias, axes, groups, false, op);
+// Of x [N,C,H,W] or [N,C,L] under a kernel of KH by KW.
+ConvGeometry geometry(const Shape &xs, int64_t KH, int64_t KW, const Dims &stride, const Padding &padding,
+                      const Dims &dilation, int axes, const char *op) {
   if (!padding.mode.empty() && padding.mode != "same" && padding.mode != "valid")
     fail<ValueError>("[", op, "] padding is '", padding.mode, "', expected numbers, 'same' or 'valid'");
   const Spatial s = spatial(stride, axes, 1, 1, "stride", op), d = spatial(dilation, axes, 1, 1, "dilation", op);
   const Spatial p = padding.mode.empty() ? spatial(padding.sizes, axes, 0, 0, "padding", op) : Spatial{0, 0};
-  const Shape xs = x.shape(), ws = weight.shape();
   ConvGeometry g{};
   g.N = xs[0], g.C = xs[1], g.H = axes == 1 ? 1 : xs[2], g.W = xs.back();
-  g.O = ws[0], g.KH = axes == 1 ? 1 : ws[2], g.KW = ws.back();
+  g.KH = KH, g.KW = KW;
   g.stride_h = s.h, g.stride_w = s.w, g.dilation_h = d.h, g.dilation_w = d.w, g.pad_h = p.h, g.pad_w = p.w;
-  g.groups = groups;
   place(g.H, g.KH, s.h, d.h, padding.mode, op, g.pad_h, g.OH);
   place(g.W, g.KW, s.w, d.w, padding.mode, op, g.pad_w, g.OW);
+  return g;
+}
+
+Tensor conv(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
+            const Dims &dilation, int64_t groups, int axes, const char *op) {
+  check(x, weight, bias, axes, groups, false, op);
+  const Shape xs = x.shape(), ws = weight.shape();
+  ConvGeometry g = geometry(xs, axes == 1 ? 1 : ws[2], ws.back(), stride, padding, dilation, axes, op);
+  g.O = ws[0], g.groups = groups;
   if (axes == 2)
     return forward(g, x, weight, bias);
   Tensor y = forward(g, reshape(x, {g.N, g.C, 1, g.W}), reshape(weight, {g.O, ws[1], 1, g.KW}), bias);
@@ -225,6 +232,11 @@ template <class F> Tensor batched(const Tensor &x, int axes, F run) {
 }
 
 } // namespace
+
+ConvGeometry conv2d_geometry(const Shape &x, int64_t KH, int64_t KW, const Dims &stride, const Padding &padding,
+                             const Dims &dilation, const char *op) {
+  return geometry(x, KH, KW, stride, padding, dilation, 2, op);
+}
 
 Tensor conv1d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
               const Dims &dilation, int64_t groups) {

@@ -8,6 +8,7 @@ from cinta.nn.layers.activations import (
     LeakyReLU,
     LogSoftmax,
     ReLU,
+    ScaledTanh,
     Sigmoid,
     SiLU,
     Softmax,
@@ -24,10 +25,12 @@ from cinta.nn.layers.linear import Identity, Linear
 from cinta.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
 from cinta.nn.layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
+from cinta.nn.layers.radial_basis import RadialBasis
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
 from cinta.nn.layers.shape import Flatten, Unflatten
+from cinta.nn.layers.subsampling import Subsampling2d
 from cinta.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from cinta.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from cinta.nn.losses import (
@@ -99,13 +102,16 @@ __all__ = [
     "Parameter",
     "PositionalEncoding",
     "RNNCell",
+    "RadialBasis",
     "ReLU",
+    "ScaledTanh",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "Subsampling2d",
     "Tanh",
     "Transformer",
     "TransformerDecoder",
