@@ -3,9 +3,11 @@
     python examples/lenet.py                      scikit-learn's 1797 scans of 8x8 pixels
     python examples/lenet.py --data FOLDER        MNIST or Fashion-MNIST: the four IDX files, gzipped or not
     python examples/lenet.py --seeds 5            five trainings and their mean accuracy
+    python examples/lenet.py --original           as published: sparse C3, trainable subsampling, Gaussian outputs
     python examples/lenet.py --resume runs/lenet/checkpoint.safetensors --epochs 30
 
-Every run leaves a checkpoint, a learning curve and a picture of the mistakes in the folder given with --out.
+Every run leaves a checkpoint, a learning curve and a picture of the mistakes in the folder given with --out; --original
+also what its maps see, and what it writes where the paper's pictures of the digits should stand.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ import numpy as np
 from rich.console import Console
 
 import cinta as ct
-from cinta import augment, nn, optim, plot, preprocess
+from cinta import augment, models, nn, optim, plot, preprocess
 from cinta.data import DataLoader, TensorDataset, load_mnist
+from cinta.plot.style import DPI, bare, new_figure
 
 SIDE = 32  # LeNet-5 sees 32x32 pixels: the digit in the middle, a margin around it
 SHIFT = 2  # training images are shifted by up to this many pixels, anew in every epoch
+SHOWN = 3  # the digit whose maps --original draws
+LR, LR_ORIGINAL = 0.05, 0.002
+GROUND, INK = -0.1, 1.175  # what the paper shows its network: about zero mean and unit variance
 console = Console()
 
 
@@ -35,17 +41,6 @@ class Data(NamedTuple):
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
-
-
-def lenet(classes: int = 10) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2),  # 32x32 -> 28x28 -> 14x14
-        nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),  # 14x14 -> 10x10 -> 5x5
-        nn.Flatten(),
-        nn.Linear(16 * 5 * 5, 120), nn.Tanh(),
-        nn.Linear(120, 84), nn.Tanh(),
-        nn.Linear(84, classes),
-    )  # fmt: skip
 
 
 def load_scans() -> Data:
@@ -83,22 +78,33 @@ def centred(train_images, train_labels, test_images, test_labels) -> Data:
     return Data(train, train_labels.astype(np.int64), test, test_labels.astype(np.int64))
 
 
+def inked(images: np.ndarray) -> preprocess.Standardize:
+    """The step that brings 0 to GROUND and the largest pixel to INK."""
+    std = float(images.max()) / (INK - GROUND)
+    return preprocess.Standardize(axis=None).fit(np.array([-GROUND - 1, -GROUND + 1]) * std)
+
+
 def train(data: Data, args: argparse.Namespace, seed: int) -> ct.Trainer:
     """LeNet-5 trained by gradient descent, its learning rate falling to 0 along a cosine."""
     ct.random.seed(seed)
-    model = lenet(classes=1 + max(data.train_labels.max(), data.test_labels.max()))
+    classes = 1 + int(max(data.train_labels.max(), data.test_labels.max()))
+    model = models.LeNet5(classes, original=args.original)
     shift = augment.RandomTranslate(SHIFT / SIDE)  # a digit stays itself when it moves
-    images = TensorDataset(data.train_images, data.train_labels)
-    loader = DataLoader(images, args.batch_size, shuffle=True, transform=(shift, None))
-    optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
+    dataset = TensorDataset(data.train_images, data.train_labels)
+    loader = DataLoader(dataset, args.batch_size, shuffle=True, transform=(shift, None))
+    lr = args.lr or (LR_ORIGINAL if args.original else LR)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = optim.SGD(trained, lr=lr, momentum=0.9)
     steps = args.epochs * len(loader)
     trainer = ct.Trainer(
         model,
         optimizer,
-        nn.CrossEntropyLoss(),
+        models.LeNet5Loss() if args.original else nn.CrossEntropyLoss(),
         scheduler=optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2),
         scheduler_interval="step",
-        preprocessing=preprocess.Standardize(axis=None).fit(data.train_images),
+        preprocessing=inked(data.train_images)
+        if args.original
+        else preprocess.Standardize(axis=None).fit(data.train_images),
         metrics=[ct.training.Accuracy()],
     )
     trainer.fit(
@@ -120,12 +126,63 @@ def draw(trainer: ct.Trainer, data: Data, folder: Path) -> None:
     plot.mistakes(data.test_images, data.test_labels, probabilities).savefig(folder / "mistakes.png", dpi=120)
 
 
+def draw_original(trainer: ct.Trainer, data: Data, path: Path) -> None:
+    """What S2 and C3 make of one digit, and what F6 draws for each, beside the picture that it should draw."""
+    model = trainer.model
+    first = [int(np.flatnonzero(data.test_labels == digit)[0]) for digit in range(10)]
+    seen: dict[str, np.ndarray] = {}
+    hooks = [
+        getattr(model, name).register_forward_hook(lambda _, __, y, name=name: seen.update({name: y.detach().numpy()}))
+        for name in ("squash2", "squash3", "squash6")
+    ]
+    scores = trainer.predict(data.test_images[first])
+    for hook in hooks:
+        hook.remove()
+    figure = new_figure(13, 5.6)
+    maps, drawn = figure.subfigures(2, 1, height_ratios=(1.25, 1), squeeze=False)[:, 0]
+    maps.suptitle(
+        f"A {SHOWN} in the six maps of S2, and in the sixteen of C3 with the maps that each one sees", fontsize=11
+    )
+    grid = maps.add_gridspec(3, 16, height_ratios=(1.25, 1, 0.75))
+    scale = {"cmap": "gray_r", "vmin": -1.7159, "vmax": 1.7159}
+    for k in range(7):
+        axes = maps.add_subplot(grid[0, k + 4])
+        axes.imshow(
+            data.test_images[first[SHOWN], 0] if k == 0 else seen["squash2"][SHOWN, k - 1],
+            **({"cmap": "gray_r"} if k == 0 else scale),
+        )
+        axes.set_title("input" if k == 0 else f"S2 {k - 1}", fontsize=8)
+        bare(axes)
+    for k, row in enumerate(models.lenet.C3_CONNECTIONS):
+        axes, table = maps.add_subplot(grid[1, k]), maps.add_subplot(grid[2, k])
+        axes.imshow(seen["squash3"][SHOWN, k], **scale)
+        axes.set_title(f"C3 {k}", fontsize=8)
+        table.scatter(np.arange(6), np.zeros(6), s=14, c=["black" if on else "0.87" for on in row])
+        table.set(xlim=(-0.7, 5.7), ylim=(-1, 1))
+        bare(axes)
+        bare(table)
+        table.spines[:].set_visible(False)
+    drawn.suptitle("Held-out digits, what F6 draws of them, and the paper's pictures", fontsize=11)
+    columns = drawn.subplots(3, 10)
+    pictures = (data.test_images[first, 0], seen["squash6"].reshape(10, 12, 7), models.lenet.DIGIT_CODES)
+    for row, images in zip(columns, pictures, strict=True):
+        for axes, image in zip(row, images, strict=True):
+            axes.imshow(image, **({"cmap": "gray_r"} if images is pictures[0] else scale))
+            bare(axes)
+    for axes, name in zip(columns[:, 0], ("digit", "F6", "picture"), strict=True):
+        axes.set_ylabel(name, fontsize=8)
+    for digit, axes in enumerate(columns[0]):
+        axes.set_title(f"{digit}, read as {int(scores[digit].argmax())}", fontsize=8)
+    figure.savefig(path, dpi=DPI)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with MNIST's four IDX files")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=0.05, help="at the start; falls to 0 along a cosine")
+    parser.add_argument("--original", action="store_true", help="the network of 1998, with its loss")
+    parser.add_argument("--lr", type=float, help=f"at the start, falls to 0 along a cosine; {LR}, or {LR_ORIGINAL}")
     parser.add_argument("--seed", type=int, default=0, help="of the first training")
     parser.add_argument("--seeds", type=int, default=1, help="how many trainings")
     parser.add_argument("--out", type=Path, default=Path("runs/lenet"), metavar="DIR")
@@ -158,6 +215,8 @@ def main() -> None:
         console.print(f"mean of {len(accuracies)} seeds: {np.mean(accuracies):.2%}")
     if trainer.history:
         draw(trainer, data, args.out)
+        if args.original:
+            draw_original(trainer, data, args.out / "original.png")
         console.print(f"checkpoint, learning curve and mistakes: {args.out}{os.sep}")
 
 

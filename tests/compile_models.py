@@ -109,6 +109,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Draw]] = {
     "lenet": (lambda: nn.Sequential(nn.Conv2d(1, 3, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(3, 4, 3), nn.Tanh(),
                                     nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 12), nn.Tanh(), nn.Linear(12, 5)),
               classes(6, 1, 16, 16)),
+    "lenet 1998": (lambda: ct.models.LeNet5(original=True), classes(3, 1, 32, 32)),
     "vgg": (lambda: nn.Sequential(nn.Conv2d(3, 24, 3, padding=1), nn.ReLU(), nn.Conv2d(24, 24, 3, padding=1), nn.ReLU(),
                                   nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24 * 16, 5)), classes(2, 3, 8, 8)),
     "resnet": (lambda: nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),

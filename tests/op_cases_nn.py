@@ -52,6 +52,12 @@ def conv(
     return y if bias is None else y + bias.reshape(-1, *(1,) * dims)
 
 
+def sparse_conv(x: Any, weight: Any, connections: Any, bias: Any = None, **options: Any) -> Any:
+    dense = np.zeros((*connections.shape, *weight.shape[2:]), weight.dtype)
+    dense[connections] = weight[:, 0]
+    return conv(x, dense, bias, **options)
+
+
 def conv_transpose(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
                    groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
     dims, kernel = x.ndim - 2, weight.shape[2:]
@@ -338,11 +344,32 @@ AVG2D = pool_samples(
                                                  {"stride": 2, "ceil_mode": True, "count_include_pad": False,
                                                   "padding": 1}),
 )  # fmt: skip
+LENET_C3 = np.array([[(i - o) % 6 < n for i in range(6)] for o, n in ((0, 3), (2, 3), (4, 4), (5, 4), (0, 6))])
+
+
+def sparse_conv_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    """By connections, in blocks of 7, 5 and 8 rows; and, in the last two, as a whole convolution."""
+    third = rng.random((4, 5)) < 0.3
+    third[2] = False  # an output that sees nothing
+    third[:, 1] = False  # an input that nothing sees
+    for size, table, kernel, bias, options in (
+        ((2, 6, 14, 14), LENET_C3, (5, 5), True, {}),
+        ((2, 5, 9, 17), third, (3, 2), True, {"padding": (2, 1)}),
+        ((1, 5, 16, 12), third, (3, 3), False, {"padding": "same", "dilation": 2}),
+        ((2, 5, 9, 8), third, (3, 3), True, {"stride": 2, "padding": 1}),
+        ((2, 6, 3, 2), LENET_C3, (1, 2), False, {}),
+    ):
+        weight = rng.normal(size=(int(table.sum()), 1, *kernel))
+        biased = {"bias": rng.normal(size=len(table))} if bias else {}
+        yield sample(rng.normal(size=size), weight, table, **biased, **options)
+
+
 NUMBERLESS: dict[str, Any] = {"method": False, "dtypes": FLOATS}
 STATISTICS = ("running_mean", "running_var")
 ROWS = [
     Op("conv1d", conv, CONV1D, tolerance=32, **NUMBERLESS),
     Op("conv2d", conv, CONV2D, tolerance=32, **NUMBERLESS),
+    Op("sparse_conv2d", sparse_conv, sparse_conv_samples, tolerance=32, **NUMBERLESS),
     Op("conv_transpose1d", conv_transpose, CONV_TRANSPOSE1D, tolerance=32, **NUMBERLESS),
     Op("conv_transpose2d", conv_transpose, CONV_TRANSPOSE2D, tolerance=32, **NUMBERLESS),
     Op("locally_connected1d", locally_connected, LOCALLY_CONNECTED1D, tolerance=32, **NUMBERLESS),

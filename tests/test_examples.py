@@ -427,6 +427,11 @@ class TestLenet:
                 assert min(image.size) > 300
                 assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
 
+    def test_as_published(self, tmp_path):
+        output = run("lenet.py", "--original", "--epochs", 4, "--out", tmp_path / "out", folder=tmp_path)
+        assert float(re.search(r"([\d.]+)% of 360 held-out images right", output)[1]) > 80
+        assert (tmp_path / "out" / "original.png").stat().st_size > 50_000
+
     def test_resumed_training_equals_an_uninterrupted_one(self, tmp_path):
         whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
         small = ("--quick", "--lr", "0.02", "--batch-size", "64")

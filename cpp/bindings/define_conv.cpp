@@ -2,6 +2,8 @@
 #include "bindings/function.h"
 #include "cinta/ops/conv.h"
 #include "cinta/ops/locally_connected.h"
+#include "cinta/ops/pool.h"
+#include "cinta/ops/sparse_conv.h"
 #include "cinta/ops/unfold.h"
 
 namespace cinta::python {
@@ -49,6 +51,16 @@ void define_conv() {
       "y[n,o,i,j] = bias[o] + sum_{c,k,l} weight[o,c,k,l] x[n,c,i stride + k dilation - padding, ...].\n\n"
       "x [N,C,H,W], weight [O,C/groups,KH,KW], bias [O]; padding is a number, a pair, 'same' (ceil(size / stride) "
       "outputs) or 'valid'.");
+  define<[](const Tensor &x, const Tensor &weight, const Tensor &connections, const Maybe &bias, const Dims &stride,
+            PyObject *padding, const Dims &dilation) {
+    return ops::sparse_conv2d(x, weight, connections, bias.value_or(Tensor()), stride,
+                              padding_of(padding, "sparse_conv2d"), dilation);
+  }>("sparse_conv2d(x, weight, connections, bias=None, stride=1, padding=0, dilation=1)",
+     "Cross-correlation of images where an output channel sees the input channels that a table says.\n\n"
+     "y[n,o,i,j] = bias[o] + sum_{p: o(p) = o} sum_{k,l} weight[p,0,k,l] x[n,c(p),i stride + k dilation - padding, "
+     "...]; (o(p), c(p)): place p where connections [O,C] of bool is true, row by row.\n\n"
+     "x [N,C,H,W], weight [P,1,KH,KW], bias [O]. At stride 1, in float32, work is done for what is connected only, "
+     "unless the whole convolution is quicker.");
   define<transposed<ops::conv_transpose1d>>(
       "conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)",
       "The gradient of conv1d by its input, as an operation: x [N,C,L], weight [C,O/groups,K].");

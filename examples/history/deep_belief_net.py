@@ -39,6 +39,7 @@ def deep(widths: list[int], start: str, machines: list[RBM]) -> nn.Sequential:
     """Sigmoid layers and a linear one, with the weights to begin with."""
     layers = [nn.Linear(i, o) for i, o in zip(widths, [*widths[1:], 10], strict=True)]
     for layer in layers:
+        assert layer.bias is not None
         nn.init.zeros_(layer.bias)
         if start.startswith("Glorot"):
             nn.init.xavier_uniform_(layer.weight)
@@ -127,7 +128,7 @@ def main() -> None:
 
 def draw(curves, machines: list[RBM], path: Path) -> None:
     figure = new_figure(13, 4.6)
-    left, right = figure.subfigures(1, 2, width_ratios=(2.3, 1))
+    left, right = figure.subfigures(1, 2, width_ratios=(2.3, 1), squeeze=False)[0]
     known = list(dict.fromkeys(name for name, _ in curves))
     for axes, name in zip(left.subplots(1, 2, sharey=True), known, strict=True):
         for start, colour in STARTS.items():

@@ -51,7 +51,7 @@ for seen, share in right:
         print(f"{seen:>5} digits seen: {share:5.1f} % of {len(test_names)} others recognised")
 
 figure = new_figure(11, 5.4)
-top, bottom = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+top, bottom = figure.subfigures(2, 1, height_ratios=(1.25, 1), squeeze=False)[:, 0]
 top.suptitle("The pathways to ten nerves, strengthened each time they are used", fontsize=11)
 cells = top.subplots(len(grown), 10)
 for row, (seen, w) in zip(cells, grown.items(), strict=True):

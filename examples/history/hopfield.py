@@ -66,12 +66,12 @@ def settle(weight: ct.Tensor, state: np.ndarray, sweeps: int = 20) -> tuple[list
     return states, energies
 
 
-memories = []
+pictures = []
 for photo in PHOTOGRAPHS.values():
     small = resize(rgb2gray(photo) if photo.ndim == 3 else photo, (SIDE, SIDE), anti_aliasing=True)
     # On where it is brighter than around: pictures of 1 and -1 that have little in common.
-    memories.append(np.where(small > threshold_local(small, 21), 1.0, -1.0).ravel())
-memories = np.stack(memories)
+    pictures.append(np.where(small > threshold_local(small, 21), 1.0, -1.0).ravel())
+memories = np.stack(pictures)
 weight = remembered(memories)
 falls = []
 for name, memory in zip(PHOTOGRAPHS, memories, strict=True):
@@ -91,18 +91,18 @@ for load in loads:
     print(f"{len(patterns):>4} random patterns in {args.units} units: {overlaps[-1]:.3f} of each is left")
 
 figure = new_figure(12, 5.6)
-left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
+left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1), squeeze=False)[0]
 left.suptitle(f"Five pictures, {args.noise:.0%} of pixels turned over, recalled", fontsize=11)
 rows = left.subplots(3, len(falls))
-for column, ((_, states, _), memory) in enumerate(zip(falls, memories, strict=True)):
-    shown = (("cue", states[0]), ("recalled", states[-1]), ("memory", memory))
-    for axes, (name, state) in zip(rows[:, column], shown, strict=True):
+for column, (fall, memory) in enumerate(zip(falls, memories, strict=True)):
+    shown = (("cue", fall[1][0]), ("recalled", fall[1][-1]), ("memory", memory))
+    for axes, (label, state) in zip(rows[:, column], shown, strict=True):
         axes.imshow(state.reshape(SIDE, SIDE), cmap="gray", vmin=-1, vmax=1)
         bare(axes)
         if column == 0:
-            axes.set_ylabel(name, fontsize=10)
+            axes.set_ylabel(label, fontsize=10)
 energy, capacity = right.subplots(2, 1)
-for (name, _, energies), colour in zip(falls, shades(len(falls)), strict=True):
+for (name, _states, energies), colour in zip(falls, shades(len(falls)), strict=True):
     energy.plot(energies, color=colour, label=name)
 energy.set(xlabel="units that changed", ylabel="energy", title="Each change lowers the energy")
 energy.legend(frameon=False, fontsize=9, handlelength=1, loc="lower left")

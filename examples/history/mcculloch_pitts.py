@@ -26,7 +26,7 @@ args.out.mkdir(parents=True, exist_ok=True)
 
 def unit(threshold: int, excitatory: list[ct.Tensor], inhibitory: list[ct.Tensor] | None = None) -> ct.Tensor:
     """Whether the neuron fires: at least `threshold` excitatory inputs are active, and no inhibitory one."""
-    active = sum(x.astype("int64") for x in excitatory) >= threshold
+    active = ct.stack(excitatory).astype("int64").sum(axis=0) >= threshold
     for x in inhibitory or []:
         active = active & ~x
     return active
@@ -73,20 +73,20 @@ for name, traces in felt.items():
     )
 
 figure = new_figure(11, 5.2)
-left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1), squeeze=False)[0]
 left.suptitle("One unit is a connective; exclusive or takes two layers", fontsize=11)
-for axes, (name, fires) in zip(left.subplots(2, 3).flat, [*logic.items(), ("", None)], strict=True):
-    axes.set_axis_off()
-    if fires is None:
-        axes.plot([], [], "o", color=ORANGE, markersize=12, label="fires")
-        axes.plot([], [], "o", color="0.82", markersize=12, label="silent")
-        axes.legend(loc="center", frameon=False, labelspacing=1.2)
-        continue
+cells = left.subplots(2, 3).ravel()
+for axes, (name, fires) in zip(cells, logic.items(), strict=False):
     axes.scatter(a.numpy(), b.numpy(), s=420, c=[ORANGE if on else "0.82" for on in fires.tolist()])
     axes.set(xlim=(-0.5, 1.5), ylim=(-0.75, 1.5), aspect="equal", title=name)
     for x in (0, 1):
         axes.text(x, -0.62, f"a = {x}", ha="center", fontsize=8, color="0.3")
         axes.text(-0.45, x, f"b = {x}", ha="center", va="center", rotation=90, fontsize=8, color="0.3")
+cells[-1].plot([], [], "o", color=ORANGE, markersize=12, label="fires")
+cells[-1].plot([], [], "o", color="0.82", markersize=12, label="silent")
+cells[-1].legend(loc="center", frameon=False, labelspacing=1.2)
+for axes in cells:
+    axes.set_axis_off()
 right.suptitle("The paper's illusion: a moment of cold is felt as heat", fontsize=11)
 for axes, (name, traces) in zip(right.subplots(2, 1, sharex=True), felt.items(), strict=True):
     shown = {what: trace for what, trace in traces.items() if what != "touched by heat"}

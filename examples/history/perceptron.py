@@ -58,15 +58,16 @@ def signs(of: list[int]) -> ct.Tensor:
 digits = load_digits()
 split = train_test_split(digits.data / 16, digits.target, test_size=0.2, stratify=digits.target, random_state=0)
 train_x, test_x = (ct.tensor(x, dtype="float32") for x in split[:2])
-weight, digit_mistakes, _ = perceptrons(train_x, nn.functional.one_hot(ct.tensor(split[2]), 10) * 2.0 - 1, args.epochs)
-scores = ct.concat([test_x, ct.ones((len(test_x), 1))], axis=1) @ weight.T
+named = nn.functional.one_hot(ct.tensor(split[2]), 10) * 2.0 - 1
+reader = perceptrons(train_x, named, args.epochs)[0]
+scores = ct.concat([test_x, ct.ones((len(test_x), 1))], axis=1) @ reader.T
 right = np.mean(scores.argmax(axis=1).numpy() == split[3])
 print(f"ten perceptrons read digits: {right:.1%} of {len(test_x)} held-out ones")
 
 corners = ct.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 functions = {"AND": signs([0, 0, 0, 1]), "OR": signs([0, 1, 1, 1]), "XOR": signs([0, 1, 1, 0])}
-learnt = {name: perceptrons(corners, target, args.epochs) for name, target in functions.items()}
-for name, (_, mistakes, _) in learnt.items():
+learnt = {name: perceptrons(corners, target, args.epochs)[1:] for name, target in functions.items()}
+for name, (mistakes, _weights) in learnt.items():
     print(f"{name:<4}mistakes in each epoch: {mistakes}")
 
 wanted = (functions["XOR"] + 1) / 2
@@ -92,14 +93,14 @@ model, _ = min(trained, key=lambda pair: pair[1])
 
 figure = new_figure(13, 4.3)
 axes, circles, layers = figure.subplots(1, 3)
-for (name, (_, mistakes, _)), colour in zip(learnt.items(), (BLUE, GREEN, ORANGE), strict=True):
+for (name, (mistakes, _weights)), colour in zip(learnt.items(), (BLUE, GREEN, ORANGE), strict=True):
     axes.plot(range(1, len(mistakes) + 1), mistakes, ".-", color=colour, label=name)
 axes.set(xlabel="epoch", ylabel="mistakes among 4 examples", title="The perceptron learns AND and OR, never XOR")
 axes.locator_params(integer=True)
 axes.legend(frameon=False, loc="center right")
 tidy(axes)
 grid = np.stack(np.meshgrid(*[np.linspace(-0.4, 1.4, 200)] * 2), axis=-1).astype(np.float32)
-lines = [w[0] for w in learnt["XOR"][2][-8:]]
+lines = [w[0] for w in learnt["XOR"][1][-8:]]
 for k, (w1, w2, bias) in enumerate(lines):
     circles.contour(grid[..., 0], grid[..., 1], grid @ [w1, w2] + bias, levels=[0], colors=[str(0.8 - 0.1 * k)])
 circles.set_title("Its last eight lines on XOR: round and round")

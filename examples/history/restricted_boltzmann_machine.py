@@ -116,7 +116,7 @@ def main() -> None:
         dream, done = drawn(shown), steps
 
     figure = new_figure(13, 5)
-    left, middle, right = figure.subfigures(1, 3, width_ratios=(1.05, 1.5, 1))
+    left, middle, right = figure.subfigures(1, 3, width_ratios=(1.05, 1.5, 1), squeeze=False)[0]
     left.suptitle("What hidden units look for", fontsize=11)
     scale = abs(machine.weight).max().item() * 0.5
     for axes, row in zip(left.subplots(8, 8).flat, machine.weight.detach().numpy(), strict=False):

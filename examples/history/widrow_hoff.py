@@ -73,7 +73,7 @@ least, share = judged(ct.tensor(solution, dtype="float32"))
 print(f"least squares: squared error {least:.3f}, {share:.1%} right")
 
 figure = new_figure(12.5, 3.9)
-left, middle, right = figure.subfigures(1, 3, width_ratios=(1, 1.15, 1.25))
+left, middle, right = figure.subfigures(1, 3, width_ratios=(1, 1.15, 1.25), squeeze=False)[0]
 left.suptitle("One step spreads the error over all lines", fontsize=11)
 axes = left.subplots()
 change = (train_x[0] * before[0] / inputs).numpy()[:64].reshape(8, 8)

@@ -95,6 +95,21 @@ struct Conv2d {
 using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, const void *bias /*[O] or null*/, void *y);
 using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);
 using Conv2dBackwardWeight = void (*)(const Conv2d &, const void *x, const void *dy, void *dw);
+// Planes of x and y that a kernel w[weight] joins, ordered by `to`: from x to y, or from dy to dx.
+struct Connection {
+  int32_t from, to, weight;
+};
+struct Connections {
+  int64_t planes, count;
+  const int32_t *first; // [planes + 1]: of those that lead to a plane
+  const Connection *list;
+};
+// [N,C,H,W]. How many of all connections there may be for these kernels to be quicker than a direct kernel for the
+// whole convolution, as a share; 0: they do not take this shape.
+using Conv2dSparseShare = double (*)(const Conv2d &, Direction);
+using Conv2dSparse = void (*)(const Conv2d &, bool adjoint, const Connections &, const float *x, const float *w,
+                              const float *bias, float *y); // adjoint: x is dy, y is dx
+using Conv2dSparseWeight = void (*)(const Conv2d &, const Connections &, const float *x, const float *dy, float *dw);
 using Conv2dFits = bool (*)(const Conv2d &, Direction); // whether the implicit kernels take this shape
 // The same on images in either memory order: [N,C,H,W] by strides, in elements, with channels or pixels contiguous.
 struct ImageStrides {
@@ -377,6 +392,9 @@ struct Table {
                                              // channels of y, [N,C,H,W] only, each (O / C)th from the first on
   Conv2dBackwardData depthwise_backward_data = nullptr;
   Conv2dBackwardWeight depthwise_backward_weight = nullptr;
+  Conv2dSparseShare sparse_share = nullptr;
+  Conv2dSparse sparse_filter = nullptr;
+  Conv2dSparseWeight sparse_weight = nullptr;
   Conv2dStridedFits conv2d_strided_fits = nullptr; // null: this level has none
   Conv2dStrided conv2d_strided = nullptr;
   Im2colPlanes im2col_planes[2] = {};

@@ -25,6 +25,7 @@ constexpr std::string_view kHalf[] = {"matmul",
                                       "scaled_dot_product_attention",
                                       "locally_connected1d",
                                       "locally_connected2d"};
+                                      "sparse_conv2d"};
 constexpr std::string_view kWide[] = {"exp",
                                       "exp2",
                                       "expm1",

@@ -148,16 +148,43 @@ Tensor conv(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dim
             const Dims &dilation, int64_t groups, int axes, const char *op) {
   check(x, weight, bias, axes, groups, false, op);
   check_mode(padding, op);
+// Output size and the padding before, along one axis.
+void place(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, const std::string &mode, const char *op,
+           int64_t &pad, int64_t &out) {
+  const int64_t reach = (kernel - 1) * dilation + 1;
+  if (mode == "same") {
+    out = (size + stride - 1) / stride;
+    pad = std::max<int64_t>((out - 1) * stride + reach - size, 0) / 2;
+    return;
+  }
+  if (size + 2 * pad < reach || kernel < 1)
+    fail<ValueError>("[", op, "] kernel of size ", kernel, " with dilation ", dilation, " covers ", reach,
+                     " elements, expected at least 1 and at most the input's ", size, " + 2 * ", pad, " of padding");
+  out = (size + 2 * pad - reach) / stride + 1;
+}
+
+// Of x [N,C,H,W] or [N,C,L] under a kernel of KH by KW.
+ConvGeometry geometry(const Shape &xs, int64_t KH, int64_t KW, const Dims &stride, const Padding &padding,
+                      const Dims &dilation, int axes, const char *op) {
+  if (!padding.mode.empty() && padding.mode != "same" && padding.mode != "valid")
+    fail<ValueError>("[", op, "] padding is '", padding.mode, "', expected numbers, 'same' or 'valid'");
   const Spatial s = spatial(stride, axes, 1, 1, "stride", op), d = spatial(dilation, axes, 1, 1, "dilation", op);
   const Spatial p = padding.mode.empty() ? spatial(padding.sizes, axes, 0, 0, "padding", op) : Spatial{0, 0};
-  const Shape xs = x.shape(), ws = weight.shape();
   ConvGeometry g{};
   g.N = xs[0], g.C = xs[1], g.H = axes == 1 ? 1 : xs[2], g.W = xs.back();
-  g.O = ws[0], g.KH = axes == 1 ? 1 : ws[2], g.KW = ws.back();
+  g.KH = KH, g.KW = KW;
   g.stride_h = s.h, g.stride_w = s.w, g.dilation_h = d.h, g.dilation_w = d.w, g.pad_h = p.h, g.pad_w = p.w;
-  g.groups = groups;
   place(g.H, g.KH, s.h, d.h, padding.mode, op, g.pad_h, g.OH);
   place(g.W, g.KW, s.w, d.w, padding.mode, op, g.pad_w, g.OW);
+  return g;
+}
+
+Tensor conv(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
+            const Dims &dilation, int64_t groups, int axes, const char *op) {
+  check(x, weight, bias, axes, groups, false, op);
+  const Shape xs = x.shape(), ws = weight.shape();
+  ConvGeometry g = geometry(xs, axes == 1 ? 1 : ws[2], ws.back(), stride, padding, dilation, axes, op);
+  g.O = ws[0], g.groups = groups;
   if (axes == 2)
     return forward(g, x, weight, bias);
   Tensor y = forward(g, reshape(x, {g.N, g.C, 1, g.W}), reshape(weight, {g.O, ws[1], 1, g.KW}), bias);
@@ -193,6 +220,11 @@ Tensor conv_transpose(const Tensor &x, const Tensor &weight, const Tensor &bias,
 }
 
 } // namespace
+
+ConvGeometry conv2d_geometry(const Shape &x, int64_t KH, int64_t KW, const Dims &stride, const Padding &padding,
+                             const Dims &dilation, const char *op) {
+  return geometry(x, KH, KW, stride, padding, dilation, 2, op);
+}
 
 Tensor conv1d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
               const Dims &dilation, int64_t groups) {

@@ -11,6 +11,11 @@ struct Padding {
   Dims sizes;
 };
 
+// What [KH,KW] makes of images [N,C,H,W]: sizes, strides and paddings, checked; O and groups are the caller's to set.
+struct ConvGeometry;
+ConvGeometry conv2d_geometry(const Shape &x, int64_t KH, int64_t KW, const Dims &stride, const Padding &padding,
+                             const Dims &dilation, const char *op);
+
 // x [N,C,L], weight [O,C/groups,K], bias [O] or empty -> [N,O,L']
 Tensor conv1d(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
               const Dims &dilation, int64_t groups);

@@ -9,6 +9,7 @@ from cinta.nn.layers.activations import (
     LogSoftmax,
     PReLU,
     ReLU,
+    ScaledTanh,
     Sigmoid,
     SiLU,
     Softmax,
@@ -40,11 +41,13 @@ from cinta.nn.layers.pooling import (
     MaxPool2d,
 )
 from cinta.nn.layers.positional import LearnedPositionalEncoding, PositionalEncoding
+from cinta.nn.layers.radial_basis import RadialBasis
 from cinta.nn.layers.recurrent import GRU, LSTM, RNN
 from cinta.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from cinta.nn.layers.recurrent_layer_norm import LayerNormGRU, LayerNormLSTM
 from cinta.nn.layers.resizing import PixelShuffle, PixelUnshuffle, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from cinta.nn.layers.shape import Flatten, Unflatten
+from cinta.nn.layers.subsampling import Subsampling2d
 from cinta.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from cinta.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from cinta.nn.layers.unpooling import MaxUnpool1d, MaxUnpool2d
@@ -132,13 +135,16 @@ __all__ = [
     "PixelUnshuffle",
     "PositionalEncoding",
     "RNNCell",
+    "RadialBasis",
     "ReLU",
+    "ScaledTanh",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "Subsampling2d",
     "Tanh",
     "Transformer",
     "TransformerDecoder",

@@ -16,6 +16,8 @@
 #include "cinta/kernels/cpu/conv/depthwise_planes.inl"
 #include "cinta/kernels/cpu/conv/depthwise_runs.inl"
 #include "cinta/kernels/cpu/conv/depthwise.inl"
+#include "cinta/kernels/cpu/conv/sparse_woven.inl"
+#include "cinta/kernels/cpu/conv/sparse.inl"
 // clang-format on
 
 namespace cinta::kernels::CINTA_ISA {
@@ -45,6 +47,9 @@ void fill_conv(Table &table) {
   table.depthwise_forward = depthwise_forward;
   table.depthwise_backward_data = depthwise_backward_data;
   table.depthwise_backward_weight = depthwise_backward_weight;
+  table.sparse_share = sparse_share;
+  table.sparse_filter = sparse_filter;
+  table.sparse_weight = sparse_weight;
 }
 
 } // namespace cinta::kernels::CINTA_ISA

@@ -36,6 +36,30 @@ class Tanh(Module):
         return tanh(x)
 
 
+class ScaledTanh(Module):
+    """Hyperbolic tangent, stretched so that its effective slope is about 1 and it maps -1 and 1 to themselves.
+
+    y = amplitude tanh(slope x), x, y [...]
+    Source: LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document Recognition", 1998,
+    appendix A.
+
+    Example:
+        >>> round(nn.ScaledTanh()(ct.tensor([1.0])).item(), 4)
+        1.0
+    """
+
+    def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3) -> None:
+        super().__init__()
+        self.amplitude = amplitude
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tanh(x * self.slope) * self.amplitude
+
+    def extra_repr(self) -> str:
+        return f"amplitude={self.amplitude:g}, slope={self.slope:g}"
+
+
 class Sigmoid(Module):
     """Logistic function.
 

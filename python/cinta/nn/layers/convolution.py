@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cinta._core import Tensor, conv1d, conv2d, empty, pad
+import numpy as np
+
+from cinta._core import Tensor, asarray, conv1d, conv2d, empty, pad, sparse_conv2d, zeros
+from cinta.autodiff import no_grad
 from cinta.nn.init import uniform_
 from cinta.nn.layers.arguments import brief, int_tuple, positive
 from cinta.nn.module import Module
@@ -14,11 +17,27 @@ from cinta.nn.parameter import Parameter
 _PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
+def connection_table(layer: str, table: Any, out_channels: int, in_channels: int, groups: int) -> np.ndarray:
+    """Which input channels each output channel sees, bool [O, I]; one connection at least."""
+    given = np.asarray(table)
+    if given.shape != (out_channels, in_channels):
+        raise ValueError(
+            f"[{layer}] connections got shape {list(given.shape)}, expected [{out_channels}, {in_channels}]: a row for "
+            "each output channel, a column for each input channel"
+        )
+    if not np.isin(given, (0, 1)).all() or not given.any():
+        raise ValueError(f"[{layer}] connections got {given.tolist()}, expected true and false, true at least once")
+    if groups != 1:
+        raise ValueError(f"[{layer}] groups got {groups}, expected 1 with connections: write the groups into the table")
+    return given.astype(bool)
+
+
 class Convolution(Module):
     """What all convolution layers share: arguments, weight [O, I/groups, *kernel] or transposed, bias [O]."""
 
     dims: int
     bias: Parameter | None
+    connections: Tensor | None  # a Conv2d's table [O, I], where it has one
 
     def __init__(
         self,
@@ -33,6 +52,7 @@ class Convolution(Module):
         padding_mode: str,
         dtype: Any,
         transposed: bool = False,
+        connections: Any = None,
     ) -> None:
         super().__init__()
         layer, dims = type(self).__name__, self.dims
@@ -62,16 +82,33 @@ class Convolution(Module):
         else:
             self.padding = padding
         channels = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
+        table = None
+        if connections is not None:
+            table = connection_table(layer, connections, out_channels, in_channels, groups)
+            channels = (int(table.sum()), 1)
+        self.register_buffer("connections", None if table is None else asarray(table))
         self.weight = Parameter(empty((*channels, *self.kernel_size), dtype=dtype))
         self.register_parameter("bias", Parameter(empty((out_channels,), dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draws weight and bias anew."""
+        if self.connections is not None:
+            return self._reset_connected(self.connections.numpy())
         bound = 1.0 / math.sqrt(math.prod(self.weight.shape[1:]))
         uniform_(self.weight, -bound, bound)
         if self.bias is not None:
             uniform_(self.bias, -bound, bound)
+
+    def _reset_connected(self, table: np.ndarray) -> None:
+        """The same bounds, each output channel's by the inputs that it sees."""
+        bounds = 1.0 / np.sqrt(np.maximum(table.sum(axis=1), 1) * math.prod(self.kernel_size))
+        of_kernels = bounds[np.nonzero(table)[0]].reshape(-1, *[1] * (1 + self.dims))
+        for parameter, bound in ((self.weight, of_kernels), (self.bias, bounds)):
+            if parameter is not None:
+                uniform_(parameter, -1.0, 1.0)
+                with no_grad():
+                    parameter.copy_(parameter * asarray(bound).astype(parameter.dtype))
 
     def _padded(self, x: Tensor) -> Tensor:
         """The input with this layer's padding around it, for the modes that the core's convolution lacks."""
@@ -92,6 +129,8 @@ class Convolution(Module):
                 text += f", {name}={brief(value)}"
         if self.groups != 1:
             text += f", groups={self.groups}"
+        if self.connections is not None:
+            text += f", connections={len(self.weight)} of {self.connections.size}"
         if self.bias is None:
             text += ", bias=False"
         return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode!r}"
@@ -147,11 +186,21 @@ class Conv2d(Convolution):
 
     Arguments are one number or a pair (height, width); `padding` also 'same' or 'valid', `padding_mode` 'zeros',
     'reflect', 'replicate' or 'circular'. Weight and bias start as U(-1/sqrt(f), 1/sqrt(f)), f = I/groups KH KW.
-    Errors: ValueError where x's channels are not I or the kernel exceeds the padded input.
+
+    connections: a table [O, I] of true and false: output o sees input i only where it says so. The weight then has one
+    kernel for each of the P connections, row by row of the table, [P, 1, KH, KW]: of a dense weight W those of
+    W[table]. What is absent is neither stored nor trained and, at stride 1, not computed; f counts what is connected.
+
+    Errors: ValueError where x's channels are not I or the kernel exceeds the padded input, for a table of another shape
+    or one with groups.
+    Source of the table: LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document Recognition",
+    1998, table I.
 
     Example:
         >>> nn.Conv2d(1, 6, 5, padding=2)(ct.ones((8, 1, 28, 28))).shape
         (8, 6, 28, 28)
+        >>> nn.Conv2d(3, 2, 5, connections=[[True, True, False], [False, True, True]]).weight.shape
+        (4, 1, 5, 5)
     """
 
     dims = 2
@@ -168,12 +217,37 @@ class Conv2d(Convolution):
         bias: bool = True,
         padding_mode: str = "zeros",
         dtype: Any = None,
+        connections: Any = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            dtype,
+            connections=connections,
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        padding = self.padding
         if self.padding_mode != "zeros":
-            return conv2d(self._padded(x), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+            x, padding = self._padded(x), 0
+        if self.connections is not None:
+            return sparse_conv2d(x, self.weight, self.connections, self.bias, self.stride, padding, self.dilation)
+        return conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def dense_weight(self) -> Tensor:
+        """The weight [O, I/groups, KH, KW] of the same convolution without a table, zeros where nothing is connected.
+
+        Differentiable; without `connections` the weight itself.
+        """
+        if self.connections is None:
+            return self.weight
+        whole = zeros((self.out_channels, self.in_channels, *self.kernel_size), dtype=self.weight.dtype)
+        whole[self.connections.numpy()] = self.weight[:, 0]
+        return whole

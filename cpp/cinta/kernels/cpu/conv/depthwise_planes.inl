@@ -8,30 +8,30 @@ namespace {
 constexpr int kPlaneRows = 7;   // of outputs in registers: image sizes are 7 times a power of two more often than not
 constexpr int kPlaneKernel = 7; // the most rows of a kernel whose weights stay in registers
 
-// A vector of outputs wide and kPlaneRows high, rows dilation_h apart.
+// A vector of outputs wide and some rows high, dilation_h apart.
 struct PlaneBlock {
   int32_t x_at, y_at;        // its first element; of x: at tap (0, 0)
-  uint32_t read;             // bit r: whether row r of the kPlaneRows + KH - 1 of x is inside
+  uint32_t read;             // bit r: whether row r of those of x, KH - 1 more, is inside
   int16_t rows, lanes;       // of outputs
   const Mask<float> *inside; // [KW]: lanes whose input lies in the row
 };
 
-// How the planes of one call are cut.
+// How the planes of one call are cut, into blocks `high` rows high.
 struct PlaneGrid {
   int64_t KW, count;
   int64_t x_row, x_column, y_row; // floats from one row or column of a block to the next
   PlaneBlock *blocks;
 
-  static int64_t rows(const Conv2d &g) {
-    return g.OH / g.dilation_h / kPlaneRows * g.dilation_h + at_most(g.dilation_h, g.OH % (g.dilation_h * kPlaneRows));
+  static int64_t rows(const Conv2d &g, int64_t high) {
+    return g.OH / g.dilation_h / high * g.dilation_h + at_most(g.dilation_h, g.OH % (g.dilation_h * high));
   }
   static int64_t columns(const Conv2d &g) { return ceil_div(g.OW, Vec<float>::width); }
   static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; } // masks of AVX2 want 32 bytes
   static size_t mask_bytes(const Conv2d &g) { return whole_lines(sizeof(Mask<float>) * size_t(columns(g) * g.KW)); }
-  static size_t bytes(const Conv2d &g) {
-    return mask_bytes(g) + whole_lines(sizeof(PlaneBlock) * size_t(columns(g) * rows(g)));
+  static size_t bytes(const Conv2d &g, int64_t high = kPlaneRows) {
+    return mask_bytes(g) + whole_lines(sizeof(PlaneBlock) * size_t(columns(g) * rows(g, high)));
   }
-  PlaneGrid(const Conv2d &g, void *room)
+  PlaneGrid(const Conv2d &g, void *room, int64_t high = kPlaneRows)
       : KW(g.KW), count(0), x_row(g.dilation_h * g.W), x_column(g.dilation_w), y_row(g.dilation_h * g.OW) {
     constexpr int W = Vec<float>::width;
     Mask<float> *masks = static_cast<Mask<float> *>(room);
@@ -43,15 +43,15 @@ struct PlaneGrid {
         masks[column / W * KW + kw] = Mask<float>::first_lanes(end) & !Mask<float>::first_lanes(begin);
       }
     for (int64_t phase = 0; phase < at_most(g.OH, g.dilation_h); ++phase)
-      for (int64_t row = phase; row < g.OH; row += kPlaneRows * g.dilation_h) {
+      for (int64_t row = phase; row < g.OH; row += high * g.dilation_h) {
         uint32_t read = 0;
-        for (int64_t r = 0; r < kPlaneRows + g.KH - 1; ++r)
+        for (int64_t r = 0; r < high + g.KH - 1; ++r)
           read |= uint32_t(uint64_t(row - g.pad_h + r * g.dilation_h) < uint64_t(g.H)) << r;
         for (int64_t column = 0; column < g.OW; column += W)
           blocks[count++] = {int32_t((row - g.pad_h) * g.W + column - g.pad_w),
                              int32_t(row * g.OW + column),
                              read,
-                             int16_t(at_most(kPlaneRows, ceil_div(g.OH - row, g.dilation_h))),
+                             int16_t(at_most(high, ceil_div(g.OH - row, g.dilation_h))),
                              int16_t(at_most(W, g.OW - column)),
                              masks + column / W * KW};
       }
@@ -92,7 +92,35 @@ template <int K, class F> CINTA_FN void for_columns_of(int64_t KW, F f) {
       f.template operator()<1>(kw);
 }
 
-// w: [KW][KH], as the plane meets them
+// sum += x under w, over R rows of a block, vectors. w: [KW][KH], as the plane meets them.
+template <int R, int KH>
+CINTA_FN void filter_block(const PlaneGrid &p, const PlaneBlock &b, const float *x, const float *w, Vec<float> *sum) {
+  using V = Vec<float>;
+  for_columns_of<plane_columns<KH>()>(p.KW, [&]<int K>(int64_t kw) {
+    V weight[K][KH];
+#pragma GCC unroll 32
+    for (int t = 0; t < K * KH; ++t)
+      weight[t / KH][t % KH] = V(w[kw * KH + t]);
+    for_rows_of_x<R, KH, K>(p, b.read, b.inside + kw, x + b.x_at + kw * p.x_column, [&](int r, int j, V pixels) {
+#pragma GCC unroll 8
+      for (int kh = 0; kh < KH; ++kh)
+        if (r - kh >= 0 && r - kh < R)
+          sum[r - kh] = multiply_add(pixels, weight[j][kh], sum[r - kh]);
+    });
+  });
+}
+
+template <int R> CINTA_FN void store_block(const PlaneGrid &p, const PlaneBlock &b, const Vec<float> *sum, float *y) {
+  float *to = y + b.y_at;
+  const int64_t rows = b.rows, lanes = b.lanes, y_row = p.y_row;
+#pragma GCC unroll 8
+  for (int i = 0; i < R; ++i, to = stepped(to + y_row))
+    if (i < rows) {
+      sum[i].store_partial(to, lanes);
+      __builtin_prefetch(to + R * y_row, 1);
+    }
+}
+
 template <int KH>
 [[gnu::noinline]] void filter_plane(const PlaneGrid &p, const float *x, const float *w, float bias, float *y) {
   using V = Vec<float>;
@@ -101,27 +129,8 @@ template <int KH>
 #pragma GCC unroll 8
     for (V &s : sum)
       s = V(bias);
-    for_columns_of<plane_columns<KH>()>(p.KW, [&]<int K>(int64_t kw) {
-      V weight[K][KH];
-#pragma GCC unroll 32
-      for (int t = 0; t < K * KH; ++t)
-        weight[t / KH][t % KH] = V(w[kw * KH + t]);
-      for_rows_of_x<kPlaneRows, KH, K>(p, b->read, b->inside + kw, x + b->x_at + kw * p.x_column,
-                                       [&](int r, int j, V pixels) {
-#pragma GCC unroll 8
-                                         for (int kh = 0; kh < KH; ++kh)
-                                           if (r - kh >= 0 && r - kh < kPlaneRows)
-                                             sum[r - kh] = multiply_add(pixels, weight[j][kh], sum[r - kh]);
-                                       });
-    });
-    float *to = y + b->y_at;
-    const int64_t rows = b->rows, lanes = b->lanes, y_row = p.y_row;
-#pragma GCC unroll 8
-    for (int i = 0; i < kPlaneRows; ++i, to = stepped(to + y_row))
-      if (i < rows) {
-        sum[i].store_partial(to, lanes);
-        __builtin_prefetch(to + kPlaneRows * y_row, 1);
-      }
+    filter_block<kPlaneRows, KH>(p, *b, x, w, sum);
+    store_block<kPlaneRows>(p, *b, sum, y);
   }
 }
 
@@ -154,12 +163,12 @@ template <int R, int KH> CINTA_FN void correlate_block(const PlaneGrid &p, const
 }
 
 // The same over a plane. Rows of a block that is not full go one by one: zeros in place of dy would meet an inf in x.
-template <int KH>
+template <int R, int KH>
 [[gnu::noinline]] void correlate_plane(const PlaneGrid &p, const float *x, const float *dy, float *sums) {
   for (const PlaneBlock *b = p.blocks, *end = b + p.count; b < end; ++b) {
     const float *x_row = x + b->x_at, *dy_row = dy + b->y_at;
-    if (b->rows == kPlaneRows)
-      correlate_block<kPlaneRows, KH>(p, *b, b->read, x_row, dy_row, sums);
+    if (b->rows == R)
+      correlate_block<R, KH>(p, *b, b->read, x_row, dy_row, sums);
     else
       for (int i = 0; i < b->rows; ++i, x_row += p.x_row, dy_row += p.y_row)
         correlate_block<1, KH>(p, *b, b->read >> i, x_row, dy_row, sums);
@@ -229,7 +238,7 @@ template <class Grid, class F> CINTA_FN void correlate_with(const DepthwiseJob &
 
 inline void correlate_planes(void *context, int64_t block) {
   const DepthwiseJob &job = *static_cast<const DepthwiseJob *>(context);
-  with_kernel_rows(job.g.KH, [&]<int KH>() { correlate_with<PlaneGrid>(job, block, correlate_plane<KH>); });
+  with_kernel_rows(job.g.KH, [&]<int KH>() { correlate_with<PlaneGrid>(job, block, correlate_plane<kPlaneRows, KH>); });
 }
 
 } // namespace
