@@ -32,6 +32,7 @@ import ops
 import recurrent
 import training
 import transformer
+import vision
 
 Rows = list[harness.Row]
 
@@ -63,6 +64,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
+    "vision": ("Networks for photographs", ("cinta", "PyTorch"), vision.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import cinta as ct
-from cinta import nn
+from cinta import models, nn
 
 Draw = Callable[[np.random.Generator], tuple[ct.Tensor, ct.Tensor]]
 
@@ -111,6 +111,9 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Draw]] = {
     "depthwise": (lambda: nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.SiLU(), nn.Conv2d(8, 12, 1),
                                         nn.Conv2d(12, 12, 3, stride=2, groups=3), nn.Flatten(), nn.Linear(48, 5)),
                   classes(3, 8, 6, 6)),
+    "inception": (lambda: nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.LocalResponseNorm(5),
+                                        models.Inception(8, 4, 4, 8, 2, 4, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                                        nn.Linear(20, 5)), classes(3, 3, 8, 8)),
     "norms": (lambda: nn.Sequential(nn.Linear(6, 12), nn.LayerNorm(12), nn.Tanh(), nn.GroupNorm(3, 12),
                                     nn.BatchNorm1d(12), nn.ELU(), nn.Linear(12, 5)), classes(8, 6)),
     "transposed": (lambda: nn.Sequential(nn.ConvTranspose2d(2, 4, 3, stride=2), nn.LeakyReLU(), nn.Flatten(),
