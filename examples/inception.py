@@ -150,7 +150,7 @@ def draw(net: SmallGoogLeNet, data: Patches, found: list[Cost], history: History
     from cinta.plot import style
 
     figure = Figure(figsize=(13, 10), layout="constrained", facecolor="white")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
     left, middle, right = top.subplots(1, 3, width_ratios=(1.1, 1, 1.15))
 
     places = np.arange(len(found))

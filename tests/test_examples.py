@@ -33,7 +33,21 @@ SETTINGS = {
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
     "before_training.py": ["--steps", "30"],
     "inception.py": ["--train", "4", "--test", "2", "--epochs", "1", "--batch-size", "20"],
-    "very_deep.py": ["--train", "4", "--test", "2", "--epochs", "1", "--depths", "8", "14", "--seeds", "1"],
+    "very_deep.py": [
+        "--train",
+        "4",
+        "--test",
+        "2",
+        "--epochs",
+        "1",
+        "--depths",
+        "8",
+        "14",
+        "--seeds",
+        "1",
+        "--batch-size",
+        "20",
+    ],
     "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
 }
 
