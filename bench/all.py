@@ -36,6 +36,7 @@ import resampling
 import seq2seq
 import training
 import transformer
+import vision
 
 Rows = list[harness.Row]
 
@@ -70,6 +71,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "seq2seq": ("Encoder, decoder, attention", ("cinta", "PyTorch"), seq2seq.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
+    "vision": ("Networks for photographs", ("cinta", "PyTorch"), vision.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "resampling": ("Images made smaller or larger", ("cinta", "PyTorch"), resampling.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),

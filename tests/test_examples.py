@@ -38,6 +38,22 @@ SETTINGS = {
     "before_training.py": ["--steps", "30"],
     "face_verification.py": ["--steps", "30", "--pairs", "40"],
     "upscale.py": ["--quick"],
+    "inception.py": ["--train", "4", "--test", "2", "--epochs", "1", "--batch-size", "20"],
+    "very_deep.py": [
+        "--train",
+        "4",
+        "--test",
+        "2",
+        "--epochs",
+        "1",
+        "--depths",
+        "8",
+        "14",
+        "--seeds",
+        "1",
+        "--batch-size",
+        "20",
+    ],
     "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
     "history/mcculloch_pitts.py": [],
     "history/hebb.py": [],
@@ -413,6 +429,46 @@ class TestHistory:
         assert len(errors) == 8
         assert errors["1257", "pre-trained"] < 12 < 80 < errors["1257", "as before 2006"]
         assert (tmp_path / "out" / "deep_belief_net.png").stat().st_size > 30_000
+def test_inception(tmp_path):
+    small = ("--train", 60, "--test", 20, "--epochs", 6, "--lr", 0.01)
+    output = run("inception.py", *small, "--out", "out", folder=tmp_path)
+    assert re.search(r"3a +\W +303 +\W +128 +\W +58%", output)  # the paper's 128 million
+    middle, last = (float(re.search(rf"{where}: ([\d.]+)% of 200", output)[1]) for where in ("the middle", "the end"))
+    assert min(middle, last) > 40
+    assert (tmp_path / "out" / "inception.png").stat().st_size > 50_000
+
+
+def test_very_deep(tmp_path):
+    small = ("--train", 50, "--test", 20, "--epochs", 6, "--depths", 8, 26, "--seeds", 1)
+    output = run("very_deep.py", *small, "--out", "out", folder=tmp_path)
+    rows = re.findall(r"^\W+(\d+) +\W +([\d.]+) +\W +[\d.]+ % +\W +([\d.]+)", output, re.MULTILINE)
+    (shallow, shallow_plain, _), (deep, deep_plain, deep_shortcuts) = (tuple(map(float, row)) for row in rows)
+    assert (shallow, deep) == (8, 26)
+    assert deep_plain > 1.2 * shallow_plain
+    assert deep_shortcuts < 0.8 * deep_plain
+    assert len(re.findall(r"^\W+(?:as advised|one 7x7|4x4|stride 2).* [\d.]+ %", output, re.MULTILINE)) == 4
+    assert (tmp_path / "out" / "very_deep.png").stat().st_size > 30_000
+
+
+class TestVisionOnCifar:
+    @pytest.fixture
+    def cifar(self, tmp_path):
+        rng = np.random.default_rng(0)
+        for name in [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]:
+            records = rng.integers(0, 256, (30, 3073), dtype=np.uint8)
+            records[:, 0] = np.arange(30) % 10
+            (tmp_path / f"{name}.bin").write_bytes(records.tobytes())
+        return tmp_path
+
+    @pytest.mark.parametrize("script", ["inception.py", "very_deep.py"])
+    def test_trains(self, cifar, script):
+        assert "100 " in run(script, "--data", cifar, *SETTINGS[script], "--train", 10, folder=cifar)
+
+    @pytest.mark.parametrize("script", ["inception.py", "very_deep.py"])
+    def test_missing_data(self, tmp_path, script):
+        error = run(script, "--data", tmp_path / "nowhere", folder=tmp_path, fails=True)
+        assert "nowhere" in error
+        assert "Traceback" not in error
 
 
 class TestLenet:

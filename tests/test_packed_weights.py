@@ -302,3 +302,17 @@ def test_a_thread_that_writes_leaves_the_others_whole() -> None:
     finally:
         done.set()
         writer.join()
+
+
+@needs_packing
+def test_a_compiled_function_that_writes_no_weight_packs_it_once(x: ct.Tensor, weight: nn.Parameter) -> None:
+    run = ct.compile(lambda x: nn.functional.linear(x, weight))
+    with ct.no_grad():
+        expected, before = afresh(x, weight), packed()
+        for _ in range(6):
+            np.testing.assert_array_equal(run(x).numpy(), expected)
+        assert packed() == before + 1
+        weight.copy_(weight * 2)
+        for _ in range(6):
+            np.testing.assert_array_equal(run(x).numpy(), 2 * expected)
+        assert packed() == before + 2

@@ -164,6 +164,15 @@ Tensor pixels(const Tensor &x) { // [N,C,H,W] as [N H W,C], in the same memory
 Tensor matrix(const Tensor &weight) {
   return view(weight, {weight.shape()[0], weight.shape()[1]}, {weight.shape()[1], 1});
 }
+// A kernel as large as the image: one output pixel, and dx is a product.
+bool is_whole_image(const ConvGeometry &g, const Tensor &dy) {
+  return g.groups == 1 && g.OH * g.OW == 1 && g.KH == g.H && g.KW == g.W && !g.pad_h && !g.pad_w &&
+         dy.dtype() == Dtype::float32;
+}
+Tensor rows(const Tensor &x) { // contiguous [N,..] as [N,*]
+  const int64_t each = x.size() / x.shape()[0];
+  return view(x, {x.shape()[0], each}, {each, 1});
+}
 Tensor transposed(const Tensor &m) { return view(m, {m.shape()[1], m.shape()[0]}, {m.strides()[1], m.strides()[0]}); }
 
 } // namespace
@@ -217,6 +226,11 @@ Tensor run_backward_data(const ConvGeometry &given, const Tensor &dy, const Tens
   if (pointwise(g, dy)) {
     const Tensor dx = result_memory(shape, Dtype::float32, true, into);
     ops::gemm(pixels(channels_last(dy)), matrix(w), pixels(dx));
+    return dx;
+  }
+  if (is_whole_image(g, dy)) {
+    const Tensor dx = result_memory(shape, Dtype::float32, false, into);
+    ops::gemm(rows(contiguous_native(dy)), rows(w), rows(dx));
     return dx;
   }
   if (const ResultOrder order = strided(g, Direction::backward_data, dy); order != ResultOrder::none) {

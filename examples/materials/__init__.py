@@ -1,0 +1,1 @@
+"""Patches of ten photographed materials, for `inception.py` and `very_deep.py`."""
