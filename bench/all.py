@@ -25,6 +25,7 @@ import gemm
 import harness
 import import_time
 import loader
+import locally_connected
 import memory_bound
 import monitor
 import neighbour
@@ -63,6 +64,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
+    "locally_connected": ("Locally connected layers and DeepFace", locally_connected.COLUMNS, locally_connected.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
     "augment": ("Augmentation of 28x28 images, per image", ("cinta", "PyTorch"), lambda threads: augment.main()),
