@@ -27,6 +27,7 @@ import gemm
 import harness
 import import_time
 import loader
+import locally_connected
 import memory_bound
 import monitor
 import neighbour
@@ -72,6 +73,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
     "vision": ("Networks for photographs", ("cinta", "PyTorch"), vision.main),
+    "locally_connected": ("Locally connected layers and DeepFace", locally_connected.COLUMNS, locally_connected.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
     "resampling": ("Images made smaller or larger", ("cinta", "PyTorch"), resampling.main),
     "loader": ("Batches of data, one thread", ("cinta", "PyTorch"), lambda threads: loader.main()),
