@@ -10,9 +10,10 @@
 3. Re-rank: a joint embedding of picture and sentence says how well they fit; a linear score weighs that against
    probability, length and words covered, as learnt from lists of sentences for other pictures.
 
-One in four combinations of colour, shape and relation (or number) is never shown in training: purple stars are, and
-things to the left of others, but no purple star to the left of anything. Captions are checked by a parser that knows
-nothing of the networks. Leaves checkpoint.safetensors, captions.png and steps.png in the folder given with --out.
+One in four combinations of colour, shape and relation is never shown in training, and one in fifteen of colour, shape
+and number: purple stars are, and things to the right of others, but no purple star to the right of anything. Captions
+are checked by a parser that knows nothing of the networks. Leaves checkpoint.safetensors, captions.png and steps.png in
+the folder given with --out.
 
 Source: Fang et al., "From Captions to Visual Concepts and Back", 2015.
 """
@@ -75,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--image", type=Path, metavar="FILE", help="caption this with a trained checkpoint")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="for --image; the one in --out unless given")
     parser.add_argument("--scenes", type=int, default=20_000, help="pictures to train on")
-    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=3e-3, help="at its highest; rises and falls in one cycle")
     parser.add_argument("--beam", type=int, default=48, help="sentences generated for a picture")

@@ -46,9 +46,11 @@ class Scene(NamedTuple):
 
 
 def held_out(colour: str, shape: str, what: str) -> bool:
-    """One of four relations and one of three numbers for every colour and shape: a Latin square."""
-    kinds = tuple(OPPOSITE) if what in OPPOSITE else NUMBERS
-    return kinds.index(what) == (list(COLOURS).index(colour) + list(SHAPES).index(shape)) % len(kinds)
+    """One of four relations for every colour and shape, a Latin square; one of three numbers for every fifth."""
+    row, column = list(COLOURS).index(colour), list(SHAPES).index(shape)
+    if what in OPPOSITE:
+        return tuple(OPPOSITE).index(what) == (row + column) % 4
+    return (row + 2 * column) % 5 == 0 and NUMBERS.index(what) == (row + column) % 3
 
 
 def draw_scene(rng: np.random.Generator, unseen: bool) -> Scene:

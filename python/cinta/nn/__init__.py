@@ -39,6 +39,7 @@ from cinta.nn.losses import (
     KLDivLoss,
     L1Loss,
     MSELoss,
+    MultiMarginLoss,
     NLLLoss,
     SmoothL1Loss,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "Parameter",
