@@ -33,6 +33,7 @@ SETTINGS = {
     "sort_numbers.py": ["--steps", "30", "--pointer-steps", "30"],
     "before_training.py": ["--steps", "30"],
     "popularity.py": ["--members", "1", "--epochs", "2", "--folds", "2"],
+    "standard_machine_learning.py": ["--epochs", "2"],
     "caption.py": ["--scenes", "200", "--steps", "5", "--tests", "8", "--beam", "4"],
     "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
 }
@@ -245,6 +246,28 @@ def test_mc_dropout(tmp_path):
     assert rows[0][1] < 0.06 * rows[0][2] == 0.06 * 719
     assert rows[-1][1] / rows[-1][2] < 0.4 * rows[0][1] / rows[0][2]
     assert (tmp_path / "out" / "doubtful.png").stat().st_size > 10_000
+
+
+def test_standard_machine_learning(tmp_path):
+    from PIL import Image
+
+    output = run("standard_machine_learning.py", "--epochs", 25, "--out", "out", folder=tmp_path)
+    rows = re.findall(r"^\W+(\w.*?) +\W ([\d.]+)% \W +([\d,]+) \W +[\d.]+ s \W +\d+ us", output, re.MULTILINE)
+    right = {name: float(share) for name, share, _ in rows}
+    assert len(right) == 4
+    liblinear = right["HOG + scikit-learn's LinearSVC"]
+    assert right["HOG + linear SVM"] == pytest.approx(liblinear, abs=1.2)
+    assert min(liblinear, right["HOG + linear SVM"]) > right["pixels + linear SVM"] > 90
+    assert right["convnet (LeNet-5)"] > 93
+    assert [size for *_, size in rows] == ["10,250", "17,650", "17,650", "61,706"]
+    with Image.open(tmp_path / "out" / "standard_machine_learning.png") as image:
+        assert min(image.size) > 500
+    write_mnist(tmp_path)
+    output = run("standard_machine_learning.py", "--data", tmp_path, "--epochs", 2, folder=tmp_path)
+    assert "40 digits to learn from, 20 held out" in output
+    error = run("standard_machine_learning.py", "--data", "nowhere", folder=tmp_path, fails=True)
+    assert "nowhere" in error
+    assert "Traceback" not in error
 
 
 class TestPopularity:
