@@ -143,6 +143,19 @@ def hinge_samples(rng: np.random.Generator) -> Iterable[Sample]:
     yield sample(rng.normal(size=(3, 4)), rng.choice([-1, 1], (3, 4)), margin=0.3)
 
 
+def multi_margin_loss(x: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None,
+                      reduction: str = "mean") -> Any:  # fmt: skip
+    loss = np.maximum(0, margin - np.take_along_axis(x, target[:, None], 1) + x) ** p
+    loss[np.arange(len(x)), target] = 0
+    return reduced((loss if weight is None else weight[target][:, None] * loss).sum(1) / x.shape[1], reduction)
+
+
+def multi_margin_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for reduction in REDUCTIONS:
+        yield sample(rng.normal(size=(5, 4)), rng.integers(0, 4, 5), reduction=reduction)
+    yield sample(rng.normal(size=(5, 4)), rng.integers(0, 4, 5), p=2, margin=0.7, weight=rng.uniform(0.5, 2, 4))
+
+
 WEIGHTS = np.array([0.5, 1.0, 2.0, 1.5])
 ROWS = [
     Op("softmax", lambda x, axis=-1: special.softmax(x, axis), softmax_samples, dtypes=FLOATS, tolerance=16),
@@ -167,4 +180,6 @@ ROWS = [
     Op("hinge_loss", elementwise_loss(lambda x, t, margin=1.0: np.maximum(0, margin - t * x)), hinge_samples,
        dtypes=FLOATS,
        method=False),
+    Op("multi_margin_loss", multi_margin_loss, multi_margin_samples, dtypes=FLOATS, constants=("weight",), tolerance=16,
+       method=False, call=lambda ct: ct.nn.functional.multi_margin_loss),
 ]  # fmt: skip

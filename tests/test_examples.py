@@ -54,6 +54,9 @@ SETTINGS = {
         "--batch-size",
         "20",
     ],
+    "popularity.py": ["--members", "1", "--epochs", "2", "--folds", "2"],
+    "standard_machine_learning.py": ["--epochs", "2"],
+    "caption.py": ["--scenes", "200", "--steps", "5", "--tests", "8", "--beam", "4"],
     "mc_dropout.py": ["--epochs", "1", "--samples", "3"],
     "history/mcculloch_pitts.py": [],
     "history/hebb.py": [],
@@ -469,6 +472,140 @@ class TestVisionOnCifar:
         error = run(script, "--data", tmp_path / "nowhere", folder=tmp_path, fails=True)
         assert "nowhere" in error
         assert "Traceback" not in error
+
+
+def test_standard_machine_learning(tmp_path):
+    from PIL import Image
+
+    output = run("standard_machine_learning.py", "--epochs", 25, "--out", "out", folder=tmp_path)
+    rows = re.findall(r"^\W+(\w.*?) +\W ([\d.]+)% \W +([\d,]+) \W +[\d.]+ s \W +\d+ us", output, re.MULTILINE)
+    right = {name: float(share) for name, share, _ in rows}
+    assert len(right) == 4
+    liblinear = right["HOG + scikit-learn's LinearSVC"]
+    assert right["HOG + linear SVM"] == pytest.approx(liblinear, abs=1.2)
+    assert min(liblinear, right["HOG + linear SVM"]) > right["pixels + linear SVM"] > 90
+    assert right["convnet (LeNet-5)"] > 93
+    assert [size for *_, size in rows] == ["10,250", "17,650", "17,650", "61,706"]
+    with Image.open(tmp_path / "out" / "standard_machine_learning.png") as image:
+        assert min(image.size) > 500
+    write_mnist(tmp_path)
+    output = run("standard_machine_learning.py", "--data", tmp_path, "--epochs", 2, folder=tmp_path)
+    assert "40 digits to learn from, 20 held out" in output
+    error = run("standard_machine_learning.py", "--data", "nowhere", folder=tmp_path, fails=True)
+    assert "nowhere" in error
+    assert "Traceback" not in error
+
+
+class TestPopularity:
+    QUICK = ("--members", 1, "--folds", 3, "--out", "out")
+
+    def photos(self, tmp_path):
+        """Followers over five orders of magnitude, a genre, empty fields, a postcode, and a score."""
+        followers, genre = np.exp(rng.uniform(0, 12, 240)), rng.integers(0, 3, 240)
+        score = 4 * np.log1p(followers) + np.array([0, 40, 20])[genre] + rng.normal(size=240)
+        rows = [
+            f"{'' if i % 11 == 0 else f'{f:.0f}'},{('cats', 'sea', 'NA')[g]},{i % 7},{'' if i == 5 else f'{s:.2f}'}"
+            for i, (f, g, s) in enumerate(zip(followers, genre, score))
+        ]
+        path = tmp_path / "photos.csv"
+        path.write_text("\n".join(["followers,genre,postcode,pulse", *rows]))
+        return path
+
+    def test_tables_of_scikit_learn(self, tmp_path):
+        output = run("popularity.py", *self.QUICK, "--epochs", 25, folder=tmp_path)
+        rows = re.findall(r"(mean alone|gradient boosting|network) +\W +([\d.]+) +\W +([\d.]+) +\W +([\d.]+)", output)
+        assert [kind for kind, *_ in rows] == 3 * ["mean alone", "gradient boosting", "network"]
+        errors = np.array([float(error) for _, error, *_ in rows]).reshape(3, 3)
+        assert (errors[:, 2] < 0.8 * errors[:, 0]).all()
+        assert (errors[:, 2] < 1.15 * errors[:, 1]).all()
+        assert (tmp_path / "out" / "popularity.png").stat().st_size > 50_000
+
+    def test_a_table_of_ones_own(self, tmp_path, photos):
+        new = tmp_path / "new.csv"
+        new.write_text("genre,followers,postcode\nsea,100000,1\ncats,2,1\nclouds,,3\n")
+        command = ("--csv", photos, "--target", "pulse", "--categorical", "postcode", "--predict", new)
+        output = run("popularity.py", *self.QUICK, *command, "--unknown", "missing", folder=tmp_path)
+        assert "1 of 240 rows left out: without pulse" in output
+        assert "239 rows, log(1 + x) of followers" in output
+        network = re.search(r"network +\W +([\d.]+) +\W +[\d.]+ +\W +([\d.]+)", output)
+        assert float(network[2]) > 0.8
+        lines = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
+        assert lines[0] == "row,score,pulse"
+        sea, cats, _ = (float(line.split(",")[1]) for line in lines[1:])
+        assert sea > cats + 40
+        error = run("popularity.py", *self.QUICK, *command, folder=tmp_path, fails=True)
+        assert "new.csv, line 4, column 'genre': got 'clouds', expected one of cats, sea" in error
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--target", "likes"), "has no column 'likes', expected one of followers, genre, postcode, pulse"),
+            (("--target", "genre"), "column 'genre' has words in it"),
+            (("--target", "pulse", "--drop", "x"), "--drop got 'x', expected one of"),
+            (("--target", "pulse", "--categorical", "x"), "no column 'x'"),
+            ((), "--csv and --target go together"),
+        ],
+    )
+    def test_errors_say_what_is_wrong(self, tmp_path, photos, arguments, message):
+        error = run("popularity.py", "--csv", photos, *arguments, folder=tmp_path, fails=True)
+        assert message in error
+
+
+class TestCaption:
+    def test_learns_and_captions_an_image(self, tmp_path):
+        from PIL import Image, ImageDraw
+
+        small = ("--scenes", 600, "--steps", 60, "--tests", 12, "--beam", 8, "--out", "out")
+        output = run("caption.py", *small, folder=tmp_path)
+        losses = [float(value) for value in re.findall(r"finding the caption ([\d.]+)", output)]
+        assert len(losses) == 5
+        assert losses[-1] < 0.85 * losses[0]
+        rows = re.findall(
+            r"(combinations seen|held-out combinations) +\W +(likeliest|re-ranked) +\W +([\d.]+)%", output
+        )
+        assert len(rows) == 4
+        names = {"captions.png", "checkpoint.safetensors", "steps.png"}
+        assert {path.name for path in (tmp_path / "out").iterdir()} == names
+        for name in ("captions.png", "steps.png"):
+            with Image.open(tmp_path / "out" / name) as page:
+                assert min(page.size) > 1000
+        image = Image.new("RGBA", (200, 120), (255, 255, 255, 0))
+        ImageDraw.Draw(image).ellipse((20, 20, 60, 60), fill="red")
+        image.save(tmp_path / "own.png")
+        output = run("caption.py", "--image", "own.png", "--out", "out", folder=tmp_path)
+        assert len(re.findall(r"^ +-?\d+\.\d\d  ", output, re.MULTILINE)) == 5
+        assert (tmp_path / "out" / "own_steps.png").exists()
+        (tmp_path / "bad.png").write_bytes(b"no image")
+        for bad in (("--image", "bad.png", "--out", "out"), ("--image", "own.png", "--out", "nowhere")):
+            error = run("caption.py", *bad, folder=tmp_path, fails=True)
+            assert "bad.png" in error or "nowhere" in error
+            assert "Traceback" not in error
+
+    def test_scenes_and_their_judge(self, monkeypatch):
+        monkeypatch.syspath_prepend(str(EXAMPLES))
+        from captioning.judge import judge, shown
+        from captioning.scenes import Scene, Thing, draw_scene, held_out
+
+        for unseen in (False, True):
+            for scene in (draw_scene(rng, unseen) for _ in range(150)):
+                assert all(
+                    judge(caption, scene) == (n := judge(caption, scene)[1], n, True) for caption in scene.captions
+                )
+                assert all(shown(caption) == scene.combinations for caption in scene.captions)
+                assert any(held_out(*combination) for combination in scene.combinations) == unseen
+        circle, square = Thing("red", "circle", 0.3, 0.2, 0.1), Thing("blue", "square", 0.35, 0.7, 0.19)
+        scene = Scene([circle, square], (255, 255, 255), [], set())
+        for caption, verdict in {
+            "a small red circle is above a large blue square": (3, 3, True),
+            "there is a blue square below a red circle": (3, 3, True),
+            "a red circle is to the left of a blue square": (2, 3, False),
+            "a large red circle is above a blue square": (1, 3, False),
+            "a blue circle is above a red square": (0, 3, False),
+            "two red circles": (0, 1, False),
+            "a red circle": (1, 1, False),
+            "a red circle is above": (0, 1, False),
+        }.items():
+            assert judge(caption, scene) == verdict, caption
 
 
 class TestLenet:

@@ -19,6 +19,8 @@ SIGNS = np.sign(TARGET)
 DIFFERENCE = SCORES - TARGET
 PICKED = -LOG_PROBABILITIES[np.arange(6), CLASSES]
 LOGISTIC = 1 / (1 + np.exp(-SCORES))
+OTHERS = np.arange(4) != CLASSES[:, None]
+MARGINS = OTHERS * (1 - SCORES[np.arange(6), CLASSES][:, None] + SCORES)
 
 CASES = [
     (nn.CrossEntropyLoss, {}, SCORES, CLASSES, PICKED, 6),
@@ -78,6 +80,15 @@ CASES = [
         24,
     ),
     (nn.HingeLoss, {"margin": 0.5}, SCORES, SIGNS, np.maximum(0, 0.5 - SIGNS * SCORES), 24),
+    (nn.MultiMarginLoss, {}, SCORES, CLASSES, MARGINS.clip(0).sum(1) / 4, 6),
+    (
+        nn.MultiMarginLoss,
+        {"p": 2, "margin": 0.4, "weight": WEIGHTS},
+        SCORES,
+        CLASSES,
+        WEIGHTS[CLASSES] * np.square((MARGINS - 0.6 * OTHERS).clip(0)).sum(1) / 4,
+        6,
+    ),
 ]
 
 
@@ -99,6 +110,26 @@ def test_batchmean_is_the_divergence():
     loss = nn.KLDivLoss("batchmean")(ct.tensor(LOG_PROBABILITIES), ct.tensor(DISTRIBUTION)).item()
     expected = (DISTRIBUTION * (np.log(DISTRIBUTION) - LOG_PROBABILITIES)).sum() / 6
     assert loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_margins_of_classes():
+    x = np.array([0.1, 0.7, -0.3])
+    one = nn.functional.multi_margin_loss(ct.tensor(x), 1)
+    assert one.shape == ()
+    assert one.item() == pytest.approx((0.4 + 0.0) / 3)
+    assert nn.functional.multi_margin_loss(ct.zeros((0, 3)), np.zeros(0, np.int64), reduction="sum").item() == 0
+    for target in (-1, 3):
+        with pytest.raises(IndexError, match=rf"got targets from {target} to {target}, expected 0 to 2"):
+            nn.functional.multi_margin_loss(ct.tensor(x), target)
+    for call, message in (
+        (lambda: nn.functional.multi_margin_loss(ct.zeros((2, 3)), [0]), r"got x \[2, 3\] and target \[1\], expected"),
+        (lambda: nn.functional.multi_margin_loss(ct.zeros((1, 3)), [0], weight=[1.0]), r"weight has shape \[1\]"),
+        (lambda: nn.functional.multi_margin_loss(ct.zeros((1, 3)), [0], p=3), "p got 3, expected 1 or 2"),
+        (lambda: nn.MultiMarginLoss(p=0), "p got 0, expected 1 or 2"),
+        (lambda: nn.functional.multi_margin_loss(ct.zeros((1, 3)), [0], reduction="max"), "reduction got 'max'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
 
 
 def test_weights_are_state():

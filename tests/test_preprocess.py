@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import cinta as ct
 from cinta import preprocess
-from cinta.preprocess import PCA, Center, Impute, Log1p, OneHot, Ordinal, PCAWhitening, Pipeline, Standardize
+from cinta.preprocess import HOG, PCA, Center, Impute, Log1p, OneHot, Ordinal, PCAWhitening, Pipeline, Standardize
 
 Array = np.ndarray
 
@@ -321,6 +321,40 @@ def test_ordinal_is_scikit_learns(kind: str, rng: np.random.Generator, tmp_path)
         step.inverse(got)
 
 
+@pytest.mark.parametrize("norm", ["L2-Hys", "L2", "L1", "L1-sqrt"])
+@pytest.mark.parametrize(
+    ("shape", "orientations", "cell", "block"),
+    [((32, 32), 9, (8, 8), (3, 3)), ((3, 21, 34), 7, (4, 5), (2, 1)), ((1, 8, 8), 8, (3, 2), (1, 2))],
+)
+def test_hog_is_scikit_images(shape, orientations, cell, block, norm, rng: np.random.Generator, tmp_path) -> None:
+    from skimage.feature import hog
+
+    x = rng.uniform(size=(3, *shape))
+    x[0] = np.round(4 * x[0])  # angles at the borders of bins, gradients of 0
+    step = saved(HOG(orientations, cell, block, norm, transform_sqrt=True), tmp_path)
+    options = dict(pixels_per_cell=cell, cells_per_block=block, block_norm=norm, transform_sqrt=True)
+    axis = 0 if len(shape) == 3 else None
+    wanted = np.stack([hog(picture, orientations, channel_axis=axis, **options) for picture in x])
+    got = step(x)
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-7)
+    compiled = ct.compile(lambda batch: step(batch))
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(ct.tensor(x)).numpy(), got)
+    assert step.cells(x).shape == (3, shape[-2] // cell[0], shape[-1] // cell[1], orientations)
+    assert step(x[:0]).shape == (0, got.shape[1])
+
+
+def test_gradients_pass_through_hog(rng: np.random.Generator) -> None:
+    step = HOG(orientations=3, pixels_per_cell=(4, 4), cells_per_block=(1, 1), block_norm="L2")
+    x = ct.tensor(rng.uniform(size=(1, 8, 8)), requires_grad=True)
+    y, weights = step.forward(x), ct.tensor(rng.normal(size=(1, 12)))
+    (y * weights).sum().backward()
+    direction = rng.normal(size=x.shape)
+    ahead, behind = (step.forward(ct.tensor(x.detach().numpy() + h * direction)).numpy() for h in (1e-6, -1e-6))
+    slope = ((ahead - behind) / 2e-6 * weights.numpy()).sum()
+    np.testing.assert_allclose((x.grad.numpy() * direction).sum(), slope, rtol=1e-5)
+
+
 def test_pipeline_fits_each_step_on_what_comes_before_it(rng: np.random.Generator) -> None:
     x = table(rng)
     log, scale, white = Log1p(), Standardize(), PCAWhitening(4, eps=0.0)
@@ -418,6 +452,12 @@ FITTED = np.arange(12.0).reshape(4, 3) ** 2
         (lambda: Impute()(FITTED), ValueError, r"\[Impute\] has seen no data yet"),
         (lambda: Impute().fit(FITTED)(FITTED[:, :2]), ValueError, r"shape \(4, 2\), expected \['any', 3\] as in"),
         (lambda: Impute(indicator=True).fit(FITTED[:, None])(FITTED[:, None]), ValueError, r"expected \[N,D\] with"),
+        (lambda: HOG()(np.zeros((2, 24, 23))), ValueError, r"pictures of 24x23, expected at least 24x24: one block"),
+        (lambda: HOG()(np.zeros((24, 24))), ValueError, r"shape \(24, 24\), expected \[N,H,W\] or \[N,C,H,W\]"),
+        (lambda: HOG(0), ValueError, r"orientations got 0, expected at least 1"),
+        (lambda: HOG(pixels_per_cell=(8, 0)), ValueError, r"pixels_per_cell got \(8, 0\), expected two"),
+        (lambda: HOG(block_norm="L3"), ValueError, r"block_norm got 'L3', expected 'L2-Hys'"),
+        (lambda: HOG(transform_sqrt=True)(-np.ones((1, 24, 24))), ValueError, r"\[HOG\] got -1.0, expected brightness"),
         (lambda: Ordinal()(FITTED), ValueError, r"\[Ordinal\] has seen no data"),
         (lambda: OneHot("warn"), ValueError, r"handle_unknown got 'warn'"),
         (lambda: OneHot()(FITTED), ValueError, r"\[OneHot\] has seen no data"),

@@ -150,6 +150,9 @@ LOSSES = [
     ("BCEWithLogitsLoss", {"pos_weight": WEIGHTS, "weight": WEIGHTS[::-1].copy()}, TARGET, UNIT),
     ("KLDivLoss", {}, LOG, np.exp(LOG[::-1])),
     ("KLDivLoss", {"log_target": True}, LOG, LOG[::-1].copy()),
+    ("MultiMarginLoss", {}, TARGET, CLASSES[:, 0]),
+    ("MultiMarginLoss", {"p": 2, "margin": 0.6, "weight": WEIGHTS}, TARGET, CLASSES[:, 0]),
+    ("MultiMarginLoss", {}, TARGET[0], CLASSES[0, 0]),
 ]
 
 

@@ -18,6 +18,7 @@ _CLASSES: dict[Any, str] = {
     nn.KLDivLoss: "kl_div",
     nn.L1Loss: "l1_loss",
     nn.MSELoss: "mse_loss",
+    nn.MultiMarginLoss: "multi_margin_loss",
     nn.NLLLoss: "nll_loss",
     nn.SmoothL1Loss: "smooth_l1_loss",
 }

@@ -61,6 +61,7 @@ from cinta.nn.losses import (
     KLDivLoss,
     L1Loss,
     MSELoss,
+    MultiMarginLoss,
     NLLLoss,
     SmoothL1Loss,
 )
@@ -127,6 +128,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",

@@ -13,6 +13,7 @@ from cinta._core import (
     adaptive_avg_pool2d,
     adaptive_max_pool1d,
     adaptive_max_pool2d,
+    asarray,
     avg_pool1d,
     avg_pool2d,
     batch_norm,
@@ -33,6 +34,7 @@ from cinta._core import (
     group_norm,
     hinge_loss,
     huber_loss,
+    is_recording,
     kl_div,
     l1_loss,
     layer_norm,
@@ -59,6 +61,7 @@ from cinta._core import (
     square,
     tanh,
     unfold,
+    where,
 )
 from cinta._core import sum as sum_
 from cinta.autodiff.tree import leaves, rebuild
@@ -115,6 +118,7 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "mse_loss",
+    "multi_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
@@ -171,6 +175,48 @@ def cosine_similarity(a: Tensor, b: Tensor, axis: int = 1, eps: float = 1e-8) ->
         [0.0]
     """
     return sum_(normalize(a, axis, eps) * normalize(b, axis, eps), axis)
+
+
+def multi_margin_loss(
+    x: Tensor, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """Multi-class hinge loss: how far other classes' scores come within a margin of the right one's.
+
+    l_n = sum_{j != t} w[t] max(0, margin - x[n, t] + x[n, j])^p / C, t = target[n]; x [N, C] or [C], target [N] or []
+    of integers, weight w [C], l [N] or []
+
+    Errors: IndexError where a target is outside 0 .. C-1; ValueError for p other than 1 and 2, shapes that disagree.
+    Source: Weston and Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", 1999.
+
+    Example:
+        >>> round(nn.functional.multi_margin_loss(ct.tensor([[0.5, 1.0, -2.0]]), [1]).item(), 4)
+        0.1667
+    """
+    x, target = asarray(x), asarray(target)
+    if p not in (1, 2):
+        raise ValueError(f"[multi_margin_loss] p got {p!r}, expected 1 or 2")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"[multi_margin_loss] reduction got {reduction!r}, expected 'mean', 'sum' or 'none'")
+    if not x.dtype.is_floating:
+        raise TypeError(f"[multi_margin_loss] x has dtype {x.dtype}, expected a floating one")
+    if x.ndim not in (1, 2) or target.shape != x.shape[:-1]:
+        got = f"x {list(x.shape)} and target {list(target.shape)}"
+        raise ValueError(f"[multi_margin_loss] got {got}, expected [N, C] and [N], or [C] and []")
+    classes = x.shape[-1]
+    if target.size and not is_recording() and (target.min().item() < 0 or target.max().item() >= classes):
+        got = f"targets from {target.min().item()} to {target.max().item()}"
+        raise IndexError(f"[multi_margin_loss] got {got}, expected 0 to {classes - 1}")
+    own = one_hot(target, classes).astype("bool")
+    right = sum_(where(own, x, 0.0), -1, keepdims=True)
+    loss = relu(margin - right + x)
+    loss = where(own, 0.0, loss if p == 1 else square(loss))
+    if weight is not None:
+        weight = asarray(weight)
+        if weight.shape != (classes,):
+            raise ValueError(f"[multi_margin_loss] weight has shape {list(weight.shape)}, expected [{classes}]")
+        loss = loss * weight.astype(x.dtype).take(target)[..., None]
+    loss = sum_(loss, -1) / classes
+    return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()
 
 
 def detach_states(states: Any) -> Any:

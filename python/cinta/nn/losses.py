@@ -19,6 +19,7 @@ from cinta._core import (
     nll_loss,
     smooth_l1_loss,
 )
+from cinta.nn.functional import multi_margin_loss
 from cinta.nn.module import Module
 
 
@@ -285,3 +286,23 @@ class CTCLoss(_Loss):
         return ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
+class MultiMarginLoss(_WeightedLoss):
+    """Multi-class hinge loss: with a linear layer before it, a support vector machine of all classes at once.
+
+    l_n = sum_{j != t} w[t] max(0, margin - x[n, t] + x[n, j])^p / C, t = target[n]
+    x [N, C] or [C], target [N] or [] of integers, weight w [C]; the mean divides by N
+
+    Errors: IndexError where a target is outside 0 .. C-1; ValueError for p other than 1 and 2.
+    Source: Weston and Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", 1999.
+
+        >>> nn.MultiMarginLoss()(ct.tensor([[0.5, 1.0, -2.0, 0.0]]), ct.tensor([1])).item()
+        0.125
+
+    def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction)
+        if p not in (1, 2):
+            raise ValueError(f"[MultiMarginLoss] p got {p!r}, expected 1 or 2")
+        self.p, self.margin = p, margin
+
+    def forward(self, x: Tensor, target: Any) -> Tensor:
+        return multi_margin_loss(x, target, self.p, self.margin, self.weight, self.reduction)

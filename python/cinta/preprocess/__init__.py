@@ -9,6 +9,7 @@
 [[1.0, 1.0]]
 """
 
+from cinta.preprocess.hog import HOG
 from cinta.preprocess.impute import Impute
 from cinta.preprocess.log1p import Log1p
 from cinta.preprocess.one_hot import OneHot
@@ -19,6 +20,7 @@ from cinta.preprocess.preprocessor import Preprocessor, from_state_dict
 from cinta.preprocess.scaling import Center, Standardize
 
 __all__ = [
+    "HOG",
     "PCA",
     "Center",
     "Impute",
