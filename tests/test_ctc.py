@@ -93,6 +93,14 @@ class TestEdges:
         assert np.isfinite(gradients).all()
         assert not gradients[3:, 0].any()
 
+    def test_a_watch_sees_nothing_undefined(self):
+        x = ct.tensor(drawn(9, 3, 4), requires_grad=True)
+        poison = [ct.full((n,), np.nan, dtype="float64") for n in (9 * 4 * (6 + 3), 9 * 4 * (4 + 3))]
+        del poison
+        with ct.debug():
+            for targets in ([[1, 2], [3, -1], [2, -1]], [1, 2, 3, 2]):
+                F.ctc_loss(x, targets, [9, 3, 0], [2, 1, 1], zero_infinity=True, reduction="sum").backward()
+
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_nan_and_inf_are_not_hidden(self, bad):
         log_probs = drawn(5, 2, 3)

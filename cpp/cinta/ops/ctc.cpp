@@ -38,11 +38,18 @@ kernels::Ctc problem(const Tensor &x, const Tensor &targets, const Tensor &spans
           spans.data<int64_t>()};
 }
 
+template <class T> void replace_infinity(const Tensor &loss) {
+  std::replace(loss.data<T>(), loss.data<T>() + loss.size(), T(kInf), T(0));
+}
 struct CtcWork { // in: log_probs, targets, spans; out: loss, alpha
   int64_t blank;
+  bool zero_infinity;
+  bool operator==(const CtcWork &) const = default;
   void operator()(const Tensor *in, const Tensor *out) const {
-    kernel().ctc[floating_index(in[0].dtype())](problem(in[0], in[1], in[2], blank), in[0].data(), out[0].data(),
-                                                out[1].data());
+    const int type = floating_index(in[0].dtype());
+    kernel().ctc[type](problem(in[0], in[1], in[2], blank), in[0].data(), out[0].data(), out[1].data());
+    if (zero_infinity)
+      type ? replace_infinity<double>(out[0]) : replace_infinity<float>(out[0]);
   }
 };
 struct CtcVjpWork { // in: log_probs, targets, spans, alpha, dy; out: dx, laid out as log_probs
@@ -56,6 +63,7 @@ struct CtcVjpWork { // in: log_probs, targets, spans, alpha, dy; out: dx, laid o
 struct CtcAttributes {
   Tensor targets, spans;  // int64 [labels] and [N,3]
   int64_t blank, longest; // longest: labels of any sequence, at most
+  bool zero_infinity;
 };
 struct CtcLoss final : OpWith<CtcAttributes> { // loss [N] of log_probs [T,N,C]; the second output is alpha
   using OpWith::OpWith;
@@ -67,7 +75,7 @@ struct CtcLoss final : OpWith<CtcAttributes> { // loss [N] of log_probs [T,N,C];
     const int64_t T = x.shape()[0], N = x.shape()[1];
     out[0] = empty({N}, x.dtype());
     out[1] = empty({T * 4 * (targets.size() + N)}, x.dtype());
-    compute(op, {x, targets, spans}, {out[0], out[1]}, CtcWork{blank});
+    compute(op, {x, targets, spans}, {out[0], out[1]}, CtcWork{blank, zero_infinity});
   }
   void vjp(Vjp &v) const override {
     const Tensor &dy = v.dy(0);
@@ -112,7 +120,7 @@ struct CtcLoss final : OpWith<CtcAttributes> { // loss [N] of log_probs [T,N,C];
     const Tensor end = narrow(spans, 1, 1, 1);
     const Tensor log_p = logaddexp(take_along_axis(blanks, end, 1), take_along_axis(shifted(states), end, 1));
     const Tensor impossible = less(detach(log_p), number(kNone / 2, log_p)); // NaN is not
-    const Tensor loss = where(impossible, number(kInf, log_p), neg(log_p));
+    const Tensor loss = where(impossible, number(zero_infinity ? 0 : kInf, log_p), neg(log_p));
     return astype(reshape(loss, {N}), is_native(given.dtype()) ? given.dtype() : Dtype::float32);
   }
   // The labels of each sequence in a row, blank behind them, and whether each may follow the one before at once.
@@ -210,10 +218,8 @@ Tensor ctc_loss(const Tensor &given, const Tensor &given_targets, const Tensor &
     longest = *std::max_element(lengths.data<int64_t>(), lengths.data<int64_t>() + N);
 
   Tensor out[2];
-  apply(make_op<CtcLoss>({targets, spans, options.blank, longest}), &x, 1, out);
+  apply(make_op<CtcLoss>({targets, spans, options.blank, longest, options.zero_infinity}), &x, 1, out);
   Tensor loss = out[0];
-  if (options.zero_infinity)
-    loss = where(equal(detach(loss), number(kInf, loss)), number(0, loss), loss);
   if (options.reduction == Reduction::mean)
     loss = mean(divide(loss, astype(maximum(lengths, scalar(1, Dtype::int64)), loss.dtype())));
   else if (options.reduction == Reduction::sum)

@@ -2,7 +2,6 @@
 // blanks around them, blank i before label i, in two rows: a step in time takes a vector of each.
 #include "cinta/base/parallel.h"
 #include "cinta/kernels/cpu/ctc/scaled.inl"
-#include "cinta/kernels/cpu/vector/blocks.inl"
 #include "cinta/kernels/kernels.h"
 
 namespace cinta::kernels::CINTA_ISA {
@@ -11,6 +10,15 @@ template <class T> struct CtcStates { // of one frame; there is one blank more t
   ScaledRow<T> blanks, labels;
   static int64_t elements(int64_t width) { return 4 * width; }
 };
+// Where sequence n's rows begin in alpha.
+template <class T> int64_t alpha_begin(const Ctc &c, int64_t n) {
+  const int64_t labels_before = n < c.batch ? c.spans[3 * n] : c.labels;
+  return c.frames * CtcStates<T>::elements(labels_before + n);
+}
+
+template <class T> void clear(T *begin, T *end) {
+  for_vectors<T>(0, end - begin, [=](int64_t i, int64_t n) { store_some(Vec<T>(T(0)), begin + i, n); });
+}
 
 template <class T> struct CtcSequence {
   int64_t length, width, frames, blank, classes, step; // length: of the labels; width: blanks
@@ -27,8 +35,7 @@ template <class T> struct CtcSequence {
       : length(c.spans[3 * n + 1]), width(length + 1), frames(c.spans[3 * n + 2]), blank(c.blank), classes(c.classes),
         step(c.frame_step), targets(c.targets + c.spans[3 * n]),
         log_probs(static_cast<const T *>(given) + n * c.batch_step),
-        alpha(static_cast<T *>(kept) + c.frames * CtcStates<T>::elements(c.spans[3 * n] + n)),
-        run(width < kRunElements ? kRunElements / width : 1) {
+        alpha(static_cast<T *>(kept) + alpha_begin<T>(c, n)), run(width < kRunElements ? kRunElements / width : 1) {
     emitted = static_cast<T *>(scratch(Scratch::ctc, size_t((2 * run + 6) * width) * sizeof(T)));
     skip = emitted + 2 * run * width;
     more = skip + width;
@@ -108,14 +115,11 @@ template <class T> struct CtcSequence {
         emit(t / run * run, t + 1);
       const Vec<T> blanks = backward_step(states(t), ends, emissions(t), factor, shares);
       T *const row = dx + t * step;
-      clear(row);
+      clear(row, row + classes);
       row[blank] = -reduce_add(blanks);
       for (int64_t i = 0; i < length; ++i)
         row[targets[i]] -= shares[i];
     }
-  }
-  void clear(T *row) const {
-    for_vectors<T>(0, classes, [&](int64_t i, int64_t n) { store_some(Vec<T>(T(0)), row + i, n); });
   }
   CINTA_FN Vec<T> backward_step(CtcStates<T> alpha, CtcStates<T> ends, ScaledRow<T> p, Scaled<T> factor,
                                 T *shares) const { // the shares of the blanks, added
@@ -146,14 +150,18 @@ template <class T> struct CtcSequence {
 // body(sequence's number), on the threads where that pays.
 template <class F> void for_sequences(const Ctc &c, double ns_per_state, double ns_per_frame, const F &body) {
   const double frames = double(c.frames), batch = double(c.batch);
-  for_blocks(c.batch, 1, frames * ((double(c.labels) + batch) * ns_per_state + batch * ns_per_frame),
-             [&](int64_t n, int64_t) { body(n); });
+  const auto run = [](void *f, int64_t n) { (*static_cast<const F *>(f))(n); };
+  parallel_for(c.batch, frames * ((double(c.labels) + batch) * ns_per_state + batch * ns_per_frame), run,
+               const_cast<F *>(&body));
 }
 
 template <class T> void ctc(const Ctc &c, const void *log_probs, void *loss, void *alpha) {
   for_sequences(c, 1 + 16 / Vec<T>::width, 20, [&](int64_t n) {
     const CtcSequence<T> s(c, n, log_probs, alpha);
     s.forward();
+    // Whoever watches results looks at all of them.
+    T *const end = static_cast<T *>(alpha) + alpha_begin<T>(c, n + 1);
+    clear(s.states(s.frames).blanks.m, end);
     T e;
     const double total = s.total(e);
     static_cast<T *>(loss)[n] = T(0 - (__builtin_log(total) + double(e) * 0x1.62e42fefa39efp-1));
@@ -169,7 +177,7 @@ template <class T> void ctc_vjp(const Ctc &c, const void *log_probs, const void 
     if (total != 0) // there is an alignment, or NaN
       s.backward(double(static_cast<const T *>(dy)[n]), total, e, dx);
     for (int64_t t = total != 0 ? s.frames : 0; t < c.frames; ++t)
-      s.clear(dx + t * c.frame_step);
+      clear(dx + t * c.frame_step, dx + t * c.frame_step + c.classes);
   });
 }
 
