@@ -63,6 +63,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "gemm": ("Products", ("cinta", "PyTorch"), gemm.main),
     "conv": ("Convolutions", ("cinta", "PyTorch"), conv.main),
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
+    "lengths": ("Sequences of different lengths", recurrent.LENGTHS_COLUMNS, recurrent.lengths_main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
     "memory_bound": ("Work bound by memory", ("cinta", "PyTorch"), memory_bound.main),
