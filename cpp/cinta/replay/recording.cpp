@@ -13,7 +13,7 @@ constexpr size_t kMuch = size_t(16) << 20;
 
 void give_back() { // memory that nobody uses now: a recording is the time of most
   if (memory_stats().cached > kMuch)
-    empty_cache();
+    empty_cache(false);
 }
 
 struct ZeroWork { // memory that begins as zeros
