@@ -403,6 +403,16 @@ def test_errors() -> None:
             wrong()
 
 
+def test_a_compiled_function_makes_the_gradient_itself_or_none() -> None:
+    net = Tagger(True)
+    words, scale = batch(np.random.default_rng(0))
+    run = ct.compile(net)
+    with pytest.raises(ValueError, match=r"\[compile\].*sparse=True at .*test_row_sparse.*compile the whole step"):
+        run(words, scale)
+    with ct.no_grad():
+        assert same_bits(*([f(words, scale).numpy() for _ in range(2)] for f in (run, net)))
+
+
 def test_compiled_functions_begin_without_a_row_sparse_gradient() -> None:
     weight = rows_gradient()
     opt = optim.SGD([weight], lr=0.1)
