@@ -70,6 +70,7 @@ PARTS: dict[str, tuple[str, tuple[str, str], Callable[[int], Rows]]] = {
     "recurrent": ("Recurrent layers and language models", ("cinta", "PyTorch"), recurrent.main),
     "ctc": ("CTC loss", ("cinta", "PyTorch"), ctc.main),
     "seq2seq": ("Encoder, decoder, attention", ("cinta", "PyTorch"), seq2seq.main),
+    "lengths": ("Sequences of different lengths", recurrent.LENGTHS_COLUMNS, recurrent.lengths_main),
     "transformer": ("Attention and transformers", ("cinta", "PyTorch"), transformer.main),
     "embedding": ("Embeddings with row-sparse gradients", embedding.COLUMNS, embedding.main),
     "vision": ("Networks for photographs", ("cinta", "PyTorch"), vision.main),

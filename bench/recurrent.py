@@ -10,6 +10,7 @@ import collections
 import functools
 import itertools
 import re
+import statistics
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,6 +108,51 @@ def layer_row(name: str, layer: Layer) -> harness.Row:
     return harness.compare(name, layer.goal, ours, theirs, lacking=lacking, repeats=21)
 
 
+# How long the sequences of a batch are, of STEPS steps at most.
+LENGTHS = {
+    "of the same length": np.full(BATCH, STEPS // 2),
+    "of any length, sorted": np.linspace(STEPS, 1, BATCH).round().astype(np.int64),
+    "of any length": np.random.default_rng(0).permutation(np.linspace(STEPS, 1, BATCH).round().astype(np.int64)),
+    "short but for one": np.where(np.arange(BATCH) == 7, STEPS, STEPS // 7),
+}
+LENGTHS_COLUMNS = ("with `lengths`", "padded x mean / T")
+PADDING_GOAL = 1.15
+
+
+def lengths_rows(kind: str, hidden: int) -> Iterator[harness.Row]:
+    """A layer's forward and backward with lengths beside the padded batch's, times the share that is no padding."""
+    rng = np.random.default_rng(0)
+    model = getattr(ct.nn, kind)(hidden, hidden)
+    given, gradient = (ct.tensor(rng.normal(size=(STEPS, BATCH, hidden)), dtype="float32") for _ in range(2))
+    given.requires_grad_()
+
+    def timer(lengths: np.ndarray | None) -> Timer:
+        own = None if lengths is None else ct.tensor(lengths)
+
+        def run() -> None:
+            for tensor in (given, *model.parameters()):
+                tensor.grad = None
+            model(given, lengths=own)[0].backward(gradient)
+
+        return Timer(run)
+
+    padded, *others = harness.alternate(timer(None), *map(timer, LENGTHS.values()), repeats=21, seconds=0.03)
+    for (name, lengths), times in zip(LENGTHS.items(), others):
+        share = [seconds * lengths.mean() / STEPS for seconds in padded]
+        ratio, interval = harness.ratio_of(times, share)
+        title = f"{kind}, {hidden} units, {BATCH} sequences {name}"
+        row = harness.Row(title, statistics.median(times), statistics.median(share), ratio, interval, PADDING_GOAL)
+        print(row, flush=True)
+        yield row
+
+
+def lengths_main(threads: int = 1, only: str = "") -> list[harness.Row]:
+    harness.pin(threads)
+    pairs = [(kind, hidden) for kind in ("RNN", "LSTM", "GRU") for hidden in (100, 200, 512)]
+    wanted = [pair for pair in pairs if only.lower() in f"{pair[0]}, {pair[1]} units".lower()]
+    return list(itertools.chain.from_iterable(lengths_rows(*pair) for pair in wanted))
+
+
 @functools.cache
 def standard_library() -> str:
     """The source text of Python's standard library, a few megabytes of it."""
@@ -196,5 +242,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--lengths", action="store_true", help="beside the padded batch, not beside PyTorch")
     args = parser.parse_args()
-    main(args.threads, args.only)
+    (lengths_main if args.lengths else main)(args.threads, args.only)

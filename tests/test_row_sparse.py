@@ -217,6 +217,18 @@ def test_no_indices_leave_a_gradient_of_no_rows() -> None:
     assert optim.clip_grad_norm_([weight], 1.0).item() == 0
     optim.Adam([weight]).step()
     assert weight.detach().tolist() == [[1.0, 1.0]] * 6
+    for make in (OPTIMIZERS["SGD with Nesterov's"], OPTIMIZERS["AdamW"]):  # what moves the other rows moves them still
+        ends = []
+        for sparse in (False, True):
+            weight = nn.Parameter(ct.ones((6, 2)))
+            opt = make([weight])
+            for words in ([1, 1], []):
+                opt.zero_grad()
+                indices = ct.tensor(words, dtype="int64")
+                nn.functional.embedding(indices, weight, sparse=sparse).sum().backward()
+                opt.step()
+            ends.append([weight.detach().numpy()])
+        assert same_bits(*ends)
     only_padding = nn.Embedding(4, 2, padding_idx=1, sparse=True)
     only_padding(ct.tensor([1, -3])).sum().backward()
     assert only_padding.weight.grad.rows.shape == (0,)
@@ -401,6 +413,16 @@ def test_errors() -> None:
     ]:
         with pytest.raises(error, match=text):
             wrong()
+
+
+def test_a_compiled_function_makes_the_gradient_itself_or_none() -> None:
+    net = Tagger(True)
+    words, scale = batch(np.random.default_rng(0))
+    run = ct.compile(net)
+    with pytest.raises(ValueError, match=r"\[compile\].*sparse=True at .*test_row_sparse.*compile the whole step"):
+        run(words, scale)
+    with ct.no_grad():
+        assert same_bits(*([f(words, scale).numpy() for _ in range(2)] for f in (run, net)))
 
 
 def test_compiled_functions_begin_without_a_row_sparse_gradient() -> None:

@@ -45,9 +45,11 @@ void Rows::gather(const char *padded, char *rows, size_t bytes) const {
     std::memcpy(rows + size_t(row) * bytes, padded + size_t(place_[size_t(row)]) * bytes, bytes);
 }
 void Rows::scatter(const char *rows, char *padded, size_t bytes) const {
-  std::memset(padded, 0, size_t(steps * batch) * bytes);
   for (int64_t row = 0; row < total; ++row)
     std::memcpy(padded + size_t(place_[size_t(row)]) * bytes, rows + size_t(row) * bytes, bytes);
+  for (int64_t s = 0; s < steps; ++s) // in either direction the end of a sequence is padding
+    for (int64_t i = count[size_t(s)]; i < batch; ++i)
+      std::memset(padded + size_t(s * batch + order_[size_t(i)]) * bytes, 0, bytes);
 }
 void Rows::sort(const char *states, char *walk, size_t bytes) const {
   for (int64_t i = 0; i < batch; ++i)

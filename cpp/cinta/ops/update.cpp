@@ -138,7 +138,8 @@ template <class Options> struct RowUpdateWork {
   void operator()(const Tensor *in, const Tensor *out) const {
     const Tensor &host = in[2 + kStates], values = contiguous_native(in[1 + kStates]);
     const Options o = host ? *host.data<Options>() : options;
-    const GivenRows given(in[3 + kStates], values);
+    const int64_t height = out[0].shape(0);
+    const GivenRows given(in[3 + kStates], values, out[0].size() / std::max<int64_t>(height, 1));
     const Updated p(out[0]), states[kStates] = {Updated(out[1]), Updated(out[2]), Updated(out[3])};
     const auto at = [&](const Updated &array, int64_t row) {
       return array.data() ? array.data() + size_t(row) * given.bytes : nullptr;
@@ -147,7 +148,6 @@ template <class Options> struct RowUpdateWork {
       void *const data[kStates] = {at(states[0], row), at(states[1], row), at(states[2], row)};
       step(o, floating_index(values.dtype()), n * given.width, at(p, row), g, data);
     };
-    const int64_t height = out[0].shape(0);
     const bool resting = rests(o);
     const auto still = [&](int64_t row) {
       for (int s = 0; s < kMoments<Options> && resting; ++s) {

@@ -37,8 +37,8 @@ struct GivenRows {
   int64_t n, width; // rows, and elements of each
   size_t bytes;     // of a row
 
-  GivenRows(const Tensor &rows, const Tensor &values)
-      : rows(rows.data<int64_t>()), values(values.data<char>()), n(used_rows(rows)), width(row_width(values)),
+  GivenRows(const Tensor &rows, const Tensor &values, int64_t width)
+      : rows(rows.data<int64_t>()), values(values.data<char>()), n(used_rows(rows)), width(width),
         bytes(size_t(width) * itemsize(values.dtype())) {}
   int64_t per_block() const { return std::max<int64_t>(1, kUpdateElements / std::max<int64_t>(width, 1)); }
 

@@ -13,7 +13,7 @@ constexpr size_t kMuch = size_t(16) << 20;
 
 void give_back() { // memory that nobody uses now: a recording is the time of most
   if (memory_stats().cached > kMuch)
-    empty_cache();
+    empty_cache(false);
 }
 
 struct ZeroWork { // memory that begins as zeros
@@ -266,9 +266,13 @@ Tensor Recording::host(const void *bytes, size_t size) {
 
 void Recording::recorded(const Instr &instr) {
   layers_[&instr] = layer();
+  const bool takes_rows = std::string_view(instr.op->name()) == "embedding"; // the row-sparse one
   for (int k = 0; k < instr.inputs_n; ++k)
-    if (const Instr::Input &input = instr.inputs[k]; input.needs && !input.producer)
+    if (const Instr::Input &input = instr.inputs[k]; input.needs && !input.producer) {
       leaf_of(input.value);
+      if (takes_rows && row_sparse_site_ < 0)
+        row_sparse_site_ = site();
+    }
 }
 
 void Recording::visiting(const Instr *instr) { visited_ = instr; }

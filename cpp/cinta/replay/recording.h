@@ -83,7 +83,8 @@ private:
   Thrift thrift_;    // a recording is the time of most memory: the arena comes afterwards
   size_t split_ = 0; // the first instruction of the gradient's program
   std::vector<int> seeds_;
-  size_t prologue_ = 0; // instructions that initialise memory, from there on
+  int row_sparse_site_ = -1; // of the first instruction whose gradient is of some rows of a leaf
+  size_t prologue_ = 0;      // instructions that initialise memory, from there on
 };
 
 } // namespace cinta::replay

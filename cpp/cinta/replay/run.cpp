@@ -46,7 +46,7 @@ Executable::Executable(Program program) : program_(std::move(program)) {
   if (program_.arena) {
     // What the recording computed in lies in the allocator's cache: too small for the arena, and of no more use.
     if (program_.arena > kLargeArena)
-      empty_cache();
+      empty_cache(false);
     arena_ = allocate(program_.arena);
   }
   storages_.resize(n);

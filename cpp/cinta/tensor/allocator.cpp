@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <utility>
 #include <vector>
 
 #include "cinta/base/check.h"
@@ -38,7 +39,8 @@ constexpr size_t kMuch = size_t(32) << 20;
 struct Cache {
   std::vector<void *> free[kClasses];
   MemoryStats stats{};
-  int thrift = 0; // how many last
+  int thrift = 0;   // how many last
+  size_t freed = 0; // bytes that the system has not looked for
 };
 // Never destroyed: tensors of other statics may be freed after it would be.
 Cache &cache() {
@@ -52,15 +54,18 @@ size_t physical_memory() {
 }
 
 MemoryTrace *trace = nullptr; // under way
-// Before the system gives a block of this size. Freed pages lie between blocks in use: finding them takes long.
-void give_back(size_t bytes) {
-  const bool cached = cache().stats.cached >= bytes;
-  if (cached)
-    empty_cache();
+// Freed pages lie between blocks in use, where the system sees them only when they are looked for.
+void trim() {
 #ifdef __GLIBC__
-  if (cached || bytes >= kMuch)
-    malloc_trim(0);
+  malloc_trim(0);
 #endif
+}
+// Before the system gives a block of this size: finding freed pages takes long.
+void give_back(size_t bytes) {
+  if (cache().stats.cached >= bytes)
+    empty_cache();
+  else if (bytes >= kMuch)
+    trim();
 }
 
 } // namespace
@@ -123,14 +128,18 @@ Thrift::~Thrift() { --cache().thrift; }
 MemoryStats memory_stats() { return cache().stats; }
 void reset_peak_memory() { cache().stats.peak = cache().stats.live; }
 
-void empty_cache() {
+void empty_cache(bool at_once) {
   Cache &c = cache();
   for (auto &list : c.free) {
     for (void *block : list)
       std::free(block);
     list.clear();
   }
-  c.stats.cached = 0;
+  c.freed += std::exchange(c.stats.cached, 0);
+  if (c.freed && (at_once || c.freed >= kMuch)) {
+    trim();
+    c.freed = 0;
+  }
 }
 
 } // namespace cinta

@@ -14,7 +14,8 @@ struct MemoryStats {
 };
 MemoryStats memory_stats();
 void reset_peak_memory();
-void empty_cache(); // gives cached blocks back to the system
+// Gives cached blocks back to the system; it looks for their pages at once, or when there are some megabytes of them.
+void empty_cache(bool at_once = true);
 
 class Thrift { // while one lasts, cached blocks are given back before the system gives a block of some megabytes
 public:

@@ -19,7 +19,8 @@ class Adam(Optimizer):
 
     A row-sparse gradient (`nn.Embedding(..., sparse=True)`) gives the bits of the dense one; rows that never had a
     gradient are read but not written, the others move on by their moments. With `lazy` moments, weights and decay of a
-    row wait until it has a gradient again: only those rows are touched, t counts all steps (PyTorch's SparseAdam).
+    row wait until it has a gradient again: only those rows are touched, t counts all steps (as in PyTorch's
+    SparseAdam); dense gradients go on as ever.
 
     Errors: ValueError for a negative option or a beta outside [0, 1).
     Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014; Reddi, Kale and Kumar, "On the

@@ -17,9 +17,10 @@ class SGD(Optimizer):
     v = momentum v + (1 - dampening) g, in the first step v = g
     p = p - lr v, with nesterov p = p - lr (g + momentum v), without momentum p = p - lr g
 
-    A row-sparse gradient (`nn.Embedding(..., sparse=True)`) gives the bits of the dense one. Without momentum and decay
-    only its rows are touched; else the rows that still have a velocity, or decay, are gone over too. With `lazy`
-    momentum and decay wait until a row has a gradient again, and the other rows are never touched.
+    A row-sparse gradient (`nn.Embedding(..., sparse=True)`) gives the bits of the dense one. Without momentum, decay
+    and maximize only its rows are touched; else the rows that still have a velocity, or decay, are gone over too. With
+    `lazy` momentum and decay wait until a row has a gradient again, and no other row is touched; dense gradients go on
+    as ever.
 
     Errors: ValueError for a negative option, or nesterov without momentum or with dampening.
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
