@@ -2,7 +2,6 @@
 #include "bindings/function.h"
 #include "cinta/ops/conv.h"
 #include "cinta/ops/locally_connected.h"
-#include "cinta/ops/pool.h"
 #include "cinta/ops/sparse_conv.h"
 #include "cinta/ops/unfold.h"
 

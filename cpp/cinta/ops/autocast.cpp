@@ -24,7 +24,7 @@ constexpr std::string_view kHalf[] = {"matmul",
                                       "lstm",
                                       "scaled_dot_product_attention",
                                       "locally_connected1d",
-                                      "locally_connected2d"};
+                                      "locally_connected2d",
                                       "sparse_conv2d"};
 constexpr std::string_view kWide[] = {"exp",
                                       "exp2",

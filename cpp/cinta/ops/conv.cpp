@@ -144,30 +144,10 @@ void check(const Tensor &x, const Tensor &weight, const Tensor &bias, int axes, 
     fail<ValueError>("[", op, "] bias has shape ", bias.shape(), ", expected [", outputs, "] (one per output channel)");
 }
 
-Tensor conv(const Tensor &x, const Tensor &weight, const Tensor &bias, const Dims &stride, const Padding &padding,
-            const Dims &dilation, int64_t groups, int axes, const char *op) {
-  check(x, weight, bias, axes, groups, false, op);
-  check_mode(padding, op);
-// Output size and the padding before, along one axis.
-void place(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, const std::string &mode, const char *op,
-           int64_t &pad, int64_t &out) {
-  const int64_t reach = (kernel - 1) * dilation + 1;
-  if (mode == "same") {
-    out = (size + stride - 1) / stride;
-    pad = std::max<int64_t>((out - 1) * stride + reach - size, 0) / 2;
-    return;
-  }
-  if (size + 2 * pad < reach || kernel < 1)
-    fail<ValueError>("[", op, "] kernel of size ", kernel, " with dilation ", dilation, " covers ", reach,
-                     " elements, expected at least 1 and at most the input's ", size, " + 2 * ", pad, " of padding");
-  out = (size + 2 * pad - reach) / stride + 1;
-}
-
 // Of x [N,C,H,W] or [N,C,L] under a kernel of KH by KW.
 ConvGeometry geometry(const Shape &xs, int64_t KH, int64_t KW, const Dims &stride, const Padding &padding,
                       const Dims &dilation, int axes, const char *op) {
-  if (!padding.mode.empty() && padding.mode != "same" && padding.mode != "valid")
-    fail<ValueError>("[", op, "] padding is '", padding.mode, "', expected numbers, 'same' or 'valid'");
+  check_mode(padding, op);
   const Spatial s = spatial(stride, axes, 1, 1, "stride", op), d = spatial(dilation, axes, 1, 1, "dilation", op);
   const Spatial p = padding.mode.empty() ? spatial(padding.sizes, axes, 0, 0, "padding", op) : Spatial{0, 0};
   ConvGeometry g{};

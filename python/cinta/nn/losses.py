@@ -286,6 +286,8 @@ class CTCLoss(_Loss):
         return ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
+
+
 class MultiMarginLoss(_WeightedLoss):
     """Multi-class hinge loss: with a linear layer before it, a support vector machine of all classes at once.
 
@@ -295,8 +297,10 @@ class MultiMarginLoss(_WeightedLoss):
     Errors: IndexError where a target is outside 0 .. C-1; ValueError for p other than 1 and 2.
     Source: Weston and Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", 1999.
 
+    Example:
         >>> nn.MultiMarginLoss()(ct.tensor([[0.5, 1.0, -2.0, 0.0]]), ct.tensor([1])).item()
         0.125
+    """
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
