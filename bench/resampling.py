@@ -24,7 +24,7 @@ def fractional(kernel: int) -> list[harness.Row]:
     text = f"fractional max pooling, kernel {kernel}, ratio 0.7, {list(shape)}"
     u = np.random.default_rng(0).uniform(size=(*shape[:2], 2)).astype(np.float32)
 
-    def layer(library: Any, samples: Any) -> Function:
+    def layer(library: Any, samples: Any) -> Any:
         return library.FractionalMaxPool2d(kernel, output_ratio=0.7, _random_samples=samples)
 
     ours, theirs = layer(nn, ct.tensor(u)), layer(torch.nn, torch.from_numpy(u))

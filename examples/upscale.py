@@ -75,12 +75,13 @@ def draw_patches(photographs: list[Photograph], scale: int, args: argparse.Names
     """Places drawn from all photographs, turned and mirrored: [B, 1, side, side] and [B, 1, side scale, side scale]."""
     side = args.patch
     share = np.sqrt([p.small.size for p in photographs])
-    small, large = [], []
+    small: list[np.ndarray] = []
+    large: list[np.ndarray] = []
     for k in rng.choice(len(photographs), args.batch_size, p=share / share.sum()):
         _, whole, shrunk = photographs[k]
         i, j = (rng.integers(n - side + 1) for n in shrunk.shape)
         pair = shrunk[i : i + side, j : j + side], whole[i * scale :, j * scale :][: side * scale, : side * scale]
-        turns, mirror = rng.integers(4), rng.integers(2)
+        turns, mirror = int(rng.integers(4)), rng.integers(2)
         for patches, patch in zip((small, large), pair, strict=True):
             patches.append(np.rot90(patch[:, ::-1] if mirror else patch, turns)[None])
     return ct.tensor(np.stack(small)), ct.tensor(np.stack(large))
@@ -148,7 +149,7 @@ def evaluate(model: nn.Module, photographs: list[Photograph], scale: int) -> lis
                 metric = kind(data_range=1.0, border=scale)
                 metric.update(ct.tensor(image[None, None]), ct.tensor(photograph.large[None, None]))
                 pair.append(metric.compute())
-            figures.append(tuple(pair))
+            figures.append((pair[0], pair[1]))
         results.append(Result(photograph, *images, *figures))
     return results
 
@@ -158,16 +159,15 @@ def report(results: list[Result], args: argparse.Namespace) -> float:
     table = Table("held-out photograph", title=f"{args.model.upper()}, {args.scale} times as large")
     for column in ("bicubic, dB", f"{args.model}, dB", "gain, dB", "bicubic, SSIM", f"{args.model}, SSIM"):
         table.add_column(column, justify="right")
-    rows = [(Path(r.photograph.name).stem, *r.psnr, *r.ssim) for r in results]
-    means = tuple(float(np.mean([row[k] for row in rows])) for k in range(1, 5))
-    for name, *figures in [*rows, ("mean", *means)]:
-        before, after, ssim_before, ssim_after = figures
+    rows = {Path(r.photograph.name).stem: (*r.psnr, *r.ssim) for r in results}
+    means = np.mean(list(rows.values()), axis=0)
+    for name, (before, after, *ssim) in [*rows.items(), ("mean", means)]:
         if name == "mean":
             table.add_section()
-        table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", f"{ssim_before:.4f}",
-                      f"{ssim_after:.4f}")  # fmt: skip
+        decibels = f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"
+        table.add_row(name, *decibels, *(f"{value:.4f}" for value in ssim))
     console.print(table)
-    return means[1] - means[0]
+    return float(means[1] - means[0])
 
 
 def detail(result: Result, side: int) -> tuple[int, int]:

@@ -32,6 +32,16 @@ LAYERS = [
     (nn.Subsampling2d(3, 2), (2, 3, 8, 9), (2, 3, 4, 4)),
     (nn.RadialBasis(5, 4), (2, 3, 5), (2, 3, 4)),
     (nn.ScaledTanh(), (4, 3), (4, 3)),
+    (nn.AdaptiveMaxPool1d(4), (2, 3, 9), (2, 3, 4)),
+    (nn.AdaptiveMaxPool2d((2, None)), (2, 3, 9, 7), (2, 3, 2, 7)),
+    (nn.LPPool1d(2, 2), (2, 3, 9), (2, 3, 4)),
+    (nn.LPPool2d(2, (2, 3)), (2, 3, 8, 9), (2, 3, 4, 3)),
+    (nn.FractionalMaxPool2d(output_ratio=(0.7, 0.5)), (2, 3, 10, 9), (2, 3, 7, 4)),
+    (nn.Upsample(scale_factor=1.5, mode="bilinear"), (2, 3, 4, 5), (2, 3, 6, 7)),
+    (nn.UpsamplingNearest2d((5, 9)), (2, 3, 4, 5), (2, 3, 5, 9)),
+    (nn.UpsamplingBilinear2d(scale_factor=2), (2, 3, 4, 5), (2, 3, 8, 10)),
+    (nn.PixelShuffle(2), (2, 8, 3, 5), (2, 2, 6, 10)),
+    (nn.PixelUnshuffle(2), (2, 2, 6, 10), (2, 8, 3, 5)),
     (nn.BatchNorm1d(3), (4, 3), (4, 3)),
     (nn.BatchNorm1d(3), (4, 3, 5), (4, 3, 5)),
     (nn.BatchNorm2d(3), (4, 3, 5, 5), (4, 3, 5, 5)),
@@ -50,7 +60,7 @@ LAYERS = [
     (nn.Flatten(0, 1), (4, 3, 5), (12, 5)),
     (nn.Unflatten(-1, (3, -1)), (4, 15), (4, 3, 5)),
     *((act(), (4, 3), (4, 3)) for act in (nn.Tanh, nn.Sigmoid, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU)),
-    *((act(), (4, 3), (4, 3)) for act in (nn.Softplus, nn.Softmax, nn.LogSoftmax)),
+    *((act(), (4, 3), (4, 3)) for act in (nn.Softplus, nn.Softmax, nn.LogSoftmax, nn.PReLU)),
 ]
 
 
@@ -71,7 +81,8 @@ def test_every_layer_is_in_the_table():
     recurrent = {nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.LayerNormLSTM, nn.LayerNormGRU}
     attention = {nn.MultiheadAttention, nn.AdditiveAttention, nn.DotAttention}
     decoders = {nn.TransformerDecoderLayer, nn.TransformerDecoder, nn.Transformer}
-    elsewhere = recurrent | attention | decoders  # more than one input or result: test_recurrent*.py, test_attention.py
+    unpooling = {nn.MaxUnpool1d, nn.MaxUnpool2d}  # more than one input or result, as the next ones: test_unpooling.py
+    elsewhere = unpooling | recurrent | attention | decoders  # test_recurrent*.py, test_attention.py
     public = {thing for thing in vars(nn).values() if inspect.isclass(thing)}
     losses = {thing for thing in public if thing.__name__.endswith("Loss")}
     assert public - losses - containers - elsewhere == tabled

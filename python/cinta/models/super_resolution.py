@@ -15,16 +15,21 @@ def _enlarged(x: Tensor, scale: int) -> Tensor:
     return functional.interpolate(x, scale_factor=scale, mode="bicubic", antialias=True)
 
 
-def _he(*layers: nn.Module) -> None:
+def _zero_bias(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+
+
+def _he(*layers: nn.Conv2d) -> None:
     for layer in layers:
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
-        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        _zero_bias(layer)
 
 
-def _quiet(layer: nn.Module) -> None:
+def _quiet(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
     """Almost nothing at first, as in both papers of Dong et al.: with `residual` training begins at bicubic."""
-    nn.init.normal_(layer.weight, 0.0, 0.001)  # type: ignore[arg-type]
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    nn.init.normal_(layer.weight, 0.0, 0.001)
+    _zero_bias(layer)
 
 
 class SRCNN(nn.Module):

@@ -29,8 +29,8 @@ class _ImageMetric(Mean):
                 f"[{type(self).__name__}] got outputs of shape {list(outputs.shape)} and targets of shape "
                 f"{list(targets.shape)}, expected the same [N, C, H, W]"
             )
-        inside = (..., *(slice(self.border, n - self.border) for n in outputs.shape[2:]))
-        y, t = (np.asarray(x.detach().numpy(), np.float64)[inside] for x in (outputs, targets))
+        rows, columns = (slice(self.border, n - self.border) for n in outputs.shape[2:])
+        y, t = (np.asarray(x.detach().numpy(), np.float64)[:, :, rows, columns] for x in (outputs, targets))
         if y.size == 0 and len(outputs):
             raise ValueError(
                 f"[{type(self).__name__}] a border of {self.border} leaves nothing of images of {outputs.shape[2:]}"
