@@ -320,7 +320,7 @@ class TestLenet:
                 assert image.convert("L").getextrema() == (pytest.approx(0, abs=60), 255)
 
     def test_as_published(self, tmp_path):
-        output = run("lenet.py", "--original", "--epochs", 4, "--out", tmp_path / "out", folder=tmp_path)
+        output = run("lenet.py", "--original", "--epochs", 8, "--out", tmp_path / "out", folder=tmp_path)
         assert float(re.search(r"([\d.]+)% of 360 held-out images right", output)[1]) > 80
         assert (tmp_path / "out" / "original.png").stat().st_size > 50_000
 
