@@ -1,4 +1,4 @@
-"""What a table of connections saves: `nn.Conv2d(..., connections=table)` beside the whole convolution of the same shape.
+"""What a table of connections saves: `nn.Conv2d(..., connections=table)` beside the whole convolution of its shape.
 
     python bench/sparse_conv.py
 
@@ -56,8 +56,8 @@ def timers(layer: nn.Conv2d, images: np.ndarray) -> list[Timer]:
 
 def measure(shape: Shape, table: np.ndarray) -> None:
     images = np.random.default_rng(0).normal(size=(shape.batch, shape.channels, shape.size, shape.size))
-    how = {"in_channels": shape.channels, "out_channels": shape.outputs, "kernel_size": shape.kernel}
-    layers = [nn.Conv2d(**how, padding=shape.padding, connections=c) for c in (table, None)]
+    sizes = (shape.channels, shape.outputs, shape.kernel)
+    layers = [nn.Conv2d(*sizes, padding=shape.padding, connections=c) for c in (table, None)]
     ours, whole = (timers(layer, images.astype(np.float32)) for layer in layers)
     parts = []
     for name, one, other in zip(("forward", "with dx", "with dw"), ours, whole, strict=True):
