@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import cinta as ct
-from cinta import nn, optim, plot, preprocess
+from cinta import models, nn, optim, plot, preprocess
 from cinta.data import DataLoader, TensorDataset
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,18 +40,11 @@ train_set = TensorDataset(train_images, train_labels)
 loader = DataLoader(train_set, args.batch_size, shuffle=True, seed=0, drop_last=True)
 
 ct.random.seed(0)
-model = nn.Sequential(
-    nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2),  # 32x32 -> 28x28 -> 14x14
-    nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),  # 14x14 -> 10x10 -> 5x5
-    nn.Flatten(),
-    nn.Linear(16 * 5 * 5, 120), nn.Tanh(),
-    nn.Linear(120, 84), nn.Tanh(),
-    nn.Linear(84, 10),
-)  # fmt: skip
+model = models.LeNet5()
 optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
 scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs * len(loader))
 console.print(nn.summary(model, (1, 32, 32), batch_size=args.batch_size, optimizer=optimizer))
-TANHS = ["1", "4", "8", "10"]
+TANHS = ["tanh1", "tanh3", "tanh5", "tanh6"]
 sample = train_images[:256]
 plot.activation_histograms(model, sample, TANHS, title="Activations before training").savefig(
     args.out / "activations_before.png"
@@ -91,8 +84,8 @@ digit = test_images[np.flatnonzero(test_labels == 3)[0]]
 figures = {
     "learning_curves": plot.learning_curves(history, title="LeNet-5 on handwritten digits"),
     "learning_rate": plot.learning_rates(rates, steps_per_epoch=len(loader)),
-    "filters": plot.filters(model, "0"),
-    "filters_second_layer": plot.filters(model, "3"),
+    "filters": plot.filters(model, "c1"),
+    "filters_second_layer": plot.filters(model, "c3"),
     "feature_maps": plot.feature_maps(model, digit, title="What LeNet-5 sees in a 3"),
     "activations_after": plot.activation_histograms(model, sample, TANHS, title="Activations after training"),
     "confusion_matrix": plot.confusion_matrix(test_labels, probabilities),

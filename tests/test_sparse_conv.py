@@ -62,6 +62,22 @@ def test_equals_the_dense_convolution(size, kernel, options, dtype, bias):
         np.testing.assert_allclose(sparse.bias.grad.numpy(), dense.bias.grad.numpy(), **close)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": 2, "dilation": 2}, {"padding": "same"}, {"padding": 1, "padding_mode": "circular"}]
+)
+@pytest.mark.parametrize("batch", [(), (2,), (20,)])
+def test_sequences(batch, options):
+    sparse, dense = nn.Conv1d(6, 7, 3, connections=TABLE, **options), nn.Conv1d(6, 7, 3, **options)
+    dense.load_state_dict({"weight": sparse.dense_weight().detach(), "bias": sparse.bias})
+    x = ct.tensor(RNG.normal(size=(*batch, 6, 30)), dtype="float32")
+    y = sparse(x)
+    np.testing.assert_allclose(y.detach().numpy(), dense(x).detach().numpy(), rtol=2e-5, atol=2e-6)
+    (y * y).sum().backward()
+    (dense(x) ** 2).sum().backward()
+    ours, whole = sparse.weight.grad.numpy()[:, 0], dense.weight.grad.numpy()[TABLE]
+    np.testing.assert_allclose(ours, whole, rtol=2e-4, atol=2e-4)
+
+
 def test_absent_connections_are_no_parameters():
     layer = nn.Conv2d(6, 7, 5, connections=TABLE)
     count = int(TABLE.sum())

@@ -36,26 +36,26 @@ class Convolution(Module):
     """What all convolution layers share: arguments, weight [O, I/groups, *kernel] or transposed, bias [O]."""
 
     dims: int
+    transposed = False
     bias: Parameter | None
-    connections: Tensor | None  # a Conv2d's table [O, I], where it has one
+    connections: Tensor | None  # the table [O, I], where there is one
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
         kernel_size: Any,
-        stride: Any,
-        padding: Any,
-        dilation: Any,
-        groups: int,
-        bias: bool,
-        padding_mode: str,
-        dtype: Any,
-        transposed: bool = False,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype: Any = None,
         connections: Any = None,
     ) -> None:
         super().__init__()
-        layer, dims = type(self).__name__, self.dims
+        layer, dims, transposed = type(self).__name__, self.dims, self.transposed
         positive(layer, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
@@ -110,6 +110,17 @@ class Convolution(Module):
                 with no_grad():
                     parameter.copy_(parameter * asarray(bound).astype(parameter.dtype))
 
+    def dense_weight(self) -> Tensor:
+        """The weight [O, I/groups, *kernel] of the same convolution without a table, zeros where nothing is connected.
+
+        Differentiable; without `connections` the weight itself.
+        """
+        if self.connections is None:
+            return self.weight
+        whole = zeros((self.out_channels, self.in_channels, *self.kernel_size), dtype=self.weight.dtype)
+        whole[self.connections.numpy()] = self.weight[:, 0]
+        return whole
+
     def _padded(self, x: Tensor) -> Tensor:
         """The input with this layer's padding around it, for the modes that the core's convolution lacks."""
         if self.padding == "same":
@@ -144,7 +155,7 @@ class Conv1d(Convolution):
     L' = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1
 
     `padding` is a number, 'same' or 'valid'; `padding_mode` 'zeros', 'reflect', 'replicate' or 'circular'.
-    Weight and bias start as U(-1/sqrt(f), 1/sqrt(f)), f = I/groups K.
+    Weight and bias start as U(-1/sqrt(f), 1/sqrt(f)), f = I/groups K. `connections`: as in `Conv2d`.
     Errors: ValueError where x's channels are not I or the kernel exceeds the padded input.
 
     Example:
@@ -154,27 +165,17 @@ class Conv1d(Convolution):
 
     dims = 1
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype
-        )
-
     def forward(self, x: Tensor) -> Tensor:
+        padding = self.padding
         if self.padding_mode != "zeros":
-            return conv1d(self._padded(x), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+            x, padding = self._padded(x), (0,)
+        if self.connections is None:
+            return conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        line = x.reshape(*x.shape[:-1], 1, x.shape[-1])  # an image of one row
+        kernels = self.weight.reshape(*self.weight.shape[:-1], 1, -1)
+        padding = padding if isinstance(padding, str) else (0, *padding)
+        stride, dilation = (1, *self.stride), (1, *self.dilation)
+        return sparse_conv2d(line, kernels, self.connections, self.bias, stride, padding, dilation).squeeze(-2)
 
 
 class Conv2d(Convolution):
@@ -205,49 +206,10 @@ class Conv2d(Convolution):
 
     dims = 2
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        dtype: Any = None,
-        connections: Any = None,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            padding_mode,
-            dtype,
-            connections=connections,
-        )
-
     def forward(self, x: Tensor) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros":
             x, padding = self._padded(x), 0
-        if self.connections is not None:
-            return sparse_conv2d(x, self.weight, self.connections, self.bias, self.stride, padding, self.dilation)
-        return conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-
-    def dense_weight(self) -> Tensor:
-        """The weight [O, I/groups, KH, KW] of the same convolution without a table, zeros where nothing is connected.
-
-        Differentiable; without `connections` the weight itself.
-        """
         if self.connections is None:
-            return self.weight
-        whole = zeros((self.out_channels, self.in_channels, *self.kernel_size), dtype=self.weight.dtype)
-        whole[self.connections.numpy()] = self.weight[:, 0]
-        return whole
+            return conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return sparse_conv2d(x, self.weight, self.connections, self.bias, self.stride, padding, self.dilation)

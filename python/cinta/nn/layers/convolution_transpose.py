@@ -10,6 +10,8 @@ from cinta.nn.layers.convolution import Convolution
 
 
 class _ConvolutionTranspose(Convolution):
+    transposed = True
+
     def __init__(
         self,
         in_channels: int,
@@ -36,7 +38,6 @@ class _ConvolutionTranspose(Convolution):
             bias,
             padding_mode,
             dtype,
-            transposed=True,
         )
 
 
