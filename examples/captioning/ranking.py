@@ -90,7 +90,7 @@ class Reranker(nn.Module):
             known[row, : len(candidates)] = [candidate.sentence in scene.captions for candidate in candidates]
         features, there, known = (array[known.any(1)] for array in (features, there, known))
         if not len(features):
-            return
+            return  # no list has a known sentence: with weights of 0 the order stays that of the generator
         self.mean[:], self.spread[:] = features[there].mean(0), features[there].std(0) + 1e-6
         optimizer = optim.LBFGS(self.parameters(), line_search_fn="strong_wolfe")
         x, among, right = map(ct.asarray, (features, there, known))
