@@ -190,7 +190,8 @@ class Conv2d(Convolution):
 
     connections: a table [O, I] of true and false: output o sees input i only where it says so. The weight then has one
     kernel for each of the P connections, row by row of the table, [P, 1, KH, KW]: of a dense weight W those of
-    W[table]. What is absent is neither stored nor trained and, at stride 1, not computed; f counts what is connected.
+    W[table]. What is absent is neither stored nor trained, and not computed where that is quicker; f counts what is
+    connected.
 
     Errors: ValueError where x's channels are not I or the kernel exceeds the padded input, for a table of another shape
     or one with groups.
