@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cinta/base/parallel.h"
 #include "cinta/ops/join.h"
 #include "cinta/ops/shape.h"
 
 namespace cinta::ops {
 namespace {
-
-constexpr int64_t kBlock = 16384; // elements that one thread takes at a time
 
 void accumulate(Dtype dtype, size_t n, const char *x, char *y) {
   kernel().accumulate[int(compute_type(dtype))](int64_t(n), x, y);
@@ -36,30 +33,19 @@ struct SumRowsWork { // in: indices [n], dy [n,D]; out: rows [n], values [n,D]
     const size_t count = begins.size(), width = size_t(row_width(in[1]));
     begins.push_back(places.size());
     std::fill(rows + count, rows + n, -1);
-    struct Context {
-      const std::vector<std::pair<int64_t, int64_t>> &places;
-      const std::vector<size_t> &begins;
-      const char *dy;
-      char *values;
-      Dtype dtype;
-      size_t width, bytes, count, per_block;
-    };
-    const size_t bytes = width * itemsize(in[1].dtype()),
-                 per_block = std::max<size_t>(1, kBlock / std::max<size_t>(width, 1));
-    Context context{places, begins, in[1].data<char>(), out[1].data<char>(), in[1].dtype(), width,
-                    bytes,  count,  per_block};
-    std::memset(context.values + count * bytes, 0, out[1].nbytes() - count * bytes);
-    const auto block = [](void *c, int64_t b) {
-      const Context &x = *static_cast<const Context *>(c);
-      const size_t end = std::min(x.count, size_t(b + 1) * x.per_block);
-      for (size_t r = size_t(b) * x.per_block; r < end; ++r) {
-        char *to = x.values + r * x.bytes;
-        std::memset(to, 0, x.bytes);
-        for (size_t k = x.begins[r]; k < x.begins[r + 1]; ++k)
-          accumulate(x.dtype, x.width, x.dy + size_t(x.places[k].second) * x.bytes, to);
+    const size_t bytes = width * itemsize(in[1].dtype());
+    const char *dy = in[1].data<char>();
+    char *values = out[1].data<char>();
+    std::memset(values + count * bytes, 0, out[1].nbytes() - count * bytes);
+    const int64_t per_block = rows_per_block(int64_t(width));
+    for_each_block(int64_t(count), per_block, double(places.size() * width) * 0.3, [&](int64_t block) {
+      const size_t first = size_t(block * per_block), end = std::min(count, first + size_t(per_block));
+      for (size_t r = first; r < end; ++r) {
+        std::memset(values + r * bytes, 0, bytes);
+        for (size_t k = begins[r]; k < begins[r + 1]; ++k)
+          accumulate(in[1].dtype(), width, dy + size_t(places[k].second) * bytes, values + r * bytes);
       }
-    };
-    parallel_for(int64_t((count + per_block - 1) / per_block), double(places.size() * width) * 0.3, block, &context);
+    });
   }
 };
 

@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cinta/base/parallel.h"
 #include "cinta/ops/row_sparse.h"
 
 namespace cinta::ops {
-
-constexpr int64_t kUpdateElements = 16384; // of a block, which is one thread's
 
 inline bool all_zero(const char *p, size_t bytes) {
   static constexpr char zeros[256] = {};
@@ -24,12 +21,6 @@ inline bool all_zero(const char *p, size_t bytes) {
   return std::memcmp(p, zeros, bytes) == 0;
 }
 
-// f(block) for every block of `size` out of `n`, on the threads where that pays.
-template <class F> void for_each_block(int64_t n, int64_t size, double cost_ns, const F &f) {
-  parallel_for((n + size - 1) / size, cost_ns, [](void *c, int64_t block) { (*static_cast<const F *>(c))(block); },
-               const_cast<void *>(static_cast<const void *>(&f)));
-}
-
 // update(row, n, g): n rows from there on, by their gradients g, native.
 struct GivenRows {
   const int64_t *rows;
@@ -40,11 +31,10 @@ struct GivenRows {
   GivenRows(const Tensor &rows, const Tensor &values, int64_t width)
       : rows(rows.data<int64_t>()), values(values.data<char>()), n(used_rows(rows)), width(width),
         bytes(size_t(width) * itemsize(values.dtype())) {}
-  int64_t per_block() const { return std::max<int64_t>(1, kUpdateElements / std::max<int64_t>(width, 1)); }
 
   // Those rows alone.
   template <class F> void update_given(const F &update) const {
-    const int64_t size = per_block();
+    const int64_t size = rows_per_block(width);
     for_each_block(n, size, double(n * width), [&](int64_t block) {
       for (int64_t k = block * size; k < std::min(n, (block + 1) * size); ++k)
         update(rows[k], 1, values + size_t(k) * bytes);
@@ -53,7 +43,7 @@ struct GivenRows {
 
   // All of `height` rows, the others by a gradient of zero; where still(row) tells that this changes nothing, not.
   template <class F, class S> void update_all(int64_t height, const F &update, const S &still) const {
-    const int64_t size = per_block();
+    const int64_t size = rows_per_block(width);
     const Tensor zero = zeros({size * int64_t(bytes)}, Dtype::uint8);
     for_each_block(height, size, double(height * width), [&](int64_t block) {
       const int64_t end = std::min(height, (block + 1) * size);
