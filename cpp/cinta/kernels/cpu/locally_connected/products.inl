@@ -59,9 +59,22 @@ template <class T, int I, int J> void tap_sums_tile(const TapSums<T> &s, int64_t
 #pragma GCC unroll 16
   for (int part = 0; part < kParts; ++part)
     sum_each<W / 2>(acc[part]).store(sums + part * W);
+  T start[J];
+#pragma GCC unroll 16
+  for (int j = 0; j < J; ++j)
+    start[j] = s.bias && o + j < s.outputs ? s.bias[(o + j) * s.bias_step] : T(0);
+  T *const y = s.y + b * s.y_image + o;
+  if (b + I <= s.images && o + J <= s.outputs) {
+#pragma GCC unroll 16
+    for (int i = 0; i < I; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < J; ++j)
+        y[i * s.y_image + j] = sums[i * J + j] + start[j];
+    return;
+  }
   for (int i = 0; i < I && b + i < s.images; ++i)
     for (int j = 0; j < J && o + j < s.outputs; ++j)
-      s.y[(b + i) * s.y_image + o + j] = s.bias ? sums[i * J + j] + s.bias[(o + j) * s.bias_step] : sums[i * J + j];
+      y[i * s.y_image + j] = sums[i * J + j] + start[j];
 }
 
 // A few outputs' weights come from memory once and meet all images while they are near.
