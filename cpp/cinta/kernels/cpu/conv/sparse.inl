@@ -97,9 +97,9 @@ inline bool sparse_weight_along_images(const Conv2d &g) {
 // Measured at densities of 0.2 to 0.7 on 16 lanes. dx is written as y is: lanes along rows are wanted both ways.
 inline double sparse_share(const Conv2d &g, Direction direction) {
   if (direction == Direction::backward_weight)
-    return sparse_weight_along_images(g) ? 0.75 : lanes_along_planes(g) ? 0.5 : 0;
+    return sparse_weight_along_images(g) ? 0.75 : lanes_along_planes(g) ? 0.5 * lanes_used(g.OW) : 0;
   const Conv2d a = direction == Direction::forward ? g : adjoint(g);
-  return sparse_along_images(a) ? 0.6 : lanes_along_planes(g) && lanes_along_planes(a) ? 0.35 : 0;
+  return sparse_along_images(a) ? 0.6 : lanes_along_planes(g) && lanes_along_planes(a) ? 0.35 * lanes_used(a.OW) : 0;
 }
 
 inline void sparse_filter(const Conv2d &given, bool turned, const Connections &c, const float *x, const float *w,
