@@ -34,7 +34,7 @@ def fractional(kernel: int) -> list[harness.Row]:
         return theirs(x)
 
     x = [normal(*shape)]
-    shared = nn.FractionalMaxPool2d(output_ratio=0.7)
+    shared = nn.FractionalMaxPool2d(kernel, output_ratio=0.7)
     rows = [race(text, 0.5, x, ours, peer, layouts=True, both=True)]
     if kernel == 2:
         rows.append(race(f"{text}, one set of windows", 0.5, x, shared, peer, layouts=True, random=True, both=True))

@@ -60,6 +60,8 @@ INTERPOLATIONS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
       for size in ({"size": (17, 5)}, {"scale_factor": (1.7, 3)}, {"scale_factor": 0.4})
       for how in ({"antialias": True}, {"align_corners": True}, {"recompute_scale_factor": True} if "size" not in size
                   else {}, {"antialias": True, "align_corners": True})),
+    ((2, 40, 6, 5), {"mode": "nearest", "size": (13, 9)}),
+    ((2, 40, 6, 5), {"mode": "nearest-exact", "size": (4, 10)}),
     ((2, 3, 6, 1), {"mode": "bicubic", "size": (3, 9)}),
     ((2, 3, 6, 5), {"mode": "bilinear", "size": (1, 1), "align_corners": True}),
 ]  # fmt: skip

@@ -36,11 +36,14 @@ CINTA_FN void weigh_rows(int64_t count, const T *weights, const T *x, int64_t pi
 }
 
 // Outputs that nothing reaches are 0.
-template <class T> void weigh(const ResampleAxis &a, int64_t i, const T *x, int64_t pitch, T *to) {
+template <class T> CINTA_FN void weigh(const ResampleAxis &a, int64_t i, const T *x, int64_t pitch, T *to) {
+  const T *weights = static_cast<const T *>(a.weights) + i * a.taps, *from = x + a.first[i] * pitch;
   if (a.count[i] == 0)
     __builtin_memset(to, 0, size_t(pitch) * sizeof(T));
+  else if (a.count[i] == 1 && weights[0] == T(1)) // a copy, as all of nearest neighbours are
+    for_vectors<T>(0, pitch, [=](int64_t c, int64_t n) { store_some(load_some(from + c, n), to + c, n); });
   else
-    weigh_rows(a.count[i], static_cast<const T *>(a.weights) + i * a.taps, x + a.first[i] * pitch, pitch, pitch, to);
+    weigh_rows(a.count[i], weights, from, pitch, pitch, to);
 }
 
 // x[size, pitch] -> y[out, pitch]
@@ -97,6 +100,26 @@ void resample_columns(const ResampleAxis &a, int64_t channels, int64_t rows, con
     resample_woven(a, channels, rows - r < W ? rows - r : W, x + r * in, y + r * out, woven);
 }
 
+// Whether each new element is an old one.
+template <class T> bool copies(const ResampleAxis &a) {
+  const T *weights = static_cast<const T *>(a.weights);
+  bool all = a.taps > 0;
+  for (int64_t i = 0; i < a.out; ++i)
+    all = all && a.count[i] == 1 && weights[i * a.taps] == T(1);
+  return all;
+}
+
+// One image whose rows are copies: each is made once, where it comes first.
+template <class T>
+void resample_repeated(const ResampleAxis &rows, const ResampleAxis &columns, int64_t channels, const T *x, T *y) {
+  const int64_t in = columns.size * channels, out = columns.out * channels;
+  for (int64_t i = 0; i < rows.out; ++i, y += out)
+    if (i > 0 && rows.first[i] == rows.first[i - 1])
+      __builtin_memcpy(y, y - out, size_t(out) * sizeof(T));
+    else
+      resample_rows(columns, channels, x + rows.first[i] * in, y);
+}
+
 template <class T> void resample(const Resample &g, const void *x_, void *y_) {
   constexpr int64_t W = Vec<T>::width;
   const T *x = static_cast<const T *>(x_);
@@ -104,6 +127,7 @@ template <class T> void resample(const Resample &g, const void *x_, void *y_) {
   const ResampleAxis &rows = g.rows, &columns = g.columns;
   const int64_t C = g.channels, in = rows.size * columns.size * C, out = rows.out * columns.out * C;
   const bool columns_first = rows.size <= rows.out; // the dearer of the two, on the fewer lines
+  const bool repeated = rows.taps && columns.taps && C >= 2 * W && copies<T>(rows);
   const int64_t between = (columns_first ? rows.size * columns.out : rows.out * columns.size) * C;
   const int64_t largest = in > out ? in : out, block = largest < 1 << 15 ? (1 << 15) / (largest > 0 ? largest : 1) : 1;
   const double taps = double(rows.taps + columns.taps + 4);
@@ -124,7 +148,10 @@ template <class T> void resample(const Resample &g, const void *x_, void *y_) {
     };
     if (!both)
       return columns.taps ? across(rows.size, from, to) : down(columns.size, from, to);
-    if (columns_first) {
+    if (repeated) {
+      for (int64_t i = 0; i < images; ++i)
+        resample_repeated(rows, columns, C, from + i * in, to + i * out);
+    } else if (columns_first) {
       across(rows.size, from, middle);
       down(columns.out, middle, to);
     } else {
