@@ -156,7 +156,7 @@ def draw(deep: Deep, advised: Advised, path: Path) -> None:
     order = sorted(range(len(labels)), key=lambda k: "shortcuts" in labels[k])
     curves.legend([handles[k] for k in order], [labels[k] for k in order], frameon=False, fontsize=9)
     curves.set(xlabel="epoch", ylabel="loss on the training images", title="Deeper plain networks learn worse")
-    curves.set_ylim(0, None)
+    curves.set_ylim(0, 1.45 * max(max(result.losses) for result in deep.values()))  # room for the legend
     curves.xaxis.get_major_locator().set_params(integer=True)
 
     for shortcuts, colour, label in ((False, style.ORANGE, "plain"), (True, style.BLUE, "with shortcuts")):
