@@ -30,9 +30,7 @@ def draw_steps(
         axes = figure.add_subplot(outer[row, 0])
         bare(axes)
         axes.imshow(picture)
-        over = figure.add_subplot(outer[row, 1])
-        over.set_axis_off()
-        over.set_title("1. detect (probability)", fontsize=10, loc="left", color=GREY, pad=20)
+        axes.set_title("1. detect (probability)", fontsize=10, loc="left", color=GREY)
         content = [n for n in np.argsort(-probabilities[row]) if vocabulary.tokens[n + specials] in kinds]
         grid = outer[row, 1].subgridspec(2, 3, hspace=0.02, wspace=0.05)
         for place, n in enumerate(content[:6]):
