@@ -47,6 +47,7 @@ LAYERS = [
     (nn.BatchNorm2d(3), (4, 3, 5, 5), (4, 3, 5, 5)),
     (nn.LayerNorm((3, 5)), (4, 3, 5), (4, 3, 5)),
     (nn.GroupNorm(2, 6), (4, 6, 5), (4, 6, 5)),
+    (nn.LocalResponseNorm(3), (4, 6, 5), (4, 6, 5)),
     (nn.Dropout(), (4, 3), (4, 3)),
     (nn.VariationalDropout(), (4, 3, 2), (4, 3, 2)),
     (nn.PositionalEncoding(5), (4, 3, 5), (4, 3, 5)),

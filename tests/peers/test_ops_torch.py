@@ -34,6 +34,8 @@ def test_rows_agree(name: str) -> None:
     for s in BY_NAME[name].draw():
         if s.kwargs.get("padding") == "same" and s.kwargs.get("stride", 1) != 1:
             continue  # PyTorch has no "same" with a stride
+        if name == "embedding" and (s.args[0] < 0).any():
+            continue  # nor indices from the end
         args, kwargs = map_arrays(lambda x: torch.from_numpy(x.copy()), (s.args, s.kwargs))
         ours_args, ours_kwargs = map_arrays(ct.tensor, (s.args, s.kwargs))
         theirs = flat(getattr(F, name)(*args, **kwargs))
