@@ -20,7 +20,20 @@ void set_long_work_hooks(const LongWorkHooks &hooks);
 
 // A scratch buffer of this thread, 64-byte aligned, kept and reused; `slot` names who uses it (nested users take
 // different slots). Contents are undefined.
-enum class Scratch : int { pack_a, pack_b, im2col, tile, conv, reduce, softmax, norm, recurrent, attention, ctc, count };
+enum class Scratch : int {
+  pack_a,
+  pack_b,
+  im2col,
+  tile,
+  conv,
+  reduce,
+  softmax,
+  norm,
+  recurrent,
+  attention,
+  ctc,
+  count
+};
 void *scratch(Scratch slot, size_t bytes);
 
 int num_threads();           // how many threads a parallel_for may use
