@@ -116,7 +116,8 @@ class TestTranslate:
             assert [line[:4] for line in lines] == ["de: ", "fr: "]
         error = run("translate.py", "--translate", "one", "--to", "it", "--out", "out", folder=tmp_path, fails=True)
         assert "--to got 'it', expected some of ['de', 'fr']" in error
-        error = run("translate.py", "--corpus", "django", "--to", "ca", "--resume", "out/checkpoint.safetensors",
+        (tmp_path / "cat.tsv").write_text("".join(f"the cat {n}\tel gat {n}\n" for n in range(90)))
+        error = run("translate.py", "--pairs", "cat.tsv", "--to", "ca", "--resume", "out/checkpoint.safetensors",
                     folder=tmp_path, fails=True)  # fmt: skip
         assert "--to got 'ca', expected some of ['de', 'fr']" in error
         ct.save_checkpoint(tmp_path / "other.safetensors", epoch=3)
