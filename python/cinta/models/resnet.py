@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from cinta import nn
 from cinta._core import Tensor
 from cinta.nn.layers.arguments import positive
@@ -147,7 +149,19 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-class ResNet18(ResNet):
+class _Configuration(ResNet):
+    """One of the paper's, known by its name."""
+
+    block: ClassVar[type[BasicBlock] | type[Bottleneck]]
+    blocks: ClassVar[tuple[int, int, int, int]]  # of each stage
+
+    def __init__(
+        self, num_classes: int = 1000, zero_init_residual: bool = False, cifar: bool = False, in_channels: int = 3
+    ) -> None:
+        super().__init__(self.block, self.blocks, num_classes, zero_init_residual, cifar, in_channels)
+
+
+class ResNet18(_Configuration):
     """18 layers with weights: 8 basic blocks, 11,689,512 parameters; see `ResNet`.
 
     1.8 thousand million multiply-adds for an image of 224x224; with `cifar=True` and 10 classes 11,173,962 parameters.
@@ -157,13 +171,10 @@ class ResNet18(ResNet):
         (1, 10)
     """
 
-    def __init__(
-        self, num_classes: int = 1000, zero_init_residual: bool = False, cifar: bool = False, in_channels: int = 3
-    ) -> None:
-        super().__init__(BasicBlock, (2, 2, 2, 2), num_classes, zero_init_residual, cifar, in_channels)
+    block, blocks = BasicBlock, (2, 2, 2, 2)
 
 
-class ResNet34(ResNet):
+class ResNet34(_Configuration):
     """34 layers with weights: 16 basic blocks, 21,797,672 parameters; see `ResNet`.
 
     3.6 thousand million multiply-adds for an image of 224x224.
@@ -173,13 +184,10 @@ class ResNet34(ResNet):
         (2, 10)
     """
 
-    def __init__(
-        self, num_classes: int = 1000, zero_init_residual: bool = False, cifar: bool = False, in_channels: int = 3
-    ) -> None:
-        super().__init__(BasicBlock, (3, 4, 6, 3), num_classes, zero_init_residual, cifar, in_channels)
+    block, blocks = BasicBlock, (3, 4, 6, 3)
 
 
-class ResNet50(ResNet):
+class ResNet50(_Configuration):
     """50 layers with weights: 16 bottlenecks, 25,557,032 parameters; see `ResNet`.
 
     4.1 thousand million multiply-adds for an image of 224x224.
@@ -189,13 +197,10 @@ class ResNet50(ResNet):
         (2, 10)
     """
 
-    def __init__(
-        self, num_classes: int = 1000, zero_init_residual: bool = False, cifar: bool = False, in_channels: int = 3
-    ) -> None:
-        super().__init__(Bottleneck, (3, 4, 6, 3), num_classes, zero_init_residual, cifar, in_channels)
+    block, blocks = Bottleneck, (3, 4, 6, 3)
 
 
-class ResNet101(ResNet):
+class ResNet101(_Configuration):
     """101 layers with weights: 33 bottlenecks, 44,549,160 parameters; see `ResNet`.
 
     7.8 thousand million multiply-adds for an image of 224x224.
@@ -205,13 +210,10 @@ class ResNet101(ResNet):
         (2, 10)
     """
 
-    def __init__(
-        self, num_classes: int = 1000, zero_init_residual: bool = False, cifar: bool = False, in_channels: int = 3
-    ) -> None:
-        super().__init__(Bottleneck, (3, 4, 23, 3), num_classes, zero_init_residual, cifar, in_channels)
+    block, blocks = Bottleneck, (3, 4, 23, 3)
 
 
-class ResNet152(ResNet):
+class ResNet152(_Configuration):
     """152 layers with weights: 50 bottlenecks, 60,192,808 parameters; see `ResNet`.
 
     11.5 thousand million multiply-adds for an image of 224x224.
@@ -221,7 +223,4 @@ class ResNet152(ResNet):
         (2, 10)
     """
 
-    def __init__(
-        self, num_classes: int = 1000, zero_init_residual: bool = False, cifar: bool = False, in_channels: int = 3
-    ) -> None:
-        super().__init__(Bottleneck, (3, 8, 36, 3), num_classes, zero_init_residual, cifar, in_channels)
+    block, blocks = Bottleneck, (3, 8, 36, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from cinta import nn
 from cinta._core import Tensor
 from cinta.nn.layers.arguments import positive
@@ -84,7 +86,23 @@ def start(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class VGG11(VGG):
+class _Configuration(VGG):
+    """One of the paper's, known by its name."""
+
+    layers_with_weights: ClassVar[int]
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        batch_norm: bool = False,
+        dropout: float = 0.5,
+        cifar: bool = False,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__(self.layers_with_weights, num_classes, batch_norm, dropout, cifar, in_channels)
+
+
+class VGG11(_Configuration):
     """Configuration A of the paper: 8 convolutions and 3 linear layers, 132,863,336 parameters; see `VGG`.
 
     With batch norm 132,868,840. 7.6 thousand million multiply-adds for an image of 224x224.
@@ -94,18 +112,10 @@ class VGG11(VGG):
         (1, 10)
     """
 
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        batch_norm: bool = False,
-        dropout: float = 0.5,
-        cifar: bool = False,
-        in_channels: int = 3,
-    ) -> None:
-        super().__init__(11, num_classes, batch_norm, dropout, cifar, in_channels)
+    layers_with_weights = 11
 
 
-class VGG13(VGG):
+class VGG13(_Configuration):
     """Configuration B of the paper: 10 convolutions and 3 linear layers, 133,047,848 parameters; see `VGG`.
 
     With batch norm 133,053,736. 11.3 thousand million multiply-adds for an image of 224x224.
@@ -115,18 +125,10 @@ class VGG13(VGG):
         (1, 10)
     """
 
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        batch_norm: bool = False,
-        dropout: float = 0.5,
-        cifar: bool = False,
-        in_channels: int = 3,
-    ) -> None:
-        super().__init__(13, num_classes, batch_norm, dropout, cifar, in_channels)
+    layers_with_weights = 13
 
 
-class VGG16(VGG):
+class VGG16(_Configuration):
     """Configuration D of the paper: 13 convolutions and 3 linear layers, 138,357,544 parameters; see `VGG`.
 
     With batch norm 138,365,992. 15.5 thousand million multiply-adds for an image of 224x224.
@@ -136,18 +138,10 @@ class VGG16(VGG):
         (2, 10)
     """
 
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        batch_norm: bool = False,
-        dropout: float = 0.5,
-        cifar: bool = False,
-        in_channels: int = 3,
-    ) -> None:
-        super().__init__(16, num_classes, batch_norm, dropout, cifar, in_channels)
+    layers_with_weights = 16
 
 
-class VGG19(VGG):
+class VGG19(_Configuration):
     """Configuration E of the paper: 16 convolutions and 3 linear layers, 143,667,240 parameters; see `VGG`.
 
     With batch norm 143,678,248. 19.6 thousand million multiply-adds for an image of 224x224.
@@ -157,12 +151,4 @@ class VGG19(VGG):
         (1, 10)
     """
 
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        batch_norm: bool = False,
-        dropout: float = 0.5,
-        cifar: bool = False,
-        in_channels: int = 3,
-    ) -> None:
-        super().__init__(19, num_classes, batch_norm, dropout, cifar, in_channels)
+    layers_with_weights = 19

@@ -23,13 +23,14 @@ class LocallyConnected(Module):
         in_channels: int,
         out_channels: int,
         kernel_size: Any,
-        stride: Any,
-        padding: Any,
-        dilation: Any,
-        groups: int,
-        bias: bool,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
         input_size: Any,
-        dtype: Any,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         layer, dims = type(self).__name__, self.dims
@@ -117,24 +118,6 @@ class LocallyConnected1d(LocallyConnected):
 
     dims = 1
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        *,
-        input_size: Any,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, input_size, dtype
-        )
-
     def forward(self, x: Tensor) -> Tensor:
         return locally_connected1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
@@ -161,24 +144,6 @@ class LocallyConnected2d(LocallyConnected):
     """
 
     dims = 2
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        *,
-        input_size: Any,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, input_size, dtype
-        )
 
     def forward(self, x: Tensor) -> Tensor:
         return locally_connected2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
