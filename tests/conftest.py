@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import cinta as ct
+
+
+def pytest_sessionstart() -> None:
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # where the tests run in a shell's background it is ignored
 
 
 @pytest.fixture(autouse=True)
