@@ -12,9 +12,8 @@ import cinta as ct
 
 
 def pytest_sessionstart() -> None:
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # where the tests run in a shell's background it is ignored
+    # Where a shell starts the tests in its background, Ctrl-C is ignored by them and by what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
