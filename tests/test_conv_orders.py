@@ -34,6 +34,11 @@ CASES = [
     (40, 130, 9, 3, 3, 1, 1, 0, 1),
     (3, 6, 16, 14, 14, 5, 1, 0, 1),
     (1, 5, 20, 12, 9, 3, 1, 0, 2),
+    (4, 96, 80, 17, 17, (1, 7), 1, (0, 3), 1),
+    (4, 96, 80, 17, 17, (7, 1), 1, (3, 0), 1),
+    (4, 224, 48, 8, 9, (1, 3), 1, (0, 1), 1),
+    (4, 224, 48, 9, 8, (3, 1), 1, (1, 0), 1),
+    (4, 24, 48, 12, 15, (5, 1), 1, (2, 0), 1),
 ]
 ORDERS = ["channels first", "channels last"]
 
@@ -48,7 +53,7 @@ def in_order(x: Any, order: str) -> ct.Tensor:
     return ct.tensor(np.ascontiguousarray(x.transpose(0, 2, 3, 1))).transpose((0, 3, 1, 2))
 
 
-def conv_and_gradients(x: ct.Tensor, w: Any, b: Any, dy: Any, dtype: str, **options: int) -> list[Any]:
+def conv_and_gradients(x: ct.Tensor, w: Any, b: Any, dy: Any, dtype: str, **options: Any) -> list[Any]:
     """y, dx, dw, db; dy lies as y does."""
     x = x.astype(dtype).detach()
     x.requires_grad = True
@@ -61,10 +66,11 @@ def conv_and_gradients(x: ct.Tensor, w: Any, b: Any, dy: Any, dtype: str, **opti
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_direction(case: tuple[int, ...], order: str) -> None:
+def test_every_direction(case: tuple[Any, ...], order: str) -> None:
     n, c, o, h, w, kernel, stride, padding, dilation = case
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    x, weight, bias = normal(n, c, h, w, seed=0), normal(o, c, kernel, kernel, seed=1), normal(o, seed=2)
+    taps = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    x, weight, bias = normal(n, c, h, w, seed=0), normal(o, c, *taps, seed=1), normal(o, seed=2)
 
     def dy(shape: tuple[int, ...]) -> Any:
         return normal(*shape, seed=3)
@@ -72,7 +78,7 @@ def test_every_direction(case: tuple[int, ...], order: str) -> None:
     got = conv_and_gradients(in_order(x, order), weight, bias, dy, "float32", **options)
     expected = conv_and_gradients(ct.tensor(x), weight, bias, dy, "float64", **options)
     for name, value, exact in zip(("y", "dx", "dw", "db"), got, expected, strict=True):
-        assert np.linalg.norm(value - exact) < 4e-7 * np.linalg.norm(exact), name
+        assert np.linalg.norm(value - exact) < 5e-7 * np.linalg.norm(exact), name
 
 
 @pytest.mark.parametrize(("mode", "least", "most"), [("strict", 0, 1e-6), ("high", 1e-6, 1e-5), ("medium", 5e-4, 5e-3)])
@@ -169,7 +175,7 @@ def test_depthwise_in_every_direction(case: tuple[int, ...], order: str) -> None
     got = conv_and_gradients(in_order(x, order), weight, bias, dy, "float32", **options)
     expected = conv_and_gradients(ct.tensor(x), weight, bias, dy, "float64", **options)
     for name, value, exact in zip(("y", "dx", "dw", "db"), got, expected, strict=True):
-        assert np.linalg.norm(value - exact) < 4e-7 * np.linalg.norm(exact), name
+        assert np.linalg.norm(value - exact) < 5e-7 * np.linalg.norm(exact), name
 
 
 # N, C, O, H, W, kernel, stride, padding, dilation, groups
