@@ -48,13 +48,14 @@ inline Conv2d turned(const Conv2d &g) {
 inline Images turned(const Images &x) { return {x.data, {x.strides.n, x.strides.c, x.strides.w, x.strides.h}}; }
 inline bool one_column(const Conv2d &g) { return g.KW == 1 && g.KH > 1; }
 
-// f(filterings down and across) with the fewest products for a correlation. Four outputs at a time lose digits, which
-// long sums lose anyway: so long that PyTorch's error is larger.
+// f(filterings down and across) with the fewest products for a correlation, or for a gradient of weights. Four outputs
+// at a time lose digits, which long sums lose anyway: so long that PyTorch's error is larger.
 template <class F> auto with_filtering(const Conv2d &g, Direction direction, F f) {
-  constexpr int64_t kLong = 640, kLongBack = 320; // gradients have no zeros, as activations do
-  const int64_t products_of_sum = g.C * g.KH * g.KW;
-  const bool long_sums = (direction == Direction::forward && products_of_sum >= kLong) ||
-                         (direction == Direction::backward_data && products_of_sum >= kLongBack);
+  constexpr int64_t kLong = 640, kLongBack = 320, kLongWeight = 16000; // activations have zeros, gradients have not
+  const int64_t taps = g.C * g.KH * g.KW, places = g.N * g.OH * g.OW;
+  const bool long_sums = direction == Direction::forward         ? taps >= kLong
+                         : direction == Direction::backward_data ? taps >= kLongBack
+                                                                 : g.KH > 1 && places >= kLongWeight;
   using Two = Filtering<2, 3>;
   using Three = Filtering<3, 4>;
   using Four = Filtering<4, 3>;
@@ -138,8 +139,12 @@ inline bool winograd(const Conv2d &g, Direction direction, const Images &x, floa
     return x.strides.c == 1 && y.strides.c == 1 && winograd(turned(g), direction, turned(x), w, bias, turned(y));
   bool done;
   if (direction == Direction::backward_weight)
-    done = g.KH > 1 ? winograd_weight<Filtering<2, 3>, Filtering<2, 3>>(g, x, w, y)
-                    : winograd_weight<Filtering<1, 1>, Filtering<2, 3>>(g, x, w, y);
+    done = with_filtering(g, direction, [&]<class Down, class Across>(Down, Across) {
+      if constexpr (Down::taps == 1 && Across::outputs > 2)
+        return false; // never asked for
+      else
+        return winograd_weight<Down, Across>(g, x, w, y);
+    });
   else
     done = with_filtering(
         direction == Direction::forward ? g : adjoint(g), direction,

@@ -54,8 +54,7 @@ template <> struct Filtering<2, 3> { // at 0, 1, -1 and infinity
   }
 };
 
-// At 0, 1, -1, 1/2, -2 and infinity: what F(4, 3) and F(3, 4) share. Forward only: gradients of weights have sums too
-// short to hide what is lost here.
+// At 0, 1, -1, 1/2, -2 and infinity: what F(4, 3) and F(3, 4) share.
 struct SixPoints {
   static constexpr int points = 6;
   template <class V> CINTA_FN static void pixels_to_points(const V (&x)[points], V (&p)[points]) {
@@ -86,6 +85,22 @@ template <> struct Filtering<4, 3> : SixPoints {
     p[3] = V(-16 / 15.0f) * fma(V(0.25f), w[2], fma(V(0.5f), w[1], w[0]));
     p[4] = V(1 / 15.0f) * fma(V(4.0f), w[2], fma(V(-2.0f), w[1], w[0]));
     p[5] = w[2];
+  }
+  template <class V> CINTA_FN static void outputs_to_points(const V (&y)[outputs], V (&p)[points]) {
+    const V even = y[0] + y[2], odd = y[1] + y[3];
+    p[0] = y[0];
+    p[1] = even + odd;
+    p[2] = even - odd;
+    p[3] = fma(V(0.125f), y[3], fma(V(0.25f), y[2], fma(V(0.5f), y[1], y[0])));
+    p[4] = fma(V(-8.0f), y[3], fma(V(4.0f), y[2], fma(V(-2.0f), y[1], y[0])));
+    p[5] = y[3];
+  }
+  template <class V> CINTA_FN static void points_to_weights(const V (&p)[points], V (&w)[taps]) {
+    const V third(1 / 3.0f), sum = p[1] + p[2], difference = p[1] - p[2];
+    const V half = V(-16 / 15.0f) * p[3], two = V(1 / 15.0f) * p[4];
+    w[0] = fma(third, difference, p[0]) + (half + two);
+    w[1] = fma(third, sum, fma(V(0.5f), half, V(-2.0f) * two));
+    w[2] = fma(third, difference, fma(V(0.25f), half, V(4.0f) * two)) + p[5];
   }
 };
 
