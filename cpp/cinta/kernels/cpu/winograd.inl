@@ -48,7 +48,7 @@ inline Conv2d turned(const Conv2d &g) {
 inline Images turned(const Images &x) { return {x.data, {x.strides.n, x.strides.c, x.strides.w, x.strides.h}}; }
 inline bool one_column(const Conv2d &g) { return g.KW == 1 && g.KH > 1; }
 
-// f(filterings down and across) with the fewest products for a correlation, or for a gradient of weights. Four outputs
+// f(filterings down and across) that take least time for a correlation, or for a gradient of weights. Four outputs
 // at a time lose digits, which long sums lose anyway: so long that PyTorch's error is larger.
 template <class F> auto with_filtering(const Conv2d &g, Direction direction, F f) {
   constexpr int64_t kLong = 640, kLongBack = 320, kLongWeight = 16000; // activations have zeros, gradients have not
@@ -56,18 +56,21 @@ template <class F> auto with_filtering(const Conv2d &g, Direction direction, F f
   const bool long_sums = direction == Direction::forward         ? taps >= kLong
                          : direction == Direction::backward_data ? taps >= kLongBack
                                                                  : g.KH > 1 && places >= kLongWeight;
+  using One = Filtering<1, 1>;
   using Two = Filtering<2, 3>;
   using Three = Filtering<3, 4>;
   using Four = Filtering<4, 3>;
-  const auto products = [&]<class Across>(Across) {
-    return KernelBlocks<Filtering<1, 1>, Across>(1, g.KW, g.C).products() * tiles_of<Across>(g.OW);
+  const auto cost = [&]<class Down, class Across>(Down, Across) {
+    constexpr int64_t kTilesOfWeights = 50; // for which products take as long as weights to their points
+    const int64_t tiles = g.N * tiles_of<Down>(g.OH) * tiles_of<Across>(g.OW);
+    return KernelBlocks<Down, Across>(g.KH, g.KW, g.C).products() * (tiles + kTilesOfWeights);
   };
-  const int64_t two = products(Two{}), three = products(Three{}), four = products(Four{});
   if (g.KH > 1)
-    return long_sums && four < two ? f(Two{}, Four{}) : f(Two{}, Two{});
+    return long_sums && cost(Two{}, Four{}) < cost(Two{}, Two{}) ? f(Two{}, Four{}) : f(Two{}, Two{});
+  const int64_t two = cost(One{}, Two{}), three = cost(One{}, Three{}), four = cost(One{}, Four{});
   if (!long_sums || (two <= three && two <= four))
-    return f(Filtering<1, 1>{}, Two{});
-  return four <= three ? f(Filtering<1, 1>{}, Four{}) : f(Filtering<1, 1>{}, Three{});
+    return f(One{}, Two{});
+  return four <= three ? f(One{}, Four{}) : f(One{}, Three{});
 }
 
 // Whether lanes are filled, and products so much fewer that they pay for the transforms.

@@ -51,23 +51,40 @@ private:
   }
 };
 
-// Taps of a block as the transforms take them, from and to vectors [tap].
-template <class Down, class Across> CINTA_FN void load_block(const KernelBlocks<Down, Across> &k, int64_t block,
-                                                             const float *taps,
-                                                             Vec<float> (&w)[Down::taps][Across::taps]) {
-  for (int64_t i = 0; i < Down::taps; ++i)
-    for (int64_t j = 0; j < Across::taps; ++j)
-      w[i][j] = i < k.height(block) && j < k.width(block)
-                    ? Vec<float>::load(taps + ((k.top(block) + i) * k.KW + k.left(block) + j) * Vec<float>::width)
-                    : Vec<float>(0.0f);
-}
-template <class Down, class Across> CINTA_FN void store_block(const KernelBlocks<Down, Across> &k, int64_t block,
-                                                              const Vec<float> (&w)[Down::taps][Across::taps],
-                                                              float *taps) {
-  for (int64_t i = 0; i < k.height(block); ++i)
-    for (int64_t j = 0; j < k.width(block); ++j)
-      w[i][j].store(taps + ((k.top(block) + i) * k.KW + k.left(block) + j) * Vec<float>::width);
-}
+// Where the taps of each block lie, worked out once: divisions cost as much as the transforms.
+template <class Down, class Across> class BlockTaps {
+public:
+  explicit BlockTaps(const KernelBlocks<Down, Across> &k) : columns_(k.KW) {
+    for (int64_t block = 0; block < k.count(); ++block)
+      blocks_[block] = {k.top(block) * k.KW + k.left(block), k.height(block), k.width(block)};
+  }
+  // Taps of a block as the transforms take them, from and to vectors [tap].
+  CINTA_FN void load(int64_t block, const float *taps, Vec<float> (&w)[Down::taps][Across::taps]) const {
+    const Block &b = blocks_[block];
+    for (int64_t i = 0; i < Down::taps; ++i)
+      for (int64_t j = 0; j < Across::taps; ++j)
+        w[i][j] = i < b.height && j < b.width
+                      ? Vec<float>::load(taps + (b.first + i * columns_ + j) * Vec<float>::width)
+                      : Vec<float>(0.0f);
+  }
+  CINTA_FN void store(int64_t block, const Vec<float> (&w)[Down::taps][Across::taps], float *taps) const {
+    const Block &b = blocks_[block];
+    for (int64_t i = 0; i < b.height; ++i)
+      for (int64_t j = 0; j < b.width; ++j)
+        w[i][j].store(taps + (b.first + i * columns_ + j) * Vec<float>::width);
+  }
+  bool empty_at(int64_t block, int point) const {
+    return (point / Across::points == Down::points - 1 && blocks_[block].height < Down::taps) ||
+           (point % Across::points == Across::points - 1 && blocks_[block].width < Across::taps);
+  }
+
+private:
+  struct Block {
+    int64_t first, height, width;
+  };
+  int64_t columns_;
+  Block blocks_[kMostTaps / 3];
+};
 
 } // namespace
 } // namespace cinta::kernels::CINTA_ISA

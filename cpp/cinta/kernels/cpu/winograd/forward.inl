@@ -43,13 +43,14 @@ void weights_to_points(Correlation<Down, Across> &job, int64_t panel, int64_t be
   const KernelBlocks<Down, Across> &k = job.kernel;
   const int64_t first = job.panels.begin(panel) * W, lanes = job.lanes(panel), taps = k.taps();
   alignas(64) float transposed[kTapRows * W] = {};
+  const BlockTaps<Down, Across> blocks(k);
   Largest largest;
   const auto take = [&](int64_t c, int64_t v, const float *of_channel) {
     for (int64_t t = 0; t < taps; ++t)
       largest.see(V::load(of_channel + t * W));
     for (int64_t block = 0; block < k.count(); ++block) {
       V w[Down::taps][Across::taps], p[Down::points][Across::points];
-      load_block(k, block, of_channel, w);
+      blocks.load(block, of_channel, w);
       transform<WeightsToPoints<Down>, WeightsToPoints<Across>>(w, p);
       float *to = points + (block * k.channels + c) * lanes + v;
       for (int i = 0; i < k.points; ++i)

@@ -85,6 +85,7 @@ void points_to_weights(const WeightSum<Down, Across> &job, int64_t panel, const 
   constexpr int W = V::width;
   const KernelBlocks<Down, Across> &k = job.kernel;
   const int64_t lanes = job.lanes(panel), C = job.x.C, taps = k.taps(), at_once = kTapRows / taps;
+  const BlockTaps<Down, Across> blocks(k);
   alignas(64) float transposed[kTapRows * W];
   for (int64_t v = 0; v < lanes; v += W)
     for (int64_t c = 0; c < C; c += at_once) {
@@ -95,9 +96,9 @@ void points_to_weights(const WeightSum<Down, Across> &job, int64_t panel, const 
           V p[Down::points][Across::points], w[Down::taps][Across::taps];
           for (int i = 0; i < k.points; ++i)
             p[i / Across::points][i % Across::points] =
-                k.empty_at(block, i) ? V(0.0f) : V::load(from + i * k.depth() * lanes);
+                blocks.empty_at(block, i) ? V(0.0f) : V::load(from + i * k.depth() * lanes);
           transform<PointsToWeights<Down>, PointsToWeights<Across>>(p, w);
-          store_block(k, block, w, transposed + l * taps * W);
+          blocks.store(block, w, transposed + l * taps * W);
         }
       transpose_floats(at_most(W, job.dy.C - o), channels * taps, transposed, W, job.dw + (o * C + c) * taps, C * taps);
     }
