@@ -252,3 +252,24 @@ def test_depthwise_gradients_of_mixed_orders(order: str) -> None:
         assert w.grad is not None
         grads.append(w.grad.numpy())
     np.testing.assert_array_equal(*grads)
+
+
+def test_concat_keeps_channels_last_and_its_gradients_lie_so() -> None:
+    a, b = normal(2, 5, 4, 6, seed=0), normal(2, 3, 4, 6, seed=1)
+    parts = [in_order(a, "channels last"), in_order(b, "channels first")]
+    for part in parts:
+        part.requires_grad = True
+    y = ct.concat([part.relu() for part in parts], axis=1)
+    assert y.transpose((0, 2, 3, 1)).detach().numpy().flags.c_contiguous
+    np.testing.assert_array_equal(y.detach().numpy(), np.maximum(np.concatenate([a, b], axis=1), 0))
+    weights = normal(2, 8, 4, 6, seed=2)
+    (y * ct.tensor(weights)).sum().backward()
+    np.testing.assert_array_equal(parts[0].grad.numpy(), weights[:, :5] * (a > 0))
+    np.testing.assert_array_equal(parts[1].grad.numpy(), weights[:, 5:] * (b > 0))
+
+
+@pytest.mark.parametrize("outputs", [32, 48])
+def test_images_of_colours_become_channels_last(outputs: int) -> None:
+    x, weight = normal(2, 3, 40, 41, seed=0), normal(outputs, 3, 3, 3, seed=1)
+    y = ct.conv2d(ct.tensor(x), ct.tensor(weight), stride=2, padding=1)
+    assert y.transpose((0, 2, 3, 1)).numpy().flags.c_contiguous or ct.config()["isa"] == "scalar"
