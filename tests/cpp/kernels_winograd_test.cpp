@@ -110,13 +110,17 @@ std::vector<std::string> levels() {
 
 TEST_CASE("kernels with fewer products agree with plain loops in every direction and order") {
   const Conv2d shapes[] = {
-      shape(2, 32, 12, 12, 32, 1, 1),     shape(3, 37, 13, 9, 45, 1, 1),        shape(2, 24, 8, 33, 70, 0, 0),
-      shape(5, 33, 7, 6, 80, 2, 2),       shape(40, 40, 4, 4, 130, 1, 1),       shape(1, 25, 1, 90, 31, 1, 1),
-      shape(9, 90, 5, 7, 300, 1, 0),      shape(30, 200, 4, 4, 176, 1, 1),      shape(2, 37, 11, 12, 40, 2, 2, 5, 5),
-      shape(2, 32, 9, 9, 48, 1, 0, 2, 4), shape(1, 26, 15, 14, 60, 3, 4, 7, 9), shape(3, 48, 8, 8, 25, 0, 1, 5, 2)};
+      shape(2, 32, 12, 12, 32, 1, 1),      shape(3, 37, 13, 9, 45, 1, 1),        shape(2, 24, 8, 33, 70, 0, 0),
+      shape(5, 33, 7, 6, 80, 2, 2),        shape(40, 40, 4, 4, 130, 1, 1),       shape(1, 25, 1, 90, 31, 1, 1),
+      shape(9, 90, 5, 7, 300, 1, 0),       shape(30, 200, 4, 4, 176, 1, 1),      shape(2, 37, 11, 12, 40, 2, 2, 5, 5),
+      shape(2, 32, 9, 9, 48, 1, 0, 2, 4),  shape(1, 26, 15, 14, 60, 3, 4, 7, 9), shape(3, 48, 8, 8, 25, 0, 1, 5, 2),
+      shape(2, 24, 9, 33, 30, 0, 2, 1, 5), shape(3, 96, 5, 17, 70, 0, 3, 1, 7),  shape(3, 240, 5, 8, 48, 0, 1, 1, 3),
+      shape(2, 96, 13, 5, 70, 3, 0, 7, 1)};
   for (const std::string &isa : levels())
     for (const Conv2d &g : shapes)
       for (int orders = 0; orders < 4; ++orders) {
+        if (g.KW == 1 && orders < 3) // planes cannot lie on their side
+          continue;
         Problem problem(g, Order(orders % 2), Order(orders / 2));
         CAPTURE(isa);
         CAPTURE(g.C);
@@ -125,8 +129,8 @@ TEST_CASE("kernels with fewer products agree with plain loops in every direction
         CAPTURE(orders);
         Floats y, dx, dw;
         REQUIRE(problem.run(table_of(isa.c_str()), y, dx, dw));
-        CHECK(relative(y, problem.y_expected) < 2.5e-7);
-        CHECK(relative(dx, problem.dx_expected) < 2.5e-7);
+        CHECK(relative(y, problem.y_expected) < 4.5e-7); // four outputs at a time: long sums only
+        CHECK(relative(dx, problem.dx_expected) < 4.5e-7);
         CHECK(relative(dw, problem.dw_expected) < 3e-7);
       }
 }

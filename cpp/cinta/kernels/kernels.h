@@ -89,8 +89,9 @@ struct Conv2d {
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h,
       dilation_w; // pad: top and left; bottom and right follow from OH, OW
   int64_t x_batch, y_batch;
-  bool bfloat16 = false;      // as in Gemm
-  bool channels_last = false; // x[N,H,W,C] and y[N,OH,OW,O] instead; for depthwise kernels only
+  bool bfloat16 = false;        // as in Gemm
+  bool channels_last = false;   // x[N,H,W,C] and y[N,OH,OW,O] instead; for depthwise kernels only
+  bool y_channels_last = false; // y[N,OH,OW,O] beside planes of x; for implicit kernels with lanes along channels
 };
 using Conv2dForward = void (*)(const Conv2d &, const void *x, const void *w, const void *bias /*[O] or null*/, void *y);
 using Conv2dBackwardData = void (*)(const Conv2d &, const void *dy, const void *w, void *dx);

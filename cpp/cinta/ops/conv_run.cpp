@@ -59,10 +59,23 @@ bool as_products(const ConvGeometry &g, const Conv2d &group, Direction direction
 // So few under so many weights that whatever touches the weights once more costs as much as the products.
 bool few_pixels(const Conv2d &p) { return p.N * p.OH * p.OW <= 64 && p.O * p.C * p.KH * p.KW >= int64_t(1) << 18; }
 
+// Long runs of channels side by side are a matrix nearly as they lie, and planes would take a copy.
+bool runs_of_channels(const ConvGeometry &g, const Tensor &x) {
+  return lies_channels_last(x) && x.shape()[1] >= 8 * g.groups;
+}
+
 bool implicit(const ConvGeometry &g, Direction direction, const Tensor &x) {
   const Conv2d p = one_group(g);
   return compute_type(x.dtype()) == kernels::Compute::f32 && !as_products(g, p, direction) && !few_pixels(p) &&
-         kernel().conv2d_fits(p, direction);
+         !runs_of_channels(g, x) && kernel().conv2d_fits(p, direction);
+}
+
+// Whether y lies with its channels last where x has so few that its own order says little: layers to come like that.
+bool starts_channels_last(const ConvGeometry &g, Direction direction) {
+  constexpr int64_t kColours = 4;
+  Conv2d p = one_group(g);
+  p.y_channels_last = true;
+  return g.groups == 1 && g.C <= kColours && g.OH * g.OW > 1 && kernel().conv2d_fits(p, direction);
 }
 
 // f(group's geometry, x, w, y, first output channel)
@@ -210,8 +223,10 @@ Tensor run_conv(const ConvGeometry &given, const Tensor &image, const Tensor &we
     return rounded(by_pixels(g, x) ? pixels_forward(g, image_order(x), w, b, into)
                                    : planes_forward(g, contiguous_native(x), w, b, into),
                    x.dtype(), into);
-  const Tensor a = contiguous_native(x), y = result_memory({g.N, g.O, g.OH, g.OW}, Dtype::float32, false, into);
-  for_groups(g, a, w, y, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t o) {
+  const bool last = starts_channels_last(g, Direction::forward);
+  const Tensor a = contiguous_native(x), y = result_memory({g.N, g.O, g.OH, g.OW}, Dtype::float32, last, into);
+  for_groups(g, a, w, y, [&](Conv2d p, float *x_at, float *w_at, float *y_at, int64_t o) {
+    p.y_channels_last = last;
     kernel().conv2d_forward(p, x_at, w_at, bias_at ? bias_at + o : nullptr, y_at);
   });
   return rounded(y, x.dtype(), into);
@@ -277,9 +292,11 @@ Tensor run_backward_weight(const ConvGeometry &given, const Tensor &image, const
     return rounded(by_pixels(g, x) ? pixels_backward_weight(g, image_order(x), image_order(dy), into)
                                    : planes_backward_weight(g, contiguous_native(x), contiguous_native(dy), into),
                    x.dtype(), into);
-  const Tensor a = contiguous_native(x), b = contiguous_native(dy),
+  const bool last = lies_channels_last(dy) && starts_channels_last(g, Direction::backward_weight);
+  const Tensor a = contiguous_native(x), b = last ? image_order(dy) : contiguous_native(dy),
                dw = result_memory(shape, Dtype::float32, false, into);
-  for_groups(g, a, dw, b, [&](const Conv2d &p, float *x_at, float *w_at, float *y_at, int64_t) {
+  for_groups(g, a, dw, b, [&](Conv2d p, float *x_at, float *w_at, float *y_at, int64_t) {
+    p.y_channels_last = last;
     kernel().conv2d_backward_weight(p, x_at, y_at, w_at);
   });
   return rounded(dw, x.dtype(), into);

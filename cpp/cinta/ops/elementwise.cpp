@@ -20,7 +20,8 @@ void run(UnaryOp op, const Tensor &x, const Tensor &y, const Parameters &paramet
 
 Tensor run_vjp(UnaryOp op, const Tensor &saved_x, const Tensor &saved_y, const Tensor &dy,
                const Parameters &parameters) {
-  Tensor dx = empty_like(dy);
+  const Tensor &like = saved_y ? saved_y : saved_x ? saved_x : dy; // dy may be part of a larger gradient
+  Tensor dx = empty_like(like, dy.dtype());
   const Tensor in[3] = {saved_x ? saved_x : dy, saved_y ? saved_y : dy, dy}; // what is not saved is not read
   compute(rule(op).name, Operands(in, 3), Operands(&dx, 1), UnaryVjpWork{op, parameters});
   return dx;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cinta/ops/channels_last.h"
 #include "cinta/ops/elementwise.h"
 #include "cinta/ops/index.h"
 #include "cinta/ops/reduce.h"
@@ -23,7 +24,8 @@ struct Concat final : OpWith<ConcatAttributes> {
     shape[axis] = 0;
     for (int64_t size : sizes)
       shape[axis] += size;
-    *out = empty(shape, in[0].dtype());
+    const bool last = std::any_of(in, in + n, [](const Tensor &part) { return lies_channels_last(part); });
+    *out = last ? empty_channels_last(shape, in[0].dtype()) : empty(shape, in[0].dtype());
     GradMode off(false);
     int64_t start = 0;
     for (int k = 0; k < n; ++k) {

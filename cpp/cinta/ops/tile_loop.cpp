@@ -87,10 +87,16 @@ void run_block(void *context, int64_t block) {
         at += index[axis] * p.operands[k].strides[axis];
       start[k] = p.operands[k].data + at * int64_t(itemsize(p.operands[k].dtype));
     }
-    int64_t n = std::min(left, p.shape[dims - 1] - index[dims - 1]);
+    const int64_t n = std::min(left, p.shape[dims - 1] - index[dims - 1]);
     run_row(p, n, start);
     left -= n;
     index[dims - 1] += n;
+    if (dims > 1 && n == p.shape[dims - 1]) // the next whole rows begin a step further
+      for (; left >= n && index[dims - 2] + 1 < p.shape[dims - 2]; ++index[dims - 2], left -= n) {
+        for (int k = 0; k < p.n; ++k)
+          start[k] += p.operands[k].strides[dims - 2] * int64_t(itemsize(p.operands[k].dtype));
+        run_row(p, n, start);
+      }
     for (int axis = dims - 1; axis > 0 && index[axis] == p.shape[axis]; --axis) {
       index[axis] = 0;
       ++index[axis - 1];

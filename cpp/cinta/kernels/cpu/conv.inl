@@ -29,6 +29,8 @@ inline double lanes_share(const Conv2d &g) {
 
 // Whether enough lanes are busy to beat im2col + gemm. A stride leaves no such way back to dx.
 inline bool conv2d_fits(const Conv2d &g, Direction direction) {
+  if (g.y_channels_last && (direction == Direction::backward_data || lanes_along_images(g) || lanes_along_rows(g)))
+    return false;
   if (g.stride_h > 1 || g.stride_w > 1)
     return direction != Direction::backward_data && g.KH * g.KW > 1 && g.KH >= g.stride_h && g.KW >= g.stride_w &&
            Planes(g).image < 1 << 30 && lanes_share(g) >= 0.6;

@@ -85,7 +85,11 @@ void channels_block(const ForwardJob &job, LiveTaps &taps, const float *image, i
           tile_of(run, image + row * step + left, weights, bias, tile + ((row - top) * g.OW + left) * kLanes, g.OW);
         }
       }
-    transpose_floats(outs, (bottom - top) * g.OW, tile, kLanes, y + (o * g.OH + top) * g.OW, g.OH * g.OW);
+    if (g.y_channels_last)
+      for (int64_t pixel = 0; pixel < (bottom - top) * g.OW; ++pixel)
+        copy_floats(outs, tile + pixel * kLanes, y + (top * g.OW + pixel) * g.O + o);
+    else
+      transpose_floats(outs, (bottom - top) * g.OW, tile, kLanes, y + (o * g.OH + top) * g.OW, g.OH * g.OW);
   }
 }
 

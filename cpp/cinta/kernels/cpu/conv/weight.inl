@@ -40,6 +40,14 @@ inline void weight_pass(const WeightJob &job, const WeightKernel &kernel, const 
   }
 }
 
+// `outs` channels of so many pixels of dy, side by side.
+inline void gather_pixels(const Conv2d &g, int64_t pixels, int64_t outs, const float *dy, float *to, int64_t lanes) {
+  if (!g.y_channels_last)
+    return transpose_floats(pixels, outs, dy, g.OH * g.OW, to, lanes);
+  for (int64_t pixel = 0; pixel < pixels; ++pixel)
+    copy_floats(outs, dy + pixel * g.O, to + pixel * lanes);
+}
+
 inline void weight_block(void *context, int64_t block) {
   constexpr int W = Vec<float>::width;
   const WeightJob &job = *static_cast<const WeightJob *>(context);
@@ -62,7 +70,7 @@ inline void weight_block(void *context, int64_t block) {
       fill_planes(g, job.planes, job.x + (n + i) * g.x_batch, images + i * job.planes.image);
     for (int64_t row = 0; row < g.OH; row += job.rows_at_once) {
       const int64_t rows = at_most(job.rows_at_once, g.OH - row);
-      const float *dy = job.dy + n * g.y_batch + o * pixels + row * g.OW;
+      const float *dy = job.dy + n * g.y_batch + (g.y_channels_last ? row * g.OW * g.O + o : o * pixels + row * g.OW);
       const Pass pass{count, rows, g.OW, job.planes.image, job.planes.step, g.y_batch, g.OW};
       const float *from[kWeightRowChannels] = {dy_pixels};
       if (job.along_rows)
@@ -70,8 +78,7 @@ inline void weight_block(void *context, int64_t block) {
           from[m] = dy + at_most(m, outs - 1) * pixels;
       else
         for (int64_t i = 0; i < count; ++i)
-          transpose_floats(rows * g.OW, outs, dy + i * g.y_batch, pixels, dy_pixels + i * rows * g.OW * job.lanes,
-                           job.lanes);
+          gather_pixels(g, rows * g.OW, outs, dy + i * g.y_batch, dy_pixels + i * rows * g.OW * job.lanes, job.lanes);
       weight_pass(job, kernel, pass, images + row * job.planes.step, from, outs, sums);
     }
   }

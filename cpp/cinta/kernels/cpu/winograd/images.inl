@@ -84,70 +84,77 @@ struct PointStrides {
 inline int64_t odd_lines(int64_t floats) { return (ceil_div(floats, 16) | 1) * 16; }
 
 // Rows of tiles [begin, end) of a batch, `of_image` of them to an image and `tiles` in each, to their points for all
-// channels. A tile has F::from x F::from pixels, its neighbours are 2 away; the first one's corner is (top, left).
+// channels. A tile has Down::from x Across::from pixels, its neighbours are a `step` away; the first one's corner is
+// (top, left).
 struct TileRows {
   int64_t begin, end, of_image, tiles, top, left;
-  int64_t columns(int size) const { return 2 * tiles - 2 + size; } // pixels of a row
 };
+// The rows of pixels that a row of tiles reads, of a vector of channels.
+template <class Down, class Across> int64_t ring_floats(int64_t tiles) {
+  return Down::from * ((tiles - 1) * Across::step + Across::from) * Vec<float>::width;
+}
 
-template <class F> void rows_to_points(const Sized &x, const TileRows &r, float *ring, float *points,
-                                       const PointStrides &strides, Largest &largest) {
+template <class Down, class Across> void rows_to_points(const Sized &x, const TileRows &r, float *ring, float *points,
+                                                        const PointStrides &strides, Largest &largest) {
   using V = Vec<float>;
-  constexpr int W = V::width, S = F::from;
-  const int64_t columns = r.columns(S);
+  constexpr int W = V::width, S = Down::from, kWidth = Across::from, kPoints = Across::to;
+  constexpr int kSeen = kWidth > Across::step ? kWidth - Across::step : 0; // columns that a tile shares with the next
+  const int64_t columns = (r.tiles - 1) * Across::step + kWidth;
   for (int64_t c = 0; c < x.C; c += W) {
     float *to = points + c;
     for (int64_t row = r.begin; row < r.end; ++row) {
-      const int64_t n = row / r.of_image, top = row % r.of_image * 2;
+      const int64_t n = row / r.of_image, top = row % r.of_image * Down::step;
       const float *pixels[S]; // the rows that the tiles above read are in the ring already
       for (int i = 0; i < S; ++i) {
         float *const at = ring + (top + i) % S * columns * W;
-        if (i >= S - 2 || row == r.begin || top == 0)
+        if (i >= S - Down::step || row == r.begin || top == 0)
           load_row(x, n, c, top + r.top + i, r.left, columns, at, largest);
         pixels[i] = at;
       }
-      V down[S][kPoints]; // columns of a tile; those that it shares with the next one stay
-      const auto load_column = [&](int64_t j, V(&points_of)[kPoints]) __attribute__((always_inline)) {
+      V down[kWidth][Down::to]; // columns of a tile; those that it shares with the next one stay
+      const auto load_column = [&](int64_t j, V(&points_of)[Down::to]) __attribute__((always_inline)) {
         V column[S];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int i = 0; i < S; ++i)
           column[i] = V::load(pixels[i] + j * W);
-        F::apply(column, points_of);
+        Down::apply(column, points_of);
       };
-#pragma GCC unroll 4
-      for (int j = 0; j < S - 2; ++j)
+#pragma GCC unroll 6
+      for (int j = 0; j < kSeen; ++j)
         load_column(j, down[j]);
       for (int64_t t = 0; t < r.tiles; ++t, to += strides.tile) {
-        load_column(2 * t + S - 2, down[S - 2]);
-        load_column(2 * t + S - 1, down[S - 1]);
-#pragma GCC unroll 4
-        for (int i = 0; i < kPoints; ++i) {
-          V across[S], p[kPoints];
-#pragma GCC unroll 4
-          for (int j = 0; j < S; ++j)
+#pragma GCC unroll 6
+        for (int j = kSeen; j < kWidth; ++j)
+          load_column(Across::step * t + j, down[j]);
+#pragma GCC unroll 6
+        for (int i = 0; i < Down::to; ++i) {
+          V across[kWidth], p[kPoints];
+#pragma GCC unroll 6
+          for (int j = 0; j < kWidth; ++j)
             across[j] = down[j][i];
-          F::apply(across, p);
-#pragma GCC unroll 4
+          Across::apply(across, p);
+#pragma GCC unroll 6
           for (int j = 0; j < kPoints; ++j)
             p[j].store(to + (i * kPoints + j) * strides.point);
         }
-#pragma GCC unroll 4
-        for (int j = 0; j < S - 2; ++j)
-#pragma GCC unroll 4
-          for (int i = 0; i < kPoints; ++i)
-            down[j][i] = down[j + 2][i];
+#pragma GCC unroll 6
+        for (int j = 0; j < kSeen; ++j)
+#pragma GCC unroll 6
+          for (int i = 0; i < Down::to; ++i)
+            down[j][i] = down[j + Across::step][i];
       }
     }
   }
 }
 
-// One row of tiles back to 2x2 outputs of the channels [o, o + vectors): to y, as far as it reaches. `rows` holds two
-// rows of pixels of these channels.
-inline void points_to_row(const float *points, const PointStrides &strides, int64_t tiles, const Sized &y, int64_t n,
-                          int64_t top, int64_t o, int64_t vectors, const float *bias, float *rows) {
+// One row of tiles back to outputs of the channels [o, o + vectors): to y, as far as it reaches. `rows` holds the rows
+// of pixels of these channels.
+template <class Down, class Across> void points_to_row(const float *points, const PointStrides &strides, int64_t tiles,
+                                                       const Sized &y, int64_t n, int64_t top, int64_t o,
+                                                       int64_t vectors, const float *bias, float *rows) {
   using V = Vec<float>;
   constexpr int W = V::width;
-  const int64_t channels = at_most(vectors * W, y.C - o), height = at_most(kTileOutputs, y.H - top);
+  const int64_t channels = at_most(vectors * W, y.C - o), height = at_most(Down::outputs, y.H - top);
   const bool last = y.channels_contiguous(); // else by way of `rows`, whose pixels lie as y's: [height][W][channel]
   const int64_t pixel = last ? y.images.strides.w : vectors * W, row = last ? y.images.strides.h : y.W * pixel;
   float *const to = last ? const_cast<float *>(y.at(n, o, top, 0)) : rows;
@@ -156,19 +163,19 @@ inline void points_to_row(const float *points, const PointStrides &strides, int6
     const V b = bias ? V::load_partial(bias + o + v * W, at_most(W, channels - v * W)) : V(0.0f);
     for (int64_t t = 0; t < tiles; ++t) {
       const float *from = points + t * strides.tile + v * W;
-      V p[kPoints][kPoints], out[kTileOutputs][kTileOutputs];
+      V p[Down::points][Across::points], out[Down::outputs][Across::outputs];
+#pragma GCC unroll 6
+      for (int i = 0; i < Down::points; ++i)
+#pragma GCC unroll 6
+        for (int j = 0; j < Across::points; ++j)
+          p[i][j] = V::load(from + (i * Across::points + j) * strides.point);
+      transform<PointsToOutputs<Down>, PointsToOutputs<Across>>(p, out);
+      float *const at = to + Across::outputs * t * pixel + v * W;
+      const int64_t width = at_most(Across::outputs, y.W - Across::outputs * t);
 #pragma GCC unroll 4
-      for (int i = 0; i < kPoints; ++i)
+      for (int i = 0; i < Down::outputs; ++i)
 #pragma GCC unroll 4
-        for (int j = 0; j < kPoints; ++j)
-          p[i][j] = V::load(from + (i * kPoints + j) * strides.point);
-      transform<PointsToOutputs>(p, out);
-      float *const at = to + 2 * t * pixel + v * W;
-      const int64_t width = at_most(kTileOutputs, y.W - 2 * t);
-#pragma GCC unroll 2
-      for (int i = 0; i < kTileOutputs; ++i)
-#pragma GCC unroll 2
-        for (int j = 0; j < kTileOutputs; ++j) {
+        for (int j = 0; j < Across::outputs; ++j) {
           if (lanes == W && i < height && j < width)
             (out[i][j] + b).store(at + i * row + j * pixel);
           else if (i < height && j < width)

@@ -62,9 +62,9 @@ inline void multiply(const Sums &sums, const Operand &a, const float *b, int64_t
       float *const to = c + row * ldc;
       t.c = joins ? of_group : to;
       t.ldc = joins ? vectors * W : ldc;
-      for (int64_t chain = 0; chain < chains; ++chain) {
-        const int64_t begin = first + part_of(depth, chains, chain);
-        t.k = first + part_of(depth, chains, chain + 1) - begin;
+      for (int64_t chain = 0, begin = first, end; chain < chains; ++chain, begin = end) {
+        end = first + part_of(depth, chains, chain + 1);
+        t.k = end - begin;
         t.a = a.data + row * a.row + begin * a.column;
         t.b = b + begin * b_row;
         t.add = chain > 0;

@@ -10,11 +10,12 @@ constexpr int64_t kShortestRun = 128;   // of tiles: sums come from far away whe
 
 constexpr Sums kWeightSums{32, 128};
 
-struct WeightSum {
+template <class Down, class Across> struct WeightSum {
+  static constexpr int points = Down::points * Across::points;
   Sized x, dy;
   int64_t N, pad_h, pad_w;
   float *dw;
-  KernelBlocks kernel;
+  KernelBlocks<Down, Across> kernel;
   Panels panels;                                      // of dy's channels
   int64_t tile_rows, tile_columns;                    // of an image
   int64_t part_begin = 0, run_begin = 0, run_end = 0; // rows of tiles: where a part begins, what is under way
@@ -26,37 +27,39 @@ struct WeightSum {
 
   int64_t lanes(int64_t panel) const { return (panels.begin(panel + 1) - panels.begin(panel)) * Vec<float>::width; }
   int64_t sums_before(int64_t panel) const { // [panel][point][input channel][lanes]
-    return kPoints * kPoints * kernel.depth() * panels.begin(panel) * Vec<float>::width;
+    return points * kernel.depth() * panels.begin(panel) * Vec<float>::width;
   }
 };
 
 // Some rows of tiles of the run: of x in an even block, of dy in an odd one.
-inline void run_to_points(void *context, int64_t block) {
-  constexpr int W = Vec<float>::width;
-  WeightSum &job = *static_cast<WeightSum *>(context);
+template <class Down, class Across> void run_to_points(void *context, int64_t block) {
+  using X = PixelsToPoints<Across>;
+  using DY = OutputsToPoints<Across>;
+  WeightSum<Down, Across> &job = *static_cast<WeightSum<Down, Across> *>(context);
   const int64_t i = block / 2 * kRowsAtOnce, begin = job.run_begin + i;
   const int64_t end = at_most(job.run_end, begin + kRowsAtOnce), tile = i * job.tile_columns;
-  float *ring =
-      static_cast<float *>(scratch(Scratch::conv, sizeof(float) * size_t(4 * (2 * job.tile_columns + 2) * W)));
+  float *ring = static_cast<float *>(
+      scratch(Scratch::conv, sizeof(float) * size_t(ring_floats<PixelsToPoints<Down>, X>(job.tile_columns))));
   Largest largest;
   if (block % 2 == 0) {
     for (int64_t b = 0; b < job.kernel.count(); ++b) {
       const int64_t top = job.kernel.top(b) - job.pad_h, left = job.kernel.left(b) - job.pad_w;
-      rows_to_points<PixelsToPoints>(job.x, {begin, end, job.tile_rows, job.tile_columns, top, left}, ring,
-                                     job.pixels + tile * job.x_strides.tile + b * job.kernel.channels, job.x_strides,
-                                     largest);
+      rows_to_points<PixelsToPoints<Down>, X>(job.x, {begin, end, job.tile_rows, job.tile_columns, top, left}, ring,
+                                              job.pixels + tile * job.x_strides.tile + b * job.kernel.channels,
+                                              job.x_strides, largest);
     }
     largest.raise(job.largest_x);
   } else {
     const TileRows rows{begin, end, job.tile_rows, job.tile_columns, 0, 0};
-    rows_to_points<OutputsToPoints>(job.dy, rows, ring, job.gradients + tile * job.dy_strides.tile, job.dy_strides,
-                                    largest);
+    rows_to_points<OutputsToPoints<Down>, DY>(job.dy, rows, ring, job.gradients + tile * job.dy_strides.tile,
+                                              job.dy_strides, largest);
     largest.raise(job.largest_dy);
   }
 }
 
 // Adds the sums over the run at point p for a panel.
-inline void sum_panel(const WeightSum &job, int64_t p, int64_t panel, float *sums) {
+template <class Down, class Across>
+void sum_panel(const WeightSum<Down, Across> &job, int64_t p, int64_t panel, float *sums) {
   constexpr int64_t W = Vec<float>::width;
   const int64_t lanes = job.lanes(panel), depth = job.kernel.depth(), height = strip_rows(lanes / W);
   const int64_t tiles = (job.run_end - job.run_begin) * job.tile_columns;
@@ -69,18 +72,20 @@ inline void sum_panel(const WeightSum &job, int64_t p, int64_t panel, float *sum
   });
 }
 
-inline void sum_run(void *context, int64_t block) {
-  const WeightSum &job = *static_cast<const WeightSum *>(context);
-  const int64_t panel = block / (kPoints * kPoints);
-  sum_panel(job, block % (kPoints * kPoints), panel, job.sums + job.sums_before(panel));
+template <class Down, class Across> void sum_run(void *context, int64_t block) {
+  const auto &job = *static_cast<const WeightSum<Down, Across> *>(context);
+  const int64_t panel = block / job.points;
+  sum_panel(job, block % job.points, panel, job.sums + job.sums_before(panel));
 }
 
 // The sums of a panel back to weights.
-inline void points_to_weights(const WeightSum &job, int64_t panel, const float *sums) {
+template <class Down, class Across>
+void points_to_weights(const WeightSum<Down, Across> &job, int64_t panel, const float *sums) {
   using V = Vec<float>;
   constexpr int W = V::width;
-  const KernelBlocks &k = job.kernel;
+  const KernelBlocks<Down, Across> &k = job.kernel;
   const int64_t lanes = job.lanes(panel), C = job.x.C, taps = k.taps(), at_once = kTapRows / taps;
+  const BlockTaps<Down, Across> blocks(k);
   alignas(64) float transposed[kTapRows * W];
   for (int64_t v = 0; v < lanes; v += W)
     for (int64_t c = 0; c < C; c += at_once) {
@@ -88,18 +93,19 @@ inline void points_to_weights(const WeightSum &job, int64_t panel, const float *
       for (int64_t l = 0; l < channels; ++l)
         for (int64_t block = 0; block < k.count(); ++block) {
           const float *from = sums + (block * k.channels + c + l) * lanes + v;
-          V p[kPoints][kPoints], w[kTileTaps][kTileTaps];
-          for (int i = 0; i < kPoints * kPoints; ++i)
-            p[i / kPoints][i % kPoints] = k.empty_at(block, i) ? V(0.0f) : V::load(from + i * k.depth() * lanes);
-          transform<PointsToWeights>(p, w);
-          store_block(k, block, w, transposed + l * taps * W);
+          V p[Down::points][Across::points], w[Down::taps][Across::taps];
+          for (int i = 0; i < k.points; ++i)
+            p[i / Across::points][i % Across::points] =
+                blocks.empty_at(block, i) ? V(0.0f) : V::load(from + i * k.depth() * lanes);
+          transform<PointsToWeights<Down>, PointsToWeights<Across>>(p, w);
+          blocks.store(block, w, transposed + l * taps * W);
         }
       transpose_floats(at_most(W, job.dy.C - o), channels * taps, transposed, W, job.dw + (o * C + c) * taps, C * taps);
     }
 }
 
-inline void weights_of_panel(void *context, int64_t panel) {
-  const WeightSum &job = *static_cast<const WeightSum *>(context);
+template <class Down, class Across> void weights_of_panel(void *context, int64_t panel) {
+  const auto &job = *static_cast<const WeightSum<Down, Across> *>(context);
   constexpr int W = Vec<float>::width;
   float *sums = job.sums + job.sums_before(panel);
   const int64_t size = job.sums_before(panel + 1) - job.sums_before(panel), all = job.sums_before(job.panels.count);
@@ -110,27 +116,29 @@ inline void weights_of_panel(void *context, int64_t panel) {
 }
 
 // Where one run is all: the sums of a panel go back as soon as they are there.
-inline void sum_and_weights_of_panel(void *context, int64_t panel) {
-  const WeightSum &job = *static_cast<const WeightSum *>(context);
+template <class Down, class Across> void sum_and_weights_of_panel(void *context, int64_t panel) {
+  const auto &job = *static_cast<const WeightSum<Down, Across> *>(context);
   float *sums = static_cast<float *>(
-      scratch(Scratch::conv, sizeof(float) * size_t(kPoints * kPoints * job.kernel.depth() * job.lanes(panel))));
-  for (int64_t p = 0; p < kPoints * kPoints; ++p)
+      scratch(Scratch::conv, sizeof(float) * size_t(job.points * job.kernel.depth() * job.lanes(panel))));
+  for (int64_t p = 0; p < job.points; ++p)
     sum_panel(job, p, panel, sums);
   points_to_weights(job, panel, sums);
 }
 
 constexpr int64_t kMostParts = 8;
 
-inline void place_run(WeightSum &job) { // its pixels and gradients at their points: in this thread's scratch
-  constexpr int64_t points = kPoints * kPoints;
+template <class Down, class Across>
+void place_run(WeightSum<Down, Across> &job) { // its pixels and gradients at their points: in this thread's scratch
+  constexpr int64_t points = WeightSum<Down, Across>::points;
   job.pixels = static_cast<float *>(
       scratch(Scratch::pack_a, sizeof(float) * size_t(points * (job.x_strides.point + job.dy_strides.point))));
   job.gradients = job.pixels + points * job.x_strides.point;
 }
 
-inline void sum_part(void *context, int64_t part) {
-  WeightSum &all = *static_cast<WeightSum *>(context);
-  WeightSum job = all;
+template <class Down, class Across> void sum_part(void *context, int64_t part) {
+  using Job = WeightSum<Down, Across>;
+  Job &all = *static_cast<Job *>(context);
+  Job job = all;
   const int64_t rows = job.N * job.tile_rows, run = job.run_end, end = part_of(rows, job.parts, part + 1);
   place_run(job);
   job.sums += part * job.sums_before(job.panels.count);
@@ -138,20 +146,20 @@ inline void sum_part(void *context, int64_t part) {
   for (job.run_begin = job.part_begin; job.run_begin < end; job.run_begin = job.run_end) {
     job.run_end = at_most(end, job.run_begin + run);
     for (int64_t i = 0; i < 2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce); ++i)
-      run_to_points(&job, i);
+      run_to_points<Down, Across>(&job, i);
     if (job.run_begin == job.part_begin && !in_range(job.largest_x, job.largest_dy)) {
       __atomic_store_n(&all.refused, 1, __ATOMIC_RELAXED);
       return;
     }
-    for (int64_t i = 0; i < kPoints * kPoints * job.panels.count; ++i)
-      sum_run(&job, i);
+    for (int64_t i = 0; i < job.points * job.panels.count; ++i)
+      sum_run<Down, Across>(&job, i);
   }
   raise_bits(all.largest_x, job.largest_x);
   raise_bits(all.largest_dy, job.largest_dy);
 }
 
-inline bool sum_weights(WeightSum &job) {
-  constexpr int64_t W = Vec<float>::width, points = kPoints * kPoints;
+template <class Down, class Across> bool sum_weights(WeightSum<Down, Across> &job) {
+  constexpr int64_t W = Vec<float>::width, points = WeightSum<Down, Across>::points;
   const int64_t depth = job.kernel.depth(), lanes = job.panels.vectors * W, rows = job.N * job.tile_rows;
   const int64_t tiles = at_least(kShortestRun, kRunFloats / (points * (depth + lanes)));
   const int64_t run = at_most(rows, ceil_div(tiles, job.tile_columns)), most = run * job.tile_columns;
@@ -162,16 +170,16 @@ inline bool sum_weights(WeightSum &job) {
   job.run_end = run;
   if (job.parts == 1 && run == rows && points * depth * lanes > kManyWeights) {
     place_run(job);
-    parallel_for(2 * ceil_div(rows, kRowsAtOnce), double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points,
-                 &job);
+    parallel_for(2 * ceil_div(rows, kRowsAtOnce), double(rows * job.tile_columns * (depth + lanes)) / 2,
+                 run_to_points<Down, Across>, &job);
     if (!in_range(job.largest_x, job.largest_dy))
       return false;
-    parallel_for(job.panels.count, cost, sum_and_weights_of_panel, &job);
+    parallel_for(job.panels.count, cost, sum_and_weights_of_panel<Down, Across>, &job);
     return true;
   }
   job.sums = static_cast<float *>(scratch(Scratch::pack_b, sizeof(float) * size_t(job.parts * points * depth * lanes)));
   if (job.parts > 1) {
-    parallel_for(job.parts, cost, sum_part, &job);
+    parallel_for(job.parts, cost, sum_part<Down, Across>, &job);
     if (job.refused)
       return false;
   } else {
@@ -180,13 +188,13 @@ inline bool sum_weights(WeightSum &job) {
       job.run_end = at_most(rows, job.run_begin + run);
       const double share = double(job.run_end - job.run_begin) / double(rows);
       parallel_for(2 * ceil_div(job.run_end - job.run_begin, kRowsAtOnce),
-                   share * double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points, &job);
+                   share * double(rows * job.tile_columns * (depth + lanes)) / 2, run_to_points<Down, Across>, &job);
       if (job.run_begin == 0 && !in_range(job.largest_x, job.largest_dy))
         return false;
-      parallel_for(points * job.panels.count, share * cost, sum_run, &job);
+      parallel_for(points * job.panels.count, share * cost, sum_run<Down, Across>, &job);
     }
   }
-  parallel_for(job.panels.count, double(job.parts * depth * lanes) * 2, weights_of_panel, &job);
+  parallel_for(job.panels.count, double(job.parts * depth * lanes) * 2, weights_of_panel<Down, Across>, &job);
   return in_range(job.largest_x, job.largest_dy);
 }
 
