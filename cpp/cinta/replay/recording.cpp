@@ -29,7 +29,7 @@ StorageRef share(Storage *s) {
 
 Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
-  give_back();
+  give_back_unused();
   program_.inputs = int(inputs.size());
   program_.instructions.reserve(64);
   program_.values.reserve(128);
