@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "bindings/replay.h"
 #include "cinta/tensor/writes.h"
@@ -42,22 +43,70 @@ bool holds_plain_alone(PyObject *tuple) {
   return true;
 }
 
-// A copy of each object's attributes; and among all but those passed over, what can lead further: the number of the
-// object, the name, the value.
-py::tuple attributes(const py::list &objects, const py::tuple &passed_over) {
-  py::list copies, further;
-  for (size_t k = 0; k < objects.size(); ++k) {
-    const py::dict own = objects[k].attr("__dict__");
-    copies.append(py::reinterpret_steal<py::object>(PyDict_Copy(own.ptr())));
-    for (const auto &[name, value] : own) {
-      if (is_plain(value.ptr()) || (PyTuple_CheckExact(value.ptr()) && holds_plain_alone(value.ptr())))
-        continue;
-      if (std::none_of(passed_over.begin(), passed_over.end(), [n = name](const py::handle &p) { return p.is(n); }))
-        further.append(py::make_tuple(k, name, value));
+// A module and all below it, parents first, as Module.named_modules goes.
+class ModuleWalk {
+public:
+  ModuleWalk(py::str label, py::dict seen) : label_(std::move(label)), seen_(std::move(seen)) {}
+
+  // (path, module) of each; (label, module, a copy of its attributes); tensors among these; and, with labels, what else
+  // can lead further. What is in `seen`, by identity, led there before.
+  py::tuple from(const py::object &root) {
+    visit(root, py::str());
+    for (const py::handle &entry : attributes_)
+      for (const auto &[name, value] : py::reinterpret_borrow<py::dict>(PyTuple_GET_ITEM(entry.ptr(), 2)))
+        look(PyTuple_GET_ITEM(entry.ptr(), 0), name, value);
+    return py::make_tuple(walk_, attributes_, tensors_, further_);
+  }
+
+private:
+  static py::object owned(PyObject *o) {
+    if (!o)
+      throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(o);
+  }
+  static py::str interned(const char *name) { return owned(PyUnicode_InternFromString(name)); }
+  static py::object join(const py::handle &outer, const py::handle &inner) {
+    const bool both = PyUnicode_GET_LENGTH(outer.ptr()) && PyUnicode_GET_LENGTH(inner.ptr());
+    return both ? owned(PyUnicode_FromFormat("%U.%U", outer.ptr(), inner.ptr()))
+                : py::reinterpret_borrow<py::object>(PyUnicode_GET_LENGTH(outer.ptr()) ? outer : inner);
+  }
+  bool is_registry(const py::handle &name) const { // interned, as names of attributes are
+    return name.is(modules_) || name.is(parameters_) || name.is(buffers_);
+  }
+
+  void visit(const py::object &module, const py::object &path) {
+    if (!visited_.insert(module.ptr()).second)
+      return;
+    seen_[owned(PyLong_FromVoidPtr(module.ptr()))] = module;
+    walk_.append(py::make_tuple(path, module));
+    const py::object own = module.attr(dict_);
+    attributes_.append(py::make_tuple(join(label_, path), module, owned(PyDict_Copy(own.ptr()))));
+    for (const auto &[name, _] : py::dict(own[modules_]))
+      if (const py::object child = own[name]; !child.is_none())
+        visit(child, join(path, name));
+  }
+  void look(const py::handle &where, const py::handle &name, const py::handle &value) {
+    if (is_plain(value.ptr()) || is_registry(name) ||
+        (PyTuple_CheckExact(value.ptr()) && holds_plain_alone(value.ptr())))
+      return;
+    const py::object key = owned(PyLong_FromVoidPtr(value.ptr()));
+    if (seen_.contains(key))
+      return;
+    if (is_tensor(value.ptr())) {
+      seen_[key] = value;
+      tensors_.append(value);
+    } else {
+      further_.append(py::make_tuple(value, join(where, name)));
     }
   }
-  return py::make_tuple(copies, further);
-}
+
+  const py::str dict_ = interned("__dict__"), modules_ = interned("_module_names"), parameters_ = interned("_parameter_names"),
+                buffers_ = interned("_buffer_names");
+  py::str label_;
+  py::dict seen_;
+  std::unordered_set<PyObject *> visited_;
+  py::list walk_, attributes_, tensors_, further_;
+};
 
 // A storage of its own over the same memory: what an argument reads is told from what the function sees by itself.
 StorageRef twin_of(const StorageRef &s) {
@@ -79,7 +128,12 @@ void define_captured(PyObject *module) {
   py::class_<Guards>(m, "_Guards").def(py::init(&guards_of), py::arg("guards")).def("broken", [](const Guards &g) {
     return first_broken(g.all);
   });
-  m.def("_attributes", attributes, py::arg("objects"), py::arg("passed_over"));
+  m.def(
+      "_walk_modules",
+      [](const py::object &root, const py::str &label, const py::dict &seen) {
+        return ModuleWalk(label, seen).from(root);
+      },
+      py::arg("root"), py::arg("label"), py::arg("seen"));
   m.def("_apart", [](const py::list &inputs, const py::list &seen) {
     std::vector<Tensor> given = tensors_in(inputs);
     const std::vector<Tensor> others = tensors_in(seen);

@@ -142,7 +142,7 @@ py::dict describe(const replay::Program &p) {
       d["flops"] = i.flops;
       d["layer"] = p.layers[size_t(i.layer)];
       d["backward"] = i.backward;
-      d["site"] = p.sites[size_t(i.site)];
+      d["site"] = cinta::describe(p.sites[size_t(i.site)]);
       d["parts"] = i.parts;
       instructions.append(d);
     }

@@ -35,11 +35,10 @@ class Captured:
         self._streams = Streams(reach.streams)
 
     def _add(self, kind: str, container: Any, key: Any, expected: Any, label: str) -> None:
-        by_value = isinstance(expected, PLAIN) and kind not in ("code", "defaults")
-        bound = kind == "attribute" and hasattr(expected, "__self__")  # made anew at each look
-        if not bound:
-            self._guards.append((kind, container, key, expected, by_value))
-            self._labels.append(label)
+        if kind == "attribute" and hasattr(expected, "__self__"):  # a bound method, made anew at each look
+            return
+        self._guards.append((kind, container, key, expected, isinstance(expected, PLAIN)))
+        self._labels.append(label)
 
     def named_tensors(self) -> list[tuple[str, Tensor]]:
         """Those among what is guarded, by the names that the function has for them."""
