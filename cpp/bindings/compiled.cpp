@@ -8,6 +8,7 @@
 
 #include "cinta/kernels/precision.h"
 #include "cinta/ops/autocast.h"
+#include "cinta/replay/passes/passes.h"
 
 namespace cinta::python {
 
@@ -105,10 +106,10 @@ Modes Modes::now() {
   return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1, tape_state().eager > 0};
 }
 
-Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
-               const std::vector<Tensor> &inputs)
-    : executable(std::move(program)), guards(std::move(guards)), modes(Modes::now()), host_(std::move(host)),
-      rebuild_(std::move(rebuild)) {
+Replay::Replay(replay::Program program, std::vector<std::string> passes, std::vector<Guard> guards,
+               const std::vector<Ref> &seen, Ref host, Ref rebuild, const std::vector<Tensor> &inputs)
+    : guards(std::move(guards)), modes(Modes::now()), recorded_(std::move(program)), passes_(std::move(passes)),
+      inputs_(inputs), host_(std::move(host)), rebuild_(std::move(rebuild)) {
   for (const Ref &o : seen) {
     const Tensor &t = tensor_of(o.get());
     if (t.requires_grad())
@@ -116,12 +117,12 @@ Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::ve
     seen_.push_back({o, t.data(), t.requires_grad()});
   }
   // Memory that is only read may be shared by whoever likes.
-  std::vector<bool> written(executable.program().values.size());
-  for (const replay::Instruction &i : executable.program().instructions)
+  std::vector<bool> written(recorded_.values.size());
+  for (const replay::Instruction &i : recorded_.instructions)
     for (const replay::Operand &y : i.out)
       if (y)
         written[size_t(y.value)] = true;
-  const auto values = std::span(executable.program().values);
+  const auto values = std::span(recorded_.values);
   const bool argument = std::any_of(values.begin(), values.end(), [&](const replay::Value &v) {
     return v.role == replay::Role::input && written[size_t(&v - values.data())];
   });
@@ -134,7 +135,18 @@ Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::ve
     pinned_.push_back(std::binary_search(outside_.begin(), outside_.end(), x->storage.get()) ? x.data() : nullptr);
 }
 
-bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) const {
+replay::Executable &Replay::executable() {
+  if (!executable_) {
+    replay::run_passes(recorded_, passes_);
+    executable_ = std::make_unique<replay::Executable>(std::move(recorded_));
+    executable_->see(inputs_);
+    recorded_ = {};
+    inputs_.clear();
+  }
+  return *executable_;
+}
+
+bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) {
   const auto refuse = [&](auto... parts) {
     if (why)
       *why = join(parts...);
@@ -154,7 +166,7 @@ bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) const 
     if ((outside ? inputs[k].data() : nullptr) != pinned_[k])
       return refuse("argument ", k, outside ? " shares" : " no longer shares", " memory with a tensor that it sees");
   }
-  return executable.accepts_grads(inputs, why);
+  return executable().accepts_grads(inputs, why);
 }
 
 int Replay::traverse(visitproc visit, void *arg) const {
@@ -204,7 +216,7 @@ bool Replay::prepare() {
   static PyObject *const name = PyUnicode_InternFromString("prepare");
   if (!host_)
     return true;
-  Refresh refresh(executable);
+  Refresh refresh(executable());
   const RecorderScope scope(&refresh);
   return Ref::checked(PyObject_CallMethodNoArgs(host_.get(), name)).get() == Py_True;
 }
@@ -216,7 +228,7 @@ PyObject *Replay::call(const std::vector<Tensor> &inputs) {
     if (!prepare())
       return nullptr;
     try {
-      results = executable.run(inputs);
+      results = executable_->run(inputs);
     } catch (...) {
       if (host_)
         Ref::checked(PyObject_CallMethod(host_.get(), "take_back", nullptr));

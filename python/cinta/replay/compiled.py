@@ -107,7 +107,7 @@ class Compiled(_core.CompiledFunction):
                 raise ValueError(f"[compile] passes got {name!r}, expected some of {list(PASSES)}")
         self._f = f
         self._name = getattr(f, "__qualname__", type(f).__name__).rsplit("<locals>.", 1)[-1]
-        self._passes = chosen
+        self._passes = list(chosen)
         self._max = max_recordings
         self._recordings: dict[Any, _Recorded] = {}
         self._latest: _Recorded | None = None
@@ -215,12 +215,10 @@ class Compiled(_core.CompiledFunction):
         guards = captured.checked_guards(self._name)
         if backward is None:  # else the tape keeps what the program's second half reads
             self._check_kept(recording)
-        _core._run_passes(program, list(self._passes))
         host = hosts if hosts.updates else None
-        replay = _core._Replay(program, guards, captured.tensors, host, rebuild, tensors)
+        replay = _core._Replay(program, self._passes, guards, captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
         replay.set_arguments(call.positional())
-        replay.see(tensors)
         names = Names(self._f, call.skeleton, call.positions(), modules, captured, hosts)
         shapes = [(x.shape, x.strides, x.dtype.name) for x in tensors]
         live = sum(map(_core._has_history, results))
@@ -253,8 +251,7 @@ class Compiled(_core.CompiledFunction):
         recording.begin_backward(seeds)
         gradients = _core.backward(live, seeds, leaves, retain_graph=True)
         program, second = recording.finish_both(results, gradients)
-        _core._run_passes(second, list(self._passes))
-        backward = _core._Replay(second, _core._Guards([]), [], None, list, [])
+        backward = _core._Replay(second, self._passes, _core._Guards([]), [], None, list, [])
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild
