@@ -29,6 +29,15 @@ bool is_plain(PyObject *o) {
   return o == Py_None || PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o);
 }
 
+// Another number after every change of the dict; 0: unknown.
+uint64_t version_of([[maybe_unused]] PyObject *dict) {
+#if PY_VERSION_HEX < 0x030c0000 // deprecated since
+  return reinterpret_cast<PyDictObject *>(dict)->ma_version_tag;
+#else
+  return 0;
+#endif
+}
+
 // What it hears of the host's values goes into a replay's memory, and nothing is computed.
 class Refresh final : public Recorder {
 public:
@@ -53,16 +62,24 @@ private:
 
 } // namespace
 
-bool Guard::holds() const {
+bool Guard::holds() {
   PyObject *now = nullptr;
   Ref owned;
   switch (kind) {
   case cell:
     now = PyCell_GET(container.get());
     break;
-  case dict:
+  case dict: {
+    const uint64_t current = version_of(container.get());
+    if (current && current == version)
+      return true;
     now = PyDict_GetItemWithError(container.get(), key.get());
+    if (now && (now == expected.get() || (by_value && expected && same_value(now, expected.get())))) {
+      version = current;
+      return true;
+    }
     break;
+  }
   case item: {
     const Py_ssize_t i = PyLong_AsSsize_t(key.get());
     now = i < PyList_GET_SIZE(container.get()) ? PyList_GET_ITEM(container.get(), i) : nullptr;
@@ -191,8 +208,8 @@ void Replay::clear() {
   positional = false;
 }
 
-int first_broken(const std::vector<Guard> &guards) {
-  const auto broken = std::find_if(guards.begin(), guards.end(), [](const Guard &g) { return !g.holds(); });
+int first_broken(std::vector<Guard> &guards) {
+  const auto broken = std::find_if(guards.begin(), guards.end(), [](Guard &g) { return !g.holds(); });
   return broken == guards.end() ? -1 : int(broken - guards.begin());
 }
 
@@ -298,6 +315,8 @@ PyObject *call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *n
 }
 
 PyObject *create(PyTypeObject *type, PyObject *, PyObject *) {
+  if (type->tp_call == PyVectorcall_Call) // before Python 3.12 classes written in Python do not inherit this
+    type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
   PyObject *self = type->tp_alloc(type, 0);
   if (self)
     compiled(self)->vectorcall = call;

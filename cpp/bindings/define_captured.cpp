@@ -100,8 +100,8 @@ private:
     }
   }
 
-  const py::str dict_ = interned("__dict__"), modules_ = interned("_module_names"), parameters_ = interned("_parameter_names"),
-                buffers_ = interned("_buffer_names");
+  const py::str dict_ = interned("__dict__"), modules_ = interned("_module_names"),
+                parameters_ = interned("_parameter_names"), buffers_ = interned("_buffer_names");
   py::str label_;
   py::dict seen_;
   std::unordered_set<PyObject *> visited_;
@@ -121,11 +121,42 @@ std::vector<Tensor> tensors_in(const py::list &list) {
   return tensors;
 }
 
+// How far b begins after a, where they overlap.
+std::optional<ptrdiff_t> overlap(const Tensor &a, const Tensor &b) {
+  if (a->storage.get() != b->storage.get())
+    return std::nullopt;
+  const Region of_a(a), of_b(b);
+  const bool both = of_a.begin < of_b.end && of_b.begin < of_a.end;
+  return both ? std::optional<ptrdiff_t>(b.data<char>() - a.data<char>()) : std::nullopt;
+}
+
+// What calls with these tensors must have in common to share a recording: dtypes, shapes, strides, whether they require
+// grad, and how those that share memory lie to each other.
+py::bytes forms(const py::list &list) {
+  std::string bytes;
+  const auto add = [&](auto... numbers) {
+    const int64_t all[] = {int64_t(numbers)...};
+    bytes.append(reinterpret_cast<const char *>(all), sizeof all);
+  };
+  const std::vector<Tensor> tensors = tensors_in(list);
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    const Tensor &x = tensors[k];
+    add(x.dtype(), x.requires_grad(), x.ndim());
+    for (int d = 0; d < x.ndim(); ++d)
+      add(x.shape()[d], x.strides()[d]);
+    for (size_t j = 0; j < k; ++j)
+      if (const auto distance = overlap(tensors[j], x))
+        add(j, *distance);
+    add(-1);
+  }
+  return bytes;
+}
+
 } // namespace
 
 void define_captured(PyObject *module) {
   py::module_ m = py::reinterpret_borrow<py::module_>(module);
-  py::class_<Guards>(m, "_Guards").def(py::init(&guards_of), py::arg("guards")).def("broken", [](const Guards &g) {
+  py::class_<Guards>(m, "_Guards").def(py::init(&guards_of), py::arg("guards")).def("broken", [](Guards &g) {
     return first_broken(g.all);
   });
   m.def(
@@ -150,15 +181,19 @@ void define_captured(PyObject *module) {
     }
     return py::reinterpret_steal<py::list>(to_python(given));
   });
-  m.def("_overlap", [](const py::object &a, const py::object &b) { // how far b begins after a, where they overlap
-    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
-    const Region of_x(x), of_y(y);
-    const bool overlap = x->storage.get() == y->storage.get() && of_x.begin < of_y.end && of_y.begin < of_x.end;
-    return overlap ? std::optional<ptrdiff_t>(y.data<char>() - x.data<char>()) : std::nullopt;
+  m.def("_overlap", [](const py::object &a, const py::object &b) {
+    return overlap(tensor_of(a.ptr()), tensor_of(b.ptr())).has_value();
   });
-  m.def("_lie_alike", [](const py::object &a, const py::object &b) { // where they have elements at all
-    const Tensor &x = tensor_of(a.ptr()), &y = tensor_of(b.ptr());
-    return !x.size() || (x->storage.get() == y->storage.get() && x.data() == y.data());
+  m.def("_forms", forms, py::arg("tensors"));
+  m.def("_moved", [](const py::list &tensors, const py::list &aliases) { // the first with other memory, or -1
+    const std::vector<Tensor> now = tensors_in(tensors), then = tensors_in(aliases);
+    const auto moved = [](const Tensor &x, const Tensor &y) { // empty ones lie nowhere
+      return x.size() && (x->storage.get() != y->storage.get() || x.data() != y.data());
+    };
+    for (size_t k = 0; k < now.size(); ++k)
+      if (moved(now[k], then[k]))
+        return int(k);
+    return -1;
   });
   m.def("_own_bytes", [](const py::handle &o) { // an object's own memory, without what it refers to
     const Py_ssize_t head = sizeof(PyObject), all = Py_TYPE(o.ptr())->tp_basicsize;

@@ -205,14 +205,18 @@ void define_replay(PyObject *module) {
              for (const py::handle &t : seen)
                tensors.push_back(Ref::borrowed(t.ptr()));
              return std::make_shared<Replay>( // which takes program and guards over
-                 std::move(program), std::move(passes), std::move(guards.all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+                 std::move(program), std::move(passes), std::move(guards.all), tensors,
+                 host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
                  rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
-           py::arg("program"), py::arg("passes"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
-           py::arg("inputs"))
-      .def("broken_guard", [](const Replay &r) { return first_broken(r.guards); })
+           py::arg("program"), py::arg("passes"), py::arg("guards"), py::arg("seen"), py::arg("host"),
+           py::arg("rebuild"), py::arg("inputs"))
+      .def("broken_guard", [](Replay &r) { return first_broken(r.guards); })
       .def("set_guard",
-           [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
+           [](Replay &r, int k, const py::object &o) {
+             r.guards[size_t(k)].expected = Ref::borrowed(o.ptr());
+             r.guards[size_t(k)].version = 0;
+           })
       .def("why_not",
            [](Replay &r, const py::list &inputs) { // "": it accepts them
              std::string why;

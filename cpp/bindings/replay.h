@@ -23,11 +23,12 @@ struct Guard {
   } kind;
   Ref container, key, expected; // expected is null where nothing was there
   bool by_value;                // numbers, strings: equal and of the same type; else the same object
-  bool holds() const;
+  uint64_t version = 0;         // of the dict when it held
+  bool holds();
 };
 
-int first_broken(const std::vector<Guard> &guards); // its number, or -1
-struct Guards {                                     // on their way from Python into a replay
+int first_broken(std::vector<Guard> &guards); // its number, or -1
+struct Guards {                               // on their way from Python into a replay
   std::vector<Guard> all;
 };
 
@@ -87,7 +88,7 @@ public:
 
 private:
   class Busy;
-  bool prepare(); // lets the host write its values; false: it does not fit
+  bool prepare();                   // lets the host write its values; false: it does not fit
   replay::Program recorded_;        // until there is the executable
   std::vector<std::string> passes_; // that make it so
   std::vector<Tensor> inputs_;      // of the recorded call, until then

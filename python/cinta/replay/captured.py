@@ -87,12 +87,11 @@ class Captured:
                 f"[compile] {name} changes a module ({change}), which a replay would not do: keep state in buffers "
                 "that are written in place, or return it"
             )
-        for tensor, alias in zip(self.tensors, self._aliases):
-            if not _core._lie_alike(tensor, alias):
-                raise RuntimeError(
-                    f"[compile] {name} exchanges the memory of a tensor of shape {list(tensor.shape)} (.data = ...), "
-                    "which a replay would not do: write into it (.copy_) instead"
-                )
+        if (number := _core._moved(self.tensors, self._aliases)) >= 0:
+            raise RuntimeError(
+                f"[compile] {name} exchanges the memory of a tensor of shape {list(self.tensors[number].shape)} "
+                "(.data = ...), which a replay would not do: write into it (.copy_) instead"
+            )
         if self._options != self._read_options():
             raise RuntimeError(
                 f"[compile] {name} changes an optimizer's options, which a replay would not do: set them before the "
