@@ -52,6 +52,7 @@ class Sides:
         }  # fmt: skip
         for form, wrapper in forms.items():
             self.add("cinta", {form: own(wrapper)})
+        del self.results["cinta replaying"]  # of two steps
 
     def add(self, library: str, forms: dict[str, Callable[[], Any]], timer: Callable[..., Timer] = Timer) -> None:
         for form, step in forms.items():
