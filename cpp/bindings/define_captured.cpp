@@ -54,7 +54,7 @@ public:
     visit(root, py::str());
     for (const py::handle &entry : attributes_)
       for (const auto &[name, value] : py::reinterpret_borrow<py::dict>(PyTuple_GET_ITEM(entry.ptr(), 2)))
-        look(PyTuple_GET_ITEM(entry.ptr(), 0), name, value);
+        look(py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(entry.ptr(), 0)), name, value);
     return py::make_tuple(walk_, attributes_, tensors_, further_);
   }
 
@@ -65,10 +65,16 @@ private:
     return py::reinterpret_steal<py::object>(o);
   }
   static py::str interned(const char *name) { return owned(PyUnicode_InternFromString(name)); }
-  static py::object join(const py::handle &outer, const py::handle &inner) {
-    const bool both = PyUnicode_GET_LENGTH(outer.ptr()) && PyUnicode_GET_LENGTH(inner.ptr());
-    return both ? owned(PyUnicode_FromFormat("%U.%U", outer.ptr(), inner.ptr()))
-                : py::reinterpret_borrow<py::object>(PyUnicode_GET_LENGTH(outer.ptr()) ? outer : inner);
+  static py::object join(const py::object &outer, const py::handle &inner) { // by a dot
+    const Py_ssize_t n = PyUnicode_GET_LENGTH(outer.ptr()), m = PyUnicode_GET_LENGTH(inner.ptr());
+    if (!n || !m)
+      return n ? outer : py::reinterpret_borrow<py::object>(inner);
+    const Py_UCS4 widest = std::max(PyUnicode_MAX_CHAR_VALUE(outer.ptr()), PyUnicode_MAX_CHAR_VALUE(inner.ptr()));
+    py::object text = owned(PyUnicode_New(n + 1 + m, widest));
+    PyUnicode_CopyCharacters(text.ptr(), 0, outer.ptr(), 0, n);
+    PyUnicode_WriteChar(text.ptr(), n, '.');
+    PyUnicode_CopyCharacters(text.ptr(), n + 1, inner.ptr(), 0, m);
+    return text;
   }
   bool is_registry(const py::handle &name) const { // interned, as names of attributes are
     return name.is(modules_) || name.is(parameters_) || name.is(buffers_);
@@ -85,19 +91,18 @@ private:
       if (const py::object child = own[name]; !child.is_none())
         visit(child, join(path, name));
   }
-  void look(const py::handle &where, const py::handle &name, const py::handle &value) {
+  void look(const py::object &where, const py::handle &name, const py::handle &value) {
     if (is_plain(value.ptr()) || is_registry(name) ||
         (PyTuple_CheckExact(value.ptr()) && holds_plain_alone(value.ptr())))
       return;
     const py::object key = owned(PyLong_FromVoidPtr(value.ptr()));
-    if (seen_.contains(key))
-      return;
-    if (is_tensor(value.ptr())) {
-      seen_[key] = value;
+    const int seen = PyDict_Contains(seen_.ptr(), key.ptr());
+    if (seen < 0 || (!seen && is_tensor(value.ptr()) && PyDict_SetItem(seen_.ptr(), key.ptr(), value.ptr())))
+      throw py::error_already_set();
+    if (!seen && is_tensor(value.ptr()))
       tensors_.append(value);
-    } else {
+    else if (!seen)
       further_.append(py::make_tuple(value, join(where, name)));
-    }
   }
 
   const py::str dict_ = interned("__dict__"), modules_ = interned("_module_names"),
