@@ -47,7 +47,7 @@ class Sides:
         self.timers: dict[tuple[str, str], Timer] = {}
         self.first: dict[tuple[str, str], float] = {}
         self.results: dict[str, Any] = {}
-        forms = {
+        forms: dict[str, Callable[..., Any]] = {
             "compiled": ct.compile, "uncompiled": training.as_it_is, "recording": recording, "replaying": first_replay,
         }  # fmt: skip
         for form, wrapper in forms.items():

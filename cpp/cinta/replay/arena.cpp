@@ -8,8 +8,6 @@
 namespace cinta::replay {
 namespace {
 
-constexpr size_t kLarge = size_t(1) << 20;
-
 struct Arena {
   char *idle = nullptr; // the block, where no run has it
   size_t bytes = 0;     // of that
@@ -45,9 +43,7 @@ ArenaLease::ArenaLease(const ArenaClaim &claim) : data_(nullptr), bytes_(0) {
     bytes_ = std::exchange(a.bytes, 0);
   } else if (claim.bytes()) {
     release_arena();
-    // What recordings computed in lies in the allocator's cache: too small, and of no more use.
-    if (claim.bytes() > kLarge)
-      empty_cache();
+    const Thrift thrift; // what recordings computed in lies in the allocator's cache: too small, and of no more use
     data_ = static_cast<char *>(allocate(claim.bytes()));
     bytes_ = claim.bytes();
   }
