@@ -232,3 +232,8 @@ def test_no_program_is_started() -> None:
     )
     env = {**os.environ, "PATH": ""}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
+
+
+def test_calls_take_the_short_way() -> None:
+    f = ct.compile(lambda x: x + 1)
+    assert type(f).__flags__ & 1 << 11  # Py_TPFLAGS_HAVE_VECTORCALL: no tuple is made of the arguments

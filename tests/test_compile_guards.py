@@ -279,3 +279,16 @@ def test_a_tensor_written_in_place_is_read_anew() -> None:
     w.fill_(5.0)
     assert f(X).tolist() == [5, 10, 15]
     assert recordings(f) == 1
+
+
+def test_a_global_that_changes_back_and_forth() -> None:
+    space: dict[str, object] = {"scale": 2.0}
+    exec("def f(x):\n    return x * scale", space)
+    f, x = ct.compile(space["f"]), ct.ones(3)
+    for scale in (2.0, 2.0, 3.0, 2.0, 3.0):
+        space["scale"] = scale
+        space["other"] = object()  # changes the dict and not what the function sees
+        assert f(x).tolist() == [scale] * 3
+    del space["scale"]
+    with pytest.raises(NameError):
+        f(x)

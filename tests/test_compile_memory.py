@@ -1,6 +1,10 @@
-"""Arguments that share memory with each other, with what the function sees, or are written in place."""
+"""Arguments that share memory with each other, with what the function sees, or are written in place; and the memory
+that programs share."""
 
 from __future__ import annotations
+
+import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,3 +80,40 @@ def test_arguments_are_written_in_place() -> None:
         f(twin, y)
         assert bits(x) == bits(twin)
     assert recordings(compiled) == 1
+
+
+def chain(x: ct.Tensor) -> ct.Tensor:
+    return ((x @ x).softmax(axis=1) @ (x + 1).softmax(axis=0)).sum(axis=0)
+
+
+def test_programs_compute_in_one_block() -> None:
+    gc.collect()
+    before, sizes = ct.memory_stats()["live"], (300, 100, 400, 200)
+    f = ct.compile(chain)
+    inputs = [ct.random.normal(shape=(n, n)) for n in sizes]
+    given = ct.memory_stats()["live"] - before
+    for _ in range(3):
+        for x in inputs:
+            assert bits(f(x)) == bits(chain(x))
+        ct.empty_cache()
+    assert recordings(f) == len(sizes)
+    f(inputs[2])
+    held = ct.memory_stats()["live"] - before - given
+    largest = f.program().stats().arena_bytes
+    assert largest > 4 * 400**2
+    assert held < 1.25 * largest
+    del f
+    gc.collect()
+    assert ct.memory_stats()["live"] - before - given < 1 << 16
+
+
+def test_programs_that_run_at_the_same_time() -> None:
+    inputs = [ct.random.normal(shape=(n, n)) for n in (300, 310, 320)]
+    expected = [bits(chain(x)) for x in inputs]
+
+    def repeated(k: int) -> bool:
+        f = ct.compile(chain)
+        return all(bits(f(inputs[k])) == expected[k] for _ in range(20))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(repeated, range(3)))

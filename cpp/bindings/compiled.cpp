@@ -8,6 +8,7 @@
 
 #include "cinta/kernels/precision.h"
 #include "cinta/ops/autocast.h"
+#include "cinta/replay/passes/passes.h"
 
 namespace cinta::python {
 
@@ -26,6 +27,15 @@ bool same_value(PyObject *a, PyObject *b) {
 }
 bool is_plain(PyObject *o) {
   return o == Py_None || PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o);
+}
+
+// Another number after every change of the dict; 0: unknown.
+uint64_t version_of([[maybe_unused]] PyObject *dict) {
+#if PY_VERSION_HEX < 0x030c0000 // deprecated since
+  return reinterpret_cast<PyDictObject *>(dict)->ma_version_tag;
+#else
+  return 0;
+#endif
 }
 
 // What it hears of the host's values goes into a replay's memory, and nothing is computed.
@@ -52,16 +62,24 @@ private:
 
 } // namespace
 
-bool Guard::holds() const {
+bool Guard::holds() {
   PyObject *now = nullptr;
   Ref owned;
   switch (kind) {
   case cell:
     now = PyCell_GET(container.get());
     break;
-  case dict:
+  case dict: {
+    const uint64_t current = version_of(container.get());
+    if (current && current == version)
+      return true;
     now = PyDict_GetItemWithError(container.get(), key.get());
+    if (now && (now == expected.get() || (by_value && expected && same_value(now, expected.get())))) {
+      version = current;
+      return true;
+    }
     break;
+  }
   case item: {
     const Py_ssize_t i = PyLong_AsSsize_t(key.get());
     now = i < PyList_GET_SIZE(container.get()) ? PyList_GET_ITEM(container.get(), i) : nullptr;
@@ -105,10 +123,10 @@ Modes Modes::now() {
   return {grad_enabled(), int(kernels::matmul_precision()), half ? int(*half) : -1, tape_state().eager > 0};
 }
 
-Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
-               const std::vector<Tensor> &inputs)
-    : executable(std::move(program)), guards(std::move(guards)), modes(Modes::now()), host_(std::move(host)),
-      rebuild_(std::move(rebuild)) {
+Replay::Replay(replay::Program program, std::vector<std::string> passes, std::vector<Guard> guards,
+               const std::vector<Ref> &seen, Ref host, Ref rebuild, const std::vector<Tensor> &inputs)
+    : guards(std::move(guards)), modes(Modes::now()), recorded_(std::move(program)), passes_(std::move(passes)),
+      inputs_(inputs), host_(std::move(host)), rebuild_(std::move(rebuild)) {
   for (const Ref &o : seen) {
     const Tensor &t = tensor_of(o.get());
     if (t.requires_grad())
@@ -116,12 +134,12 @@ Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::ve
     seen_.push_back({o, t.data(), t.requires_grad()});
   }
   // Memory that is only read may be shared by whoever likes.
-  std::vector<bool> written(executable.program().values.size());
-  for (const replay::Instruction &i : executable.program().instructions)
+  std::vector<bool> written(recorded_.values.size());
+  for (const replay::Instruction &i : recorded_.instructions)
     for (const replay::Operand &y : i.out)
       if (y)
         written[size_t(y.value)] = true;
-  const auto values = std::span(executable.program().values);
+  const auto values = std::span(recorded_.values);
   const bool argument = std::any_of(values.begin(), values.end(), [&](const replay::Value &v) {
     return v.role == replay::Role::input && written[size_t(&v - values.data())];
   });
@@ -134,7 +152,18 @@ Replay::Replay(replay::Program program, std::vector<Guard> guards, const std::ve
     pinned_.push_back(std::binary_search(outside_.begin(), outside_.end(), x->storage.get()) ? x.data() : nullptr);
 }
 
-bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) const {
+replay::Executable &Replay::executable() {
+  if (!executable_) {
+    replay::run_passes(recorded_, passes_);
+    executable_ = std::make_unique<replay::Executable>(std::move(recorded_));
+    executable_->see(inputs_);
+    recorded_ = {};
+    inputs_.clear();
+  }
+  return *executable_;
+}
+
+bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) {
   const auto refuse = [&](auto... parts) {
     if (why)
       *why = join(parts...);
@@ -154,7 +183,7 @@ bool Replay::accepts(const std::vector<Tensor> &inputs, std::string *why) const 
     if ((outside ? inputs[k].data() : nullptr) != pinned_[k])
       return refuse("argument ", k, outside ? " shares" : " no longer shares", " memory with a tensor that it sees");
   }
-  return executable.accepts_grads(inputs, why);
+  return executable().accepts_grads(inputs, why);
 }
 
 int Replay::traverse(visitproc visit, void *arg) const {
@@ -179,8 +208,8 @@ void Replay::clear() {
   positional = false;
 }
 
-int first_broken(const std::vector<Guard> &guards) {
-  const auto broken = std::find_if(guards.begin(), guards.end(), [](const Guard &g) { return !g.holds(); });
+int first_broken(std::vector<Guard> &guards) {
+  const auto broken = std::find_if(guards.begin(), guards.end(), [](Guard &g) { return !g.holds(); });
   return broken == guards.end() ? -1 : int(broken - guards.begin());
 }
 
@@ -204,7 +233,7 @@ bool Replay::prepare() {
   static PyObject *const name = PyUnicode_InternFromString("prepare");
   if (!host_)
     return true;
-  Refresh refresh(executable);
+  Refresh refresh(executable());
   const RecorderScope scope(&refresh);
   return Ref::checked(PyObject_CallMethodNoArgs(host_.get(), name)).get() == Py_True;
 }
@@ -216,7 +245,7 @@ PyObject *Replay::call(const std::vector<Tensor> &inputs) {
     if (!prepare())
       return nullptr;
     try {
-      results = executable.run(inputs);
+      results = executable_->run(inputs);
     } catch (...) {
       if (host_)
         Ref::checked(PyObject_CallMethod(host_.get(), "take_back", nullptr));
@@ -286,6 +315,8 @@ PyObject *call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *n
 }
 
 PyObject *create(PyTypeObject *type, PyObject *, PyObject *) {
+  if (type->tp_call == PyVectorcall_Call) // before Python 3.12 classes written in Python do not inherit this
+    type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
   PyObject *self = type->tp_alloc(type, 0);
   if (self)
     compiled(self)->vectorcall = call;

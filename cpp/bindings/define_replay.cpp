@@ -142,7 +142,7 @@ py::dict describe(const replay::Program &p) {
       d["flops"] = i.flops;
       d["layer"] = p.layers[size_t(i.layer)];
       d["backward"] = i.backward;
-      d["site"] = p.sites[size_t(i.site)];
+      d["site"] = cinta::describe(p.sites[size_t(i.site)]);
       d["parts"] = i.parts;
       instructions.append(d);
     }
@@ -199,43 +199,46 @@ void define_replay(PyObject *module) {
       .def("leaked", &PythonRecording::leaked);
   py::class_<Replay, std::shared_ptr<Replay>>(m, "_Replay", "A recording that can be run; see ct.compile.",
                                               py::custom_type_setup(collected))
-      .def(py::init([](replay::Program &program, Guards &guards, const py::list &seen, py::object host,
-                       py::object rebuild, const py::list &inputs) {
+      .def(py::init([](replay::Program &program, std::vector<std::string> passes, Guards &guards, const py::list &seen,
+                       py::object host, py::object rebuild, const py::list &inputs) {
              std::vector<Ref> tensors;
              for (const py::handle &t : seen)
                tensors.push_back(Ref::borrowed(t.ptr()));
              return std::make_shared<Replay>( // which takes program and guards over
-                 std::move(program), std::move(guards.all), tensors, host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
+                 std::move(program), std::move(passes), std::move(guards.all), tensors,
+                 host.is_none() ? Ref() : Ref::borrowed(host.ptr()),
                  rebuild.is_none() ? Ref() : Ref::borrowed(rebuild.ptr()), tensors_of(inputs));
            }),
-           py::arg("program"), py::arg("guards"), py::arg("seen"), py::arg("host"), py::arg("rebuild"),
-           py::arg("inputs"))
-      .def("broken_guard", [](const Replay &r) { return first_broken(r.guards); })
+           py::arg("program"), py::arg("passes"), py::arg("guards"), py::arg("seen"), py::arg("host"),
+           py::arg("rebuild"), py::arg("inputs"))
+      .def("broken_guard", [](Replay &r) { return first_broken(r.guards); })
       .def("set_guard",
-           [](Replay &r, int k, const py::object &o) { r.guards[size_t(k)].expected = Ref::borrowed(o.ptr()); })
+           [](Replay &r, int k, const py::object &o) {
+             r.guards[size_t(k)].expected = Ref::borrowed(o.ptr());
+             r.guards[size_t(k)].version = 0;
+           })
       .def("why_not",
-           [](const Replay &r, const py::list &inputs) { // "": it accepts them
+           [](Replay &r, const py::list &inputs) { // "": it accepts them
              std::string why;
              return r.accepts(tensors_of(inputs), &why) ? std::string() : why;
            })
       .def_readwrite("differentiable", &Replay::differentiable)
-      .def("state_versions", [](const Replay &r) { return r.executable.state_versions(); })
+      .def("state_versions", [](Replay &r) { return r.executable().state_versions(); })
       .def("call",
            [](Replay &r, const py::list &inputs) { // NotImplemented: the host does not fit
              PyObject *result = r.call(tensors_of(inputs));
              return result || PyErr_Occurred() ? checked(result)
                                                : py::reinterpret_borrow<py::object>(Py_NotImplemented);
            })
-      .def("see", [](Replay &r, const py::list &inputs) { r.executable.see(tensors_of(inputs)); })
       .def("profile",
-           [](const Replay &r, const py::object &inputs, int runs) { // None: the latest call's
+           [](Replay &r, const py::object &inputs, int runs) { // None: the latest call's
              std::vector<Tensor> given;
              if (!inputs.is_none())
                given = tensors_of(inputs);
-             return replay::profile(r.executable, inputs.is_none() ? nullptr : &given, runs);
+             return replay::profile(r.executable(), inputs.is_none() ? nullptr : &given, runs);
            })
       .def("state_of",
-           [](const Replay &r, const py::object &x) { return state_of(r.executable.program(), tensor_of(x.ptr())); })
+           [](Replay &r, const py::object &x) { return state_of(r.executable().program(), tensor_of(x.ptr())); })
       .def("set_arguments",
            [](Replay &r, const py::object &arguments) { // None: not positional
              r.arguments.clear();
@@ -249,12 +252,10 @@ void define_replay(PyObject *module) {
                r.arguments.push_back(std::move(a));
              }
            })
-      .def("describe", [](const Replay &r) { return describe(r.executable.program()); });
+      .def("describe", [](Replay &r) { return describe(r.executable().program()); });
   m.def("_set_last", [](const py::object &compiled, std::shared_ptr<Replay> replay) {
     set_last(compiled.ptr(), std::move(replay));
   });
-  m.def("_run_passes",
-        [](replay::Program &program, const std::vector<std::string> &names) { replay::run_passes(program, names); });
   m.def("_pass_names", replay::pass_names);
   m.def("_has_history", [](const py::object &x) { // that backward could still walk
     const Instr *creator = tensor_of(x.ptr())->creator;

@@ -154,7 +154,12 @@ PYBIND11_MODULE(_core, m) {
         "4096");
   m.def("reset_peak_memory", reset_peak_memory, "Lets the peak start again from what is live now.");
   m.def(
-      "empty_cache", [] { empty_cache(); }, "Gives the allocator's cached blocks back to the system.");
+      "empty_cache",
+      [] {
+        replay::release_arena();
+        empty_cache();
+      },
+      "Gives the allocator's cached blocks back to the system, and what compiled functions compute in.");
   m.def(
       "set_num_threads", [](int n) { set_num_threads(n); }, py::arg("n"), "How many threads operations may use.");
   m.def(

@@ -23,11 +23,12 @@ struct Guard {
   } kind;
   Ref container, key, expected; // expected is null where nothing was there
   bool by_value;                // numbers, strings: equal and of the same type; else the same object
-  bool holds() const;
+  uint64_t version = 0;         // of the dict when it held
+  bool holds();
 };
 
-int first_broken(const std::vector<Guard> &guards); // its number, or -1
-struct Guards {                                     // on their way from Python into a replay
+int first_broken(std::vector<Guard> &guards); // its number, or -1
+struct Guards {                               // on their way from Python into a replay
   std::vector<Guard> all;
 };
 
@@ -61,11 +62,11 @@ struct Modes { // of the thread
 class Replay {
 public:
   // `host` prepares what the host decides anew, and takes that back where a run fails; `inputs`: of the recorded call.
-  Replay(replay::Program program, std::vector<Guard> guards, const std::vector<Ref> &seen, Ref host, Ref rebuild,
-         const std::vector<Tensor> &inputs);
+  Replay(replay::Program program, std::vector<std::string> passes, std::vector<Guard> guards,
+         const std::vector<Ref> &seen, Ref host, Ref rebuild, const std::vector<Tensor> &inputs);
   // Why a call with these does not fit after all: grads that are there or not, memory shared with what is seen; or
   // null.
-  bool accepts(const std::vector<Tensor> &inputs, std::string *why) const;
+  bool accepts(const std::vector<Tensor> &inputs, std::string *why);
   // Runs it; results as Python objects in the function's structure. Null without an error: the host does not fit.
   PyObject *call(const std::vector<Tensor> &inputs);
   // Whether positional arguments fit the spec; then the tensors among them.
@@ -74,7 +75,9 @@ public:
   // The gradients of results that can be differentiated; made with every call's own memory.
   bool differentiable = false;
 
-  replay::Executable executable;
+  // Made when somebody asks for it first: a recording that is never replayed costs no passes.
+  replay::Executable &executable();
+
   std::vector<Guard> guards;
   std::vector<ArgumentSpec> arguments; // of a call with positional arguments only, none of them nested
   bool positional = false;
@@ -85,7 +88,11 @@ public:
 
 private:
   class Busy;
-  bool prepare(); // lets the host write its values; false: it does not fit
+  bool prepare();                   // lets the host write its values; false: it does not fit
+  replay::Program recorded_;        // until there is the executable
+  std::vector<std::string> passes_; // that make it so
+  std::vector<Tensor> inputs_;      // of the recorded call, until then
+  std::unique_ptr<replay::Executable> executable_;
   std::vector<Seen> seen_;
   std::vector<const Storage *> outside_; // storages that arguments may not share unless recorded so, in order
   std::vector<const void *> pinned_;     // for each input: where it must lie, as it is seen from outside too; or null

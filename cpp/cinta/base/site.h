@@ -1,5 +1,6 @@
 // Where in the user's program something happened, for errors. The bindings supply Python's file and line.
 #pragma once
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -26,5 +27,14 @@ inline void drop_site(Site &site) {
 inline std::string describe(const Site &site) {
   return site.code ? site_hooks.describe(site) : std::string("an unknown line");
 }
+
+using SharedSite = std::shared_ptr<Site>; // null: none
+inline SharedSite share(Site site) { // takes it over
+  return {new Site(site), [](Site *s) {
+            drop_site(*s);
+            delete s;
+          }};
+}
+inline std::string describe(const SharedSite &site) { return site ? describe(*site) : std::string(); }
 
 } // namespace cinta

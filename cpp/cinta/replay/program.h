@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cinta/base/site.h"
 #include "cinta/kernels/precision.h"
 #include "cinta/tape/compute.h"
 
@@ -76,7 +77,7 @@ struct Program {
   std::vector<Operand> results;        // what the function returns, its tensors in order
   std::vector<Leaf> leaves;
   std::vector<std::string> layers{""}; // the dotted paths of modules
-  std::vector<std::string> sites{""};  // file:line
+  std::vector<SharedSite> sites{nullptr};
   int inputs = 0;
   size_t arena = 0; // bytes, after planning
   bool planned = false;

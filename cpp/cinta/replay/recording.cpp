@@ -29,7 +29,7 @@ StorageRef share(Storage *s) {
 
 Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer)
     : name_(std::move(name)), layer_(std::move(layer)), begin_(next_serial()), inputs_(inputs) {
-  give_back();
+  give_back_unused();
   program_.inputs = int(inputs.size());
   program_.instructions.reserve(64);
   program_.values.reserve(128);
@@ -37,22 +37,18 @@ Recording::Recording(std::string name, const std::vector<Tensor> &inputs, std::f
   for (size_t k = 0; k < inputs.size(); ++k)
     add_input(int(k));
 }
-Recording::~Recording() {
-  for (Site &s : sites_)
-    drop_site(s);
-}
 
 // Where we are, as a number. Most instructions are where the one before them was.
 int Recording::site() {
   Site now = site_outside();
-  for (size_t k = sites_.size(); k-- > 0;)
-    if (sites_[k].code == now.code && sites_[k].instruction == now.instruction) {
+  auto &sites = program_.sites;
+  for (size_t k = sites.size(); k-- > 1;)
+    if (sites[k]->code == now.code && sites[k]->instruction == now.instruction) {
       drop_site(now);
-      return int(k) + 1;
+      return int(k);
     }
-  program_.sites.push_back(describe(now));
-  sites_.push_back(now);
-  return int(sites_.size());
+  sites.push_back(share(now));
+  return int(sites.size()) - 1;
 }
 int Recording::layer() {
   const std::string_view now = layer_();
@@ -284,7 +280,7 @@ void Recording::gradient_looked_at(const Tensor &leaf) {
   Leaf &l = program_.leaves[size_t(k)];
   if (leaf->grad_rows && was_there(*leaf->grad_rows->rows->storage.get()))
     fail<ValueError>("[compile] the grad of a parameter of shape ", leaf.shape(), " is row-sparse from before ", name_,
-                     " at ", program_.sites[size_t(site())],
+                     " at ", describe(program_.sites[size_t(site())]),
                      ", expected None: call zero_grad() first, inside or before, ", "or set grad to its to_dense()");
   const Storage *s = leaf->grad ? leaf->grad->storage.get() : nullptr;
   if (l.looked || l.dropped || (s && !was_there(*s)))
@@ -306,7 +302,7 @@ void Recording::gradient_reset(const Tensor &leaf) {
 
 void Recording::read(const char *how) {
   fail<RuntimeError>("[compile] ", how, " reads a tensor's value while ", name_, " is being recorded, at ",
-                     program_.sites[size_t(site())],
+                     describe(program_.sites[size_t(site())]),
                      ": a replay would not run this line again. Return the tensor and read it outside, choose with "
                      "ct.where, or call the function without ct.compile");
 }
@@ -340,7 +336,7 @@ void Recording::check_aliases() const {
       for (const Instruction &i : program_.instructions)
         if (writes(i, state) || writes(i, roots_[k]))
           fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
-                           "sees without being given it, and ", i.name, " at ", program_.sites[size_t(i.site)],
+                           "sees without being given it, and ", i.name, " at ", describe(program_.sites[size_t(i.site)]),
                            " writes there: pass a copy");
     }
 }

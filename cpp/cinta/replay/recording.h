@@ -12,7 +12,6 @@ class Recording final : public Recorder {
 public:
   // `layer` tells the path of the module that is being called; `name` is the function's, for errors.
   Recording(std::string name, const std::vector<Tensor> &inputs, std::function<std::string_view()> layer);
-  ~Recording();
   Recording(const Recording &) = delete;
   Recording &operator=(const Recording &) = delete;
 
@@ -69,10 +68,9 @@ private:
   std::vector<std::pair<uint64_t, uint64_t>> paused_;
   uint64_t pause_begin_ = 0;
   std::unordered_map<Key, int, Hash> known_;
-  std::vector<Key> keys_;                 // of values
-  std::vector<std::pair<Key, int>> made_; // what instructions made and nobody was given, with its maker's site
+  std::vector<Key> keys_;                        // of values
+  std::vector<std::pair<Key, SharedSite>> made_; // what instructions made and nobody was given, with its maker's
   std::unordered_map<const Instr *, int> layers_;
-  std::vector<Site> sites_; // of all in the program but the first
   const Instr *visited_ = nullptr;
   std::vector<Tensor> inputs_;
   std::vector<int> roots_;            // of inputs: the value that has its memory, the first's of those that overlap

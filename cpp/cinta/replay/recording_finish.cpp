@@ -57,7 +57,7 @@ void Recording::note_makers() {
         continue;
       seen[size_t(y.value)] = true;
       if (program_.values[size_t(y.value)].role == Role::temporary && keys_[size_t(y.value)].storage)
-        made_.emplace_back(keys_[size_t(y.value)], i.site);
+        made_.emplace_back(keys_[size_t(y.value)], program_.sites[size_t(i.site)]);
     }
 }
 
@@ -74,7 +74,7 @@ std::vector<Tensor> Recording::leaves() const {
 void Recording::begin_backward(const std::vector<Tensor> &seeds) {
   if (row_sparse_site_ >= 0) // a replay's gradient would be dense
     fail<ValueError>("[compile] ", name_, " reads an embedding with sparse=True at ",
-                     program_.sites[size_t(row_sparse_site_)], " and returns results that are differentiated outside, ",
+                     describe(program_.sites[size_t(row_sparse_site_)]), " and returns results that are differentiated outside, ",
                      "expected its backward() inside: compile the whole step, call it under ct.no_grad(), or make the ",
                      "embedding with sparse=False");
   split_ = program_.instructions.size();
@@ -140,7 +140,7 @@ std::vector<std::string> Recording::leaked() const {
   std::vector<std::string> sites;
   for (const auto &[key, site] : made_)
     if (key.storage->refs && key.storage->serial == key.serial)
-      sites.push_back(site ? describe(sites_[size_t(site) - 1]) : std::string());
+      sites.push_back(describe(site));
   return sites;
 }
 

@@ -4,15 +4,12 @@
 #include <map>
 
 #include "cinta/ops/elementwise.h"
-#include "cinta/tensor/allocator.h"
 #include "cinta/tensor/writes.h"
 
 namespace cinta::replay {
 namespace {
 
 constexpr uint32_t kAlwaysFresh = ~uint32_t(0); // a version that no write makes stale
-
-constexpr size_t kLargeArena = size_t(1) << 20;
 
 void keep(void *) {} // memory that the arena releases
 
@@ -41,23 +38,16 @@ private:
 
 } // namespace
 
-Executable::Executable(Program program) : program_(std::move(program)) {
+Executable::Executable(Program program) : program_(std::move(program)), claim_(program_.arena) {
   const size_t n = program_.values.size();
-  if (program_.arena) {
-    // What the recording computed in lies in the allocator's cache: too small for the arena, and of no more use.
-    if (program_.arena > kLargeArena)
-      empty_cache(false);
-    arena_ = allocate(program_.arena);
-  }
   storages_.resize(n);
   origins_.resize(n);
   looks_.resize(n);
   inputs_.assign(size_t(program_.inputs), -1);
   for (size_t k = 0; k < n; ++k) {
     Value &v = program_.values[k];
-    if (v.role == Role::temporary && v.offset >= 0) {
-      char *at = static_cast<char *>(arena_) + v.offset;
-      storages_[k] = StorageRef(wrap_storage(at, v.bytes, false, nullptr, keep));
+    if (v.offset >= 0) {
+      storages_[k] = StorageRef(wrap_storage(nullptr, v.bytes, false, nullptr, keep));
       storages_[k]->parameter = v.parameter;
     } else if (v.storage.get()) {
       storages_[k] = v.storage;
@@ -85,10 +75,13 @@ Executable::Executable(Program program) : program_(std::move(program)) {
         return tensor;
     const size_t k = size_t(x.value);
     const bool placed = storages_[k].get() != nullptr;
-    Tensor t = from_storage(placed ? storages_[k] : nowhere, placed ? origins_[k] + x.offset : nullptr, x.shape,
-                            x.strides, x.dtype);
+    const int64_t in_arena = program_.values[k].offset;
+    Tensor t = from_storage(placed ? storages_[k] : nowhere, placed && in_arena < 0 ? origins_[k] + x.offset : nullptr,
+                            x.shape, x.strides, x.dtype);
     t->version = kAlwaysFresh;
-    if (!placed)
+    if (in_arena >= 0)
+      in_arena_.push_back({t.body(), in_arena + x.offset});
+    else if (!placed)
       looks_[k].push_back({t.body(), x.offset});
     of_value.emplace_back(x, t);
     return t;
@@ -116,12 +109,16 @@ Executable::Executable(Program program) : program_(std::move(program)) {
     steps_.push_back(step(i));
 }
 
-Executable::~Executable() {
-  bodies_.clear();
-  written_.clear();
-  storages_.clear();
-  if (arena_)
-    deallocate(arena_, program_.arena);
+// The looks at temporaries follow the block, which another program may have made grow since.
+void Executable::move_to(char *arena) {
+  if (arena == arena_)
+    return;
+  arena_ = arena;
+  for (size_t k = 0; k < storages_.size(); ++k)
+    if (const int64_t offset = program_.values[k].offset; offset >= 0)
+      storages_[k]->data = arena + offset;
+  for (const Look &look : in_arena_)
+    look.body->data = arena + look.offset;
 }
 
 const Tensor &Executable::leaf(const Leaf &l, const std::vector<Tensor> &inputs) const {
@@ -243,8 +240,10 @@ void Executable::renew() {
 }
 
 std::vector<Tensor> Executable::run(const std::vector<Tensor> &inputs) {
-  bind(inputs);
   {
+    const ArenaLease arena(claim_);
+    move_to(arena.data());
+    bind(inputs);
     const RecorderScope off(nullptr);
     GradMode no_grad(false);
     renew();
@@ -260,8 +259,10 @@ std::vector<Tensor> Executable::run(const std::vector<Tensor> &inputs) {
 }
 
 std::vector<Tensor> Executable::profile(const std::vector<Tensor> &inputs, std::vector<double> &seconds) {
-  bind(inputs);
   {
+    const ArenaLease arena(claim_);
+    move_to(arena.data());
+    bind(inputs);
     const RecorderScope off(nullptr);
     GradMode no_grad(false);
     renew();

@@ -1,5 +1,6 @@
 // Executable: a Program with its memory in place, to be run again and again.
 #pragma once
+#include "cinta/replay/arena.h"
 #include "cinta/replay/program.h"
 
 namespace cinta::replay {
@@ -9,7 +10,6 @@ public:
   explicit Executable(Program program);
   Executable(const Executable &) = delete;
   Executable &operator=(const Executable &) = delete;
-  ~Executable();
 
   // Whether the leaves' grads are there, or not, as when the program was recorded; else `why` says what differs.
   bool accepts_grads(const std::vector<Tensor> &inputs, std::string *why) const;
@@ -42,6 +42,7 @@ private:
     int64_t offset;
   };
 
+  void move_to(char *arena);
   void place(int value, const StorageRef &storage, char *origin);
   const Tensor &leaf(const Leaf &l, const std::vector<Tensor> &inputs) const;
   void renew();
@@ -49,7 +50,8 @@ private:
   std::vector<Tensor> finish(const std::vector<Tensor> &inputs);
 
   Program program_;
-  void *arena_ = nullptr;
+  ArenaClaim claim_;
+  char *arena_ = nullptr;            // where the latest run had it
   std::vector<StorageRef> storages_; // of values; of results: the last run's
   std::vector<char *> origins_;      // of values
   std::vector<Tensor> bodies_;       // operands of all steps, one after the other
@@ -57,7 +59,8 @@ private:
   std::vector<Watched> watched_;
   bool current_ = false;                 // what invariants compute is there, of the watched versions
   std::vector<Tensor> written_;          // what a step writes that is seen outside
-  std::vector<std::vector<Look>> looks_; // of values
+  std::vector<std::vector<Look>> looks_; // of values outside of the arena
+  std::vector<Look> in_arena_;           // with offsets from its begin
   std::vector<char *> hosts_;
   std::vector<int> inputs_;  // values of inputs, by number; -1: nothing reads it
   std::vector<int> results_; // values of that role

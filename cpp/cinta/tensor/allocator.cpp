@@ -36,8 +36,13 @@ constexpr int kClasses = 64 * 8;
 constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kMuch = size_t(32) << 20;
 
+struct Blocks {
+  std::vector<void *> free; // the last one freed goes first
+  size_t unused = 0;        // of those, from the begin: nobody took them since give_back_unused()
+  size_t bytes = 0;         // of each
+};
 struct Cache {
-  std::vector<void *> free[kClasses];
+  Blocks blocks[kClasses];
   MemoryStats stats{};
   int thrift = 0;   // how many last
   size_t freed = 0; // bytes that the system has not looked for
@@ -60,6 +65,13 @@ void trim() {
   malloc_trim(0);
 #endif
 }
+void trim_when_much(bool at_once = false) {
+  Cache &c = cache();
+  if (at_once || c.freed >= kMuch) {
+    trim();
+    c.freed = 0;
+  }
+}
 // Before the system gives a block of this size: finding freed pages takes long.
 void give_back(size_t bytes) {
   if (cache().stats.cached >= bytes)
@@ -77,10 +89,11 @@ void *allocate(size_t bytes) {
                       " bytes of memory (", c.stats.live, " in use by live tensors): use smaller shapes or batches");
   SizeClass k = size_class(bytes);
   void *block = nullptr;
-  auto &list = c.free[k.index];
+  auto &[list, unused, _] = c.blocks[k.index];
   if (!list.empty()) {
     block = list.back();
     list.pop_back();
+    unused = std::min(unused, list.size());
     c.stats.cached -= k.bytes;
   } else {
     ++c.stats.fresh;
@@ -114,7 +127,8 @@ void deallocate(void *block, size_t bytes) {
   SizeClass k = size_class(bytes);
   c.stats.live -= k.bytes;
   c.stats.cached += k.bytes;
-  c.free[k.index].push_back(block);
+  c.blocks[k.index].free.push_back(block);
+  c.blocks[k.index].bytes = k.bytes;
   if (trace) [[unlikely]]
     trace->deallocated(block);
 }
@@ -130,16 +144,29 @@ void reset_peak_memory() { cache().stats.peak = cache().stats.live; }
 
 void empty_cache(bool at_once) {
   Cache &c = cache();
-  for (auto &list : c.free) {
-    for (void *block : list)
+  for (Blocks &b : c.blocks) {
+    for (void *block : b.free)
       std::free(block);
-    list.clear();
+    b.free.clear();
+    b.unused = 0;
   }
   c.freed += std::exchange(c.stats.cached, 0);
-  if (c.freed && (at_once || c.freed >= kMuch)) {
-    trim();
-    c.freed = 0;
+  trim_when_much(at_once);
+}
+
+void give_back_unused() {
+  Cache &c = cache();
+  if (c.stats.cached <= kLarge)
+    return;
+  for (Blocks &b : c.blocks) {
+    const auto end = b.free.begin() + ptrdiff_t(b.unused);
+    std::for_each(b.free.begin(), end, std::free);
+    b.free.erase(b.free.begin(), end);
+    c.stats.cached -= b.unused * b.bytes;
+    c.freed += b.unused * b.bytes;
+    b.unused = b.free.size();
   }
+  trim_when_much();
 }
 
 } // namespace cinta

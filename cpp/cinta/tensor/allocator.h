@@ -16,6 +16,8 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 // Gives cached blocks back to the system; it looks for their pages at once, or when there are some megabytes of them.
 void empty_cache(bool at_once = true);
+// Where many bytes are cached: gives blocks back that nobody took since the last time.
+void give_back_unused();
 
 class Thrift { // while one lasts, cached blocks are given back before the system gives a block of some megabytes
 public:

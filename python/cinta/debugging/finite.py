@@ -159,7 +159,7 @@ class _Scopes(Calls):
         for root in {id(root): root for root, _ in self.known if root is not None}.values():
             for kind, named in (("parameter", root.named_parameters()), ("buffer", root.named_buffers())):
                 for name, tensor in named:
-                    if x.size and tensor.size and _core._overlap(tensor, x) is not None:
+                    if x.size and tensor.size and _core._overlap(tensor, x):
                         return f"{kind} {name}"
         return ""
 

@@ -50,5 +50,5 @@ class Call:
             and len(self.leaves) == len(self.args)
             and all(leaf is arg for leaf, arg in zip(self.leaves, self.args))
         )
-        apart = not any(_core._overlap(a, b) is not None for a, b in combinations(self.tensors, 2))
+        apart = not any(_core._overlap(a, b) for a, b in combinations(self.tensors, 2))
         return list(self.args) if plain and apart else None

@@ -35,11 +35,10 @@ class Captured:
         self._streams = Streams(reach.streams)
 
     def _add(self, kind: str, container: Any, key: Any, expected: Any, label: str) -> None:
-        by_value = isinstance(expected, PLAIN) and kind not in ("code", "defaults")
-        bound = kind == "attribute" and hasattr(expected, "__self__")  # made anew at each look
-        if not bound:
-            self._guards.append((kind, container, key, expected, by_value))
-            self._labels.append(label)
+        if kind == "attribute" and hasattr(expected, "__self__"):  # a bound method, made anew at each look
+            return
+        self._guards.append((kind, container, key, expected, isinstance(expected, PLAIN)))
+        self._labels.append(label)
 
     def named_tensors(self) -> list[tuple[str, Tensor]]:
         """Those among what is guarded, by the names that the function has for them."""
@@ -88,12 +87,11 @@ class Captured:
                 f"[compile] {name} changes a module ({change}), which a replay would not do: keep state in buffers "
                 "that are written in place, or return it"
             )
-        for tensor, alias in zip(self.tensors, self._aliases):
-            if not _core._lie_alike(tensor, alias):
-                raise RuntimeError(
-                    f"[compile] {name} exchanges the memory of a tensor of shape {list(tensor.shape)} (.data = ...), "
-                    "which a replay would not do: write into it (.copy_) instead"
-                )
+        if (number := _core._moved(self.tensors, self._aliases)) >= 0:
+            raise RuntimeError(
+                f"[compile] {name} exchanges the memory of a tensor of shape {list(self.tensors[number].shape)} "
+                "(.data = ...), which a replay would not do: write into it (.copy_) instead"
+            )
         if self._options != self._read_options():
             raise RuntimeError(
                 f"[compile] {name} changes an optimizer's options, which a replay would not do: set them before the "

@@ -101,13 +101,12 @@ class Compiled(_core.CompiledFunction):
             raise TypeError(f"[compile] got a {type(f).__name__}, expected a function")
         if max_recordings < 1:
             raise ValueError(f"[compile] max_recordings got {max_recordings}, expected 1 or more")
-        chosen = PASSES if passes is None else tuple(passes)
-        for name in chosen:
+        for name in passes or ():
             if name not in PASSES:
                 raise ValueError(f"[compile] passes got {name!r}, expected some of {list(PASSES)}")
         self._f = f
         self._name = getattr(f, "__qualname__", type(f).__name__).rsplit("<locals>.", 1)[-1]
-        self._passes = chosen
+        self._passes = list(PASSES if passes is None else passes)
         self._max = max_recordings
         self._recordings: dict[Any, _Recorded] = {}
         self._latest: _Recorded | None = None
@@ -167,7 +166,6 @@ class Compiled(_core.CompiledFunction):
 
     def _signature(self, call: Call) -> Any:
         """What a recording must have in common with this call."""
-        tensors: list[Tensor] = []
         kinds: list[Any] = []
         for position, leaf in enumerate(call.leaves):
             if isinstance(leaf, Tensor):
@@ -177,15 +175,14 @@ class Compiled(_core.CompiledFunction):
                         "result of an operation that is recorded for backward, expected one without history: call "
                         ".detach(), or compile the whole step"
                     )
-                shared = tuple(_core._overlap(other, leaf) for other in tensors)
-                kinds.append((leaf.dtype.name, leaf.shape, leaf.strides, leaf.requires_grad, shared))
-                tensors.append(leaf)
+                kinds.append(Tensor)
             elif isinstance(leaf, (bool, int, float, complex, str, bytes)):
                 kinds.append((type(leaf), leaf))
             else:
                 kinds.append((type(leaf), id(leaf)))
         modes = (_core.is_grad_enabled(), _core.get_float32_matmul_precision(), str(_core.get_autocast()))
-        return repr(call.skeleton), tuple(kinds), modes
+        containers = len(call.args) if call.flat else repr(call.skeleton)
+        return containers, tuple(kinds), _core._forms(call.tensors), modes
 
     def _use(self, key: Any, recorded: _Recorded) -> None:
         self._recordings[key] = self._recordings.pop(key)  # the youngest
@@ -215,12 +212,10 @@ class Compiled(_core.CompiledFunction):
         guards = captured.checked_guards(self._name)
         if backward is None:  # else the tape keeps what the program's second half reads
             self._check_kept(recording)
-        _core._run_passes(program, list(self._passes))
         host = hosts if hosts.updates else None
-        replay = _core._Replay(program, guards, captured.tensors, host, rebuild, tensors)
+        replay = _core._Replay(program, self._passes, guards, captured.tensors, host, rebuild, tensors)
         replay.differentiable = backward is not None
         replay.set_arguments(call.positional())
-        replay.see(tensors)
         names = Names(self._f, call.skeleton, call.positions(), modules, captured, hosts)
         shapes = [(x.shape, x.strides, x.dtype.name) for x in tensors]
         live = sum(map(_core._has_history, results))
@@ -253,8 +248,7 @@ class Compiled(_core.CompiledFunction):
         recording.begin_backward(seeds)
         gradients = _core.backward(live, seeds, leaves, retain_graph=True)
         program, second = recording.finish_both(results, gradients)
-        _core._run_passes(second, list(self._passes))
-        backward = _core._Replay(second, _core._Guards([]), [], None, list, [])
+        backward = _core._Replay(second, self._passes, _core._Guards([]), [], None, list, [])
         numbers = {id(tensor): number for number, tensor in enumerate(inputs)}
         wanted = [numbers.get(id(leaf), leaf) for leaf in leaves]
         plain = (lambda tensors: tensors[0]) if rebuild is None else rebuild

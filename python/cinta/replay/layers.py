@@ -13,12 +13,12 @@ class Layers(Calls):
 
     def __init__(self, names: ModuleNames) -> None:
         super().__init__()
-        self._names = names
+        self._paths = names.paths
         self.stack: list[str] = []
 
     def entered(self, module: Module) -> None:
-        known = self._names.paths.get(id(module))
-        self.stack.append(known or join(self.stack[-1] if self.stack else "", type(module).__name__))
+        stack = self.stack
+        stack.append(self._paths.get(id(module)) or join(stack[-1] if stack else "", type(module).__name__))
 
     def left(self, module: Module) -> None:
         self.stack.pop()

@@ -25,19 +25,23 @@ class ModuleNames:
     """
 
     def __init__(self, modules: list[tuple[str, Walk]]) -> None:
-        below = {id(module) for _, walk in modules for path, module in walk if path}
-        roots = [(label, walk) for label, walk in modules if id(walk[0][1]) not in below]
-        self._roots = [("" if len(roots) == 1 else label, walk[0][1]) for label, walk in roots]
+        roots = modules
+        if len(modules) > 1:
+            below = {id(module) for _, walk in modules for path, module in walk if path}
+            roots = [(label, walk) for label, walk in modules if id(walk[0][1]) not in below]
+        self._roots = [("" if len(roots) == 1 else label, walk) for label, walk in roots]
         self.paths: dict[int, str] = {}  # by identity
-        self.kinds: dict[str, str] = {}  # by path: the module's type
-        for (label, _), (_, walk) in zip(self._roots, roots):
-            for path, module in walk:
-                kind = type(module).__name__
-                self.paths[id(module)] = whole = join(label, path) or kind
-                self.kinds[whole] = kind
+        for label, walk in self._roots:
+            self.paths.update((id(module), join(label, path) or type(module).__name__) for path, module in walk)
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """By path: the module's type."""
+        return {self.paths[id(module)]: type(module).__name__ for _, walk in self._roots for _, module in walk}
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for label, root in self._roots:
+        for label, walk in self._roots:
+            root = walk[0][1]
             for path, tensor in (*root.named_parameters(), *root.named_buffers()):
                 yield join(label, path), tensor
 

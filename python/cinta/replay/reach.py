@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, lru_cache, partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
@@ -17,25 +17,26 @@ from cinta.optim.optimizer import Optimizer
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _PLAIN = frozenset(PLAIN)  # most values are of one of these and no subclass
-_REGISTRIES = ("_parameter_names", "_buffer_names", "_module_names")
 _SMALL = 4096  # bytes of arrays whose entries may be read as numbers; tensors read them anew at each call
 ABSENT = ...  # what a guard expects where there is nothing
 _LIBRARIES = {"cinta", "numpy", "scipy", *sys.stdlib_module_names}  # whose own globals do not change
 
 
+@cache
 def _is_library(module: str | None) -> bool:
     return (module or "").partition(".")[0] in _LIBRARIES
 
 
-def _names_in(code: CodeType) -> set[str]:
-    """Names that the code, or a function defined in it, looks up; strings too, for `getattr`."""
+@lru_cache(1024)
+def _names_in(code: CodeType) -> tuple[str, ...]:
+    """Names that the code, or a function defined in it, looks up, in order; strings too, for `getattr`."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            names |= _names_in(constant)
+            names.update(_names_in(constant))
         elif isinstance(constant, str) and constant.isidentifier():
             names.add(constant)
-    return names
+    return tuple(sorted(names))
 
 
 class Reach:
@@ -64,44 +65,46 @@ class Reach:
                     self._look_up(owner, attribute, f"{name}.{attribute}")
 
     def _visit(self, value: Any, label: str) -> None:
-        if type(value) in _PLAIN or id(value) in self._seen or isinstance(value, PLAIN):
+        kind = type(value)
+        if kind in _PLAIN or id(value) in self._seen or isinstance(value, PLAIN):
             return
         self._seen[id(value)] = value
-        later = self._waiting.append
-        if isinstance(value, Tensor):
-            self.tensors.append(value)
-        elif isinstance(value, FunctionType):
-            self._visit_function(value, label)
-        elif isinstance(value, MethodType):
-            later((value.__func__, label))
-            later((value.__self__, f"{label}.__self__"))
-        elif isinstance(value, partial):
-            later(((value.func, value.args, value.keywords), label))
-        elif isinstance(value, (staticmethod, classmethod)):
-            later((value.__func__, label))
-        elif isinstance(value, property):
-            later((value.fget, label))
-        elif isinstance(value, _core.CompiledFunction):
-            later((value._f, label))
-        elif isinstance(value, Optimizer):
-            self.optimizers.append(value)  # its options are read at each call
-        elif isinstance(value, (dict, list, tuple, set, frozenset)):
-            self._visit_container(value, label)
-        elif isinstance(value, Module):
-            self._visit_module(value, label)
-        elif isinstance(value, numpy.ndarray):
-            if value.flags.c_contiguous and value.dtype.kind in "biufc" and value.nbytes <= _SMALL:
-                self._guard("bytes", value, None, value.tobytes(), label)
-        elif getattr(type(value), "_watched", False):  # of the library, with attributes that decide what is computed
-            later((vars(value), label))
-            if not _is_library(type(value).__module__):
-                self._owners.append((value, label, set()))
-        elif isinstance(value, (ModuleType, type)):
-            if not _is_library(value.__name__ if isinstance(value, ModuleType) else value.__module__):
+        visit = _VISITS.get(kind) or next((v for base, v in _VISITS.items() if isinstance(value, base)), None)
+        if visit is not None:
+            visit(self, value, label)
+        elif getattr(kind, "_watched", False):  # of the library, with attributes that decide what is computed
+            self._waiting.append((vars(value), label))
+            if not _is_library(kind.__module__):
                 self._owners.append((value, label, set()))
         elif _gives_anew(value):
             self.streams.append((label, value))
-        elif (type(value).__module__ or "").split(".")[0] not in ("cinta", "numpy"):
+        elif (kind.__module__ or "").split(".")[0] not in ("cinta", "numpy"):
+            self._owners.append((value, label, set()))
+
+    def _visit_tensor(self, value: Tensor, label: str) -> None:
+        self.tensors.append(value)
+
+    def _visit_optimizer(self, value: Optimizer, label: str) -> None:
+        self.optimizers.append(value)  # its options are read at each call
+
+    def _visit_method(self, value: MethodType, label: str) -> None:
+        self._waiting.append((value.__func__, label))
+        self._waiting.append((value.__self__, f"{label}.__self__"))
+
+    def _visit_partial(self, value: partial[Any], label: str) -> None:
+        self._waiting.append(((value.func, value.args, value.keywords), label))
+
+    def _visit_wrapper(self, value: Any, label: str) -> None:
+        compiled = isinstance(value, _core.CompiledFunction)
+        inner = value._f if compiled else value.fget if isinstance(value, property) else value.__func__
+        self._waiting.append((inner, label))
+
+    def _visit_array(self, value: numpy.ndarray[Any, Any], label: str) -> None:
+        if value.flags.c_contiguous and value.dtype.kind in "biufc" and value.nbytes <= _SMALL:
+            self._guard("bytes", value, None, value.tobytes(), label)
+
+    def _visit_namespace(self, value: Any, label: str) -> None:
+        if not _is_library(value.__name__ if isinstance(value, ModuleType) else value.__module__):
             self._owners.append((value, label, set()))
 
     def _visit_container(self, value: Any, label: str) -> None:
@@ -132,31 +135,24 @@ class Reach:
         self._guard("defaults", f, None, ABSENT if f.__defaults__ is None else f.__defaults__, f"{label}.__defaults__")
         self._waiting.append((f.__defaults__, label))
         self._waiting.append((f.__kwdefaults__, label))
-        names = _names_in(f.__code__)
-        self._names |= names
-        for name in sorted(names & f.__globals__.keys()):
-            content = f.__globals__[name]
+        names, known = _names_in(f.__code__), f.__globals__
+        self._names.update(names)
+        for name in names:
+            if name not in known:
+                continue
+            content = known[name]
             if not isinstance(content, ModuleType):
-                self._guard("dict", f.__globals__, name, content, name)
+                self._guard("dict", known, name, content, name)
             self._waiting.append((content, name))
 
     def _visit_module(self, root: Module, label: str) -> None:
         """A module's attributes are watched by its count of changes; what they hold and its code are looked at."""
-        walk = list(root.named_modules())
+        walk, attributes, tensors, further = _core._walk_modules(root, label, self._seen)
         self.modules.append((label, walk))
-        modules = [module for _, module in walk]
-        names = [f"{label}.{path}" if path else label for path, _ in walk]
-        self._seen.update(zip(map(id, modules), modules))
-        copies, further = _core._attributes(modules, _REGISTRIES)
-        self.attributes += zip(names, modules, copies)
-        for position, attribute, value in further:
-            if isinstance(value, Tensor):
-                if id(value) not in self._seen:
-                    self._seen[id(value)] = value
-                    self.tensors.append(value)
-            elif id(value) not in self._seen:
-                self._waiting.append((value, f"{names[position]}.{attribute}"))
-        for name, module in zip(names, modules):
+        self.attributes += attributes
+        self.tensors += tensors
+        self._waiting += further
+        for name, module, _ in attributes:
             if not _is_library(type(module).__module__):
                 self._owners.append((module, name, set()))
 
@@ -195,6 +191,22 @@ class Reach:
                 self._guard("dict", own, name, ABSENT, label)
             self._guard("attribute", kind, name, getattr(kind, name), label)
         self._waiting.append((found, label))
+
+
+_Visit = Callable[[Reach, Any, str], None]
+_VISITS: dict[type, _Visit] = {
+    Tensor: Reach._visit_tensor,
+    FunctionType: Reach._visit_function,
+    Module: Reach._visit_module,
+    Optimizer: Reach._visit_optimizer,
+    MethodType: Reach._visit_method,
+    ModuleType: Reach._visit_namespace,
+    type: Reach._visit_namespace,
+    **dict.fromkeys((dict, list, tuple, set, frozenset), Reach._visit_container),
+    numpy.ndarray: Reach._visit_array,
+    partial: Reach._visit_partial,
+    **dict.fromkeys((staticmethod, classmethod, property, _core.CompiledFunction), Reach._visit_wrapper),
+}
 
 
 def _owner(value: Any) -> type:

@@ -54,6 +54,10 @@ bool merge_common_subexpressions(Program &p) {
       gone[n] = true;
       continue;
     }
+    if (candidate) { // nothing before it knows what it writes
+      available.push_back(n);
+      continue;
+    }
     // What this one writes, those before no longer give.
     available.erase(std::remove_if(available.begin(), available.end(),
                                    [&](size_t m) {
@@ -63,8 +67,6 @@ bool merge_common_subexpressions(Program &p) {
                                      });
                                    }),
                     available.end());
-    if (candidate)
-      available.push_back(n);
   }
   for (Operand &y : p.results)
     if (y)

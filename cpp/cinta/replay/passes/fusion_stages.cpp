@@ -1,7 +1,6 @@
 // How a group of elementwise instructions becomes one: which kernel call each is, and where its operands are.
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "cinta/ops/tile_loop.h"
 #include "cinta/replay/passes/fusion.h"
@@ -68,15 +67,15 @@ FusedGroup fused(const Program &p, const Group &g, const std::vector<Member> &me
   f.shape = g.flat ? Shape{count(g.shape)} : g.shape;
   // Places: inputs first, then outputs, then registers; numbered when all are known.
   struct Place {
-    enum { input, output, reg } kind;
-    int index;
+    enum { nowhere, input, output, reg } kind = nowhere;
+    int index = 0;
   };
-  std::map<int, Place> now;     // where a value's elements are
-  std::map<int, int> last_read; // of an internal value, by member
+  std::vector<Place> now(p.values.size());    // where a value's elements are
+  std::vector<int> last_read(now.size(), -1); // of a value, by member
   for (size_t k = 0; k < g.members.size(); ++k)
     for (const Operand &x : p.instructions[size_t(g.members[k])].in)
       if (x)
-        last_read[x.value] = int(k);
+        last_read[size_t(x.value)] = int(k);
   std::vector<bool> register_used;
   std::vector<std::array<Place, 5>> places; // of each stage: four in, one out
   for (size_t k = 0; k < g.members.size(); ++k) {
@@ -90,8 +89,8 @@ FusedGroup fused(const Program &p, const Group &g, const std::vector<Member> &me
       const bool steps = m.steps >> j & 1;
       if (is_spread(x)) // over a register, in a tile
         x.shape = Shape{}, x.strides = Strides{};
-      auto found = now.find(x.value);
-      if (found == now.end()) {
+      at[j] = now[size_t(x.value)];
+      if (at[j].kind == Place::nowhere) {
         // The same value at other offsets is another operand; nothing of the group writes it.
         size_t index = 0;
         while (index < b.in.size() && !(b.in[index] == x))
@@ -102,24 +101,20 @@ FusedGroup fused(const Program &p, const Group &g, const std::vector<Member> &me
         }
         f.steps[index] &= uint8_t(steps);
         at[j] = {Place::input, int(index)};
-      } else {
-        at[j] = found->second;
       }
     }
     // Registers whose last reader this is are free for later results; for its own too, where elements are as wide.
     const auto free_registers = [&] {
       for (const Operand &x : i.in)
-        if (x && last_read[x.value] == int(k))
-          if (const auto found = now.find(x.value); found != now.end() && found->second.kind == Place::reg)
-            register_used[size_t(found->second.index)] = false;
+        if (x && last_read[size_t(x.value)] == int(k) && now[size_t(x.value)].kind == Place::reg)
+          register_used[size_t(now[size_t(x.value)].index)] = false;
     };
     const bool masks = m.stage.kind == Stage::select || m.stage.kind == Stage::compare;
     if (!masks)
       free_registers();
     const Operand &y = i.out[0];
-    Place to;
-    if (const auto found = now.find(y.value); found != now.end()) {
-      to = found->second;
+    Place to = now[size_t(y.value)];
+    if (to.kind != Place::nowhere) {
       if (to.kind == Place::reg)
         register_used[size_t(to.index)] = true;
     } else if (is_internal(p, g, users[size_t(y.value)], y.value)) {
@@ -138,7 +133,7 @@ FusedGroup fused(const Program &p, const Group &g, const std::vector<Member> &me
       free_registers();
     if (to.kind == Place::reg)
       register_used[size_t(to.index)] = true;
-    now[y.value] = to;
+    now[size_t(y.value)] = to;
     at[4] = to;
     places.push_back(at);
   }

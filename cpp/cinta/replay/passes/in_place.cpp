@@ -12,9 +12,9 @@ bool may_take(const Program &p, size_t n, const Operand &x, const Operand &y, co
   if (!x || x.value == y.value)
     return false;
   const Value &from = p.values[size_t(x.value)], &to = p.values[size_t(y.value)];
-  return from.role == Role::temporary && to.role == Role::temporary && from.bytes == to.bytes && x.dtype == y.dtype &&
-         x.shape == y.shape && x.strides == y.strides && x.offset == 0 && y.offset == 0 && covers(y, to) &&
-         from.parameter == to.parameter && last[size_t(x.value)] == int(n) && first[size_t(y.value)] == int(n);
+  return last[size_t(x.value)] == int(n) && first[size_t(y.value)] == int(n) && from.role == Role::temporary &&
+         to.role == Role::temporary && from.bytes == to.bytes && from.parameter == to.parameter && x.dtype == y.dtype &&
+         x.shape == y.shape && x.strides == y.strides && x.offset == 0 && y.offset == 0 && covers(y, to);
 }
 
 } // namespace
@@ -40,10 +40,8 @@ bool reuse_in_place(Program &p) {
     for (size_t k = 0; k < i.out.size(); ++k) {
       Operand &y = i.out[k];
       const auto x = !y ? i.in.end() : std::find_if(i.in.begin(), i.in.end(), [&](const Operand &x) {
-        if (!i.work->may_overwrite(int(k), int(&x - i.in.data())))
-          return false;
         // Every other look of the instruction at that memory must be the same one.
-        return may_take(p, n, x, y, first, last) &&
+        return may_take(p, n, x, y, first, last) && i.work->may_overwrite(int(k), int(&x - i.in.data())) &&
                std::all_of(i.in.begin(), i.in.end(), [&](const Operand &z) { return z.value != x.value || z == x; }) &&
                std::none_of(i.out.begin(), i.out.end(), [&](const Operand &z) { return z.value == x.value; });
       });

@@ -45,6 +45,19 @@ Plan place(const std::vector<Life> &lives, const std::vector<size_t> &order) {
   return plan;
 }
 
+// No plan can do with less: what lives at the same time.
+int64_t least_bytes(const std::vector<Life> &lives, size_t instructions) {
+  std::vector<int64_t> change(instructions + 1);
+  for (const Life &l : lives) {
+    change[size_t(l.first)] += l.bytes;
+    change[size_t(l.last) + 1] -= l.bytes;
+  }
+  int64_t now = 0, most = 0;
+  for (int64_t c : change)
+    most = std::max(most, now += c);
+  return most;
+}
+
 } // namespace
 
 void plan_memory(Program &p) {
@@ -77,8 +90,11 @@ void plan_memory(Program &p) {
       [](const Life &a, const Life &b) { return a.first < b.first; },
       [](const Life &a, const Life &b) { return a.last > b.last; },
   };
+  const int64_t least = least_bytes(lives, p.instructions.size());
   Plan best;
   for (const Before before : orders) {
+    if (!best.offsets.empty() && best.bytes == least)
+      break;
     std::vector<size_t> order(lives.size());
     for (size_t k = 0; k < order.size(); ++k)
       order[k] = k;

@@ -20,13 +20,17 @@ constexpr int kLongestChain = 4;                      // instructions
 
 class Rematerialization {
 public:
-  explicit Rematerialization(Program &p) : p_(p) {
-    for (const Instruction &i : p.instructions)
-      budget_ += cost(i) * kMostTime;
-  }
+  explicit Rematerialization(Program &p) : p_(p) {}
 
   bool run() {
+    size_t all = 0;
+    for (const Value &v : p_.values)
+      all += v.role == Role::temporary ? v.bytes : 0;
     bool changed = false;
+    if (all < kWorthwhile)
+      return changed;
+    for (const Instruction &i : p_.instructions)
+      budget_ += cost(i) * kMostTime;
     while (round())
       changed = true;
     return changed;
