@@ -29,7 +29,7 @@ inline std::string describe(const Site &site) {
 }
 
 using SharedSite = std::shared_ptr<Site>; // null: none
-inline SharedSite share(Site site) { // takes it over
+inline SharedSite share(Site site) {      // takes it over
   return {new Site(site), [](Site *s) {
             drop_site(*s);
             delete s;

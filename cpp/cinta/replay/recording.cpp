@@ -336,8 +336,8 @@ void Recording::check_aliases() const {
       for (const Instruction &i : program_.instructions)
         if (writes(i, state) || writes(i, roots_[k]))
           fail<ValueError>("[compile] argument ", k, " of ", name_, " shares memory with a tensor that the function ",
-                           "sees without being given it, and ", i.name, " at ", describe(program_.sites[size_t(i.site)]),
-                           " writes there: pass a copy");
+                           "sees without being given it, and ", i.name, " at ",
+                           describe(program_.sites[size_t(i.site)]), " writes there: pass a copy");
     }
 }
 

@@ -74,7 +74,8 @@ std::vector<Tensor> Recording::leaves() const {
 void Recording::begin_backward(const std::vector<Tensor> &seeds) {
   if (row_sparse_site_ >= 0) // a replay's gradient would be dense
     fail<ValueError>("[compile] ", name_, " reads an embedding with sparse=True at ",
-                     describe(program_.sites[size_t(row_sparse_site_)]), " and returns results that are differentiated outside, ",
+                     describe(program_.sites[size_t(row_sparse_site_)]),
+                     " and returns results that are differentiated outside, ",
                      "expected its backward() inside: compile the whole step, call it under ct.no_grad(), or make the ",
                      "embedding with sparse=False");
   split_ = program_.instructions.size();
