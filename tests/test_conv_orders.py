@@ -175,7 +175,7 @@ def test_depthwise_in_every_direction(case: tuple[int, ...], order: str) -> None
     got = conv_and_gradients(in_order(x, order), weight, bias, dy, "float32", **options)
     expected = conv_and_gradients(ct.tensor(x), weight, bias, dy, "float64", **options)
     for name, value, exact in zip(("y", "dx", "dw", "db"), got, expected, strict=True):
-        assert np.linalg.norm(value - exact) < 5e-7 * np.linalg.norm(exact), name
+        assert np.linalg.norm(value - exact) < 4e-7 * np.linalg.norm(exact), name
 
 
 # N, C, O, H, W, kernel, stride, padding, dilation, groups
